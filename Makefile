@@ -1,0 +1,74 @@
+# What each target does is its name; every target sets up what it needs and says what it skipped and why.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+AS_OF := 2026-11-20
+EXAMPLES := specs/de-clinic-notes.yaml specs/eu-support-desk.yaml specs/in-bank-assistant.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test lint format golden docs bench engine test-engine cluster test-cluster lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# -- environment: one virtual environment, every version and hash from requirements*.txt ---------------------------
+.venv/.runtime: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "inferplan needs Python 3.11 or newer; set PYTHON=...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: requirements-dev.txt .venv/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+setup: .venv/.runtime ## make .venv with the inferplan command in it
+setup-dev: .venv/.dev ## the same, with the tools for tests and lint
+
+# -- the two commands of the README --------------------------------------------------------------------------------
+demo: setup ## plan, record and judge the three example specs, offline
+	@$(BIN)/inferplan check $(EXAMPLES) --as-of $(AS_OF)
+
+test: setup-dev ## unit tests, goldens, layering, documentation
+	$(BIN)/pytest -q -n auto -m "not engine and not cluster"
+
+# -- development ---------------------------------------------------------------------------------------------------
+lint: setup-dev ## ruff, formatting and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup-dev ## rewrite to the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+golden: setup-dev ## rewrite the goldens; read the diff as a reviewer would
+	$(BIN)/pytest -q tests/unit/test_golden.py --rewrite-golden
+
+docs: setup-dev ## rewrite the generated pages and JSON Schemas
+	$(BIN)/python -m tests.documentation
+
+bench: setup-dev ## timings as ratios, measured side by side in one run
+	$(BIN)/python -m tests.bench
+
+# -- the real engine, cached outside the tree ----------------------------------------------------------------------
+engine: ## build the Pulumi engine from Go modules, unless an official one is on PATH
+	@tests/engine/build.sh
+
+test-engine: setup-dev engine ## preview, up, second up and destroy on the real engine, with the policy pack
+	$(BIN)/pytest -q -m engine tests/engine
+
+cluster: ## build a Kubernetes API server and etcd from Go modules
+	@tests/cluster/build.sh
+
+test-cluster: setup-dev cluster ## manifests against a real Kubernetes API server
+	$(BIN)/pytest -q -m cluster tests/cluster
+
+lock: setup-dev ## write every version and hash anew
+	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+		--allow-unsafe --strip-extras --no-header -o requirements.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+		--allow-unsafe --strip-extras --no-header --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+
+clean: ## remove the virtual environment and caches of the tree
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

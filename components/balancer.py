@@ -1,0 +1,122 @@
+"""The internal entrance: one application balancer with TLS, reachable from the declared clients only.
+
+Not here: the certificate (the platform team's), the name in DNS, and what runs behind it.
+
+It serves both hosts of the gateway. In front of a cluster it targets a fixed port of a node group, so that
+Pulumi owns balancer and targets: no controller, no custom resources, nothing left behind at destroy. It is an
+application balancer because its idle time can be set for long answers and it stays in its own subnet tier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+import pulumi_aws as aws
+
+from components.group_rules import allow_between, allow_from
+
+HTTPS = 443
+READY = "/health/readiness"  # /health calls the models (field-notes 25)
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BalancerArgs:
+    """`target_type` is `ip` for Fargate tasks and `instance` for nodes behind `port`."""
+
+    certificate: str
+    clients: tuple[str, ...]
+    idle_timeout_seconds: int
+    vpc_id: pulumi.Input[str]
+    subnet_ids: list[pulumi.Output[str]]
+    target_type: Literal["ip", "instance"]
+    target_group_ids: Sequence[pulumi.Input[str]]  # security groups of the targets
+    autoscaling_groups: Sequence[pulumi.Input[str]]  # of the nodes; none for Fargate
+    port: int
+    production: bool
+
+
+class Balancer(pulumi.ComponentResource):
+    """`target_group_arn` is where a service registers, `dns_name` what the host's record points to."""
+
+    dns_name: pulumi.Output[str]
+    target_group_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: BalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inferplan:index:Balancer", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        group = aws.ec2.SecurityGroup(
+            f"{name}-group",
+            vpc_id=args.vpc_id,
+            description="entrance of the gateway: in from the clients, out to the gateway",
+            tags={"Name": f"{name}-group"},
+            opts=child,
+        )
+        for number, cidr in enumerate(args.clients):
+            allow_from(
+                f"{name}-client-{number}",
+                group=group.id,
+                cidr=cidr,
+                port=HTTPS,
+                why="declared clients",
+                opts=child,
+            )
+        for number, target in enumerate(args.target_group_ids):
+            allow_between(
+                f"{name}-target-{number}",
+                source=group.id,
+                destination=target,
+                port=args.port,
+                why="balancer to the gateway",
+                opts=child,
+            )
+        balancer = aws.lb.LoadBalancer(
+            f"{name}-alb",
+            internal=True,
+            load_balancer_type="application",
+            ip_address_type="ipv4",
+            subnets=args.subnet_ids,
+            security_groups=[group.id],
+            idle_timeout=args.idle_timeout_seconds,
+            drop_invalid_header_fields=True,
+            desync_mitigation_mode="strictest",
+            enable_deletion_protection=args.production,
+            opts=child,
+        )
+        targets = aws.lb.TargetGroup(
+            f"{name}-targets",
+            vpc_id=args.vpc_id,
+            target_type=args.target_type,
+            port=args.port,
+            protocol="HTTP",
+            deregistration_delay=args.idle_timeout_seconds,  # long answers may finish
+            health_check=aws.lb.TargetGroupHealthCheckArgs(
+                path=READY, matcher="200", interval=15, timeout=10, healthy_threshold=2, unhealthy_threshold=3
+            ),
+            opts=child,
+        )
+        aws.lb.Listener(
+            f"{name}-https",
+            load_balancer_arn=balancer.arn,
+            port=HTTPS,
+            protocol="HTTPS",
+            certificate_arn=args.certificate,
+            ssl_policy=TLS_POLICY,
+            default_actions=[
+                aws.lb.ListenerDefaultActionArgs(type="forward", target_group_arn=targets.arn),
+            ],
+            opts=child,
+        )
+        for number, nodes in enumerate(args.autoscaling_groups):
+            aws.autoscaling.Attachment(
+                f"{name}-nodes-{number}",
+                autoscaling_group_name=nodes,
+                lb_target_group_arn=targets.arn,
+                opts=child,
+            )
+        self.dns_name = balancer.dns_name
+        self.target_group_arn = targets.arn
+        self.register_outputs({"dnsName": self.dns_name})

@@ -1,0 +1,116 @@
+"""The EKS control plane: private, logged, encrypted, with named admins and nobody else.
+
+Not here: nodes (node_group), add-ons (addons), and Kubernetes objects (the workload layer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components import naming
+from components.role import Role, RoleArgs
+from inferplan.plan.model import Cluster as PlannedCluster
+from inferplan.plan.model import Plan, Target
+
+_LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterArgs:
+    """`log_group` exists first: EKS would make its own without key and retention (field-notes 44)."""
+
+    plan: Plan
+    cluster: PlannedCluster
+    subnet_ids: Sequence[pulumi.Input[str]]
+    security_group_id: pulumi.Input[str]
+    secrets_key_arn: pulumi.Input[str]
+    log_group: pulumi.Resource
+
+
+class Cluster(pulumi.ComponentResource):
+    """`cluster_name` is fixed and plain; endpoint and certificate are what a kubeconfig needs."""
+
+    cluster_name: str
+    endpoint: pulumi.Output[str]
+    certificate_authority: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inferplan:index:Cluster", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        target, cluster = args.plan.target, args.cluster
+        role = Role(
+            f"{name}-control-plane",
+            RoleArgs(
+                role_name=naming.role_name(args.plan, "cluster"),
+                trust=naming.trust(target, "eks"),
+                managed={"cluster": naming.aws_policy_arn(target, "AmazonEKSClusterPolicy")},
+                policy=naming.policy(
+                    [
+                        naming.key_use(
+                            args.plan,
+                            "secrets",
+                            ("kms:Encrypt", "kms:Decrypt", "kms:ListGrants", "kms:DescribeKey"),
+                        )
+                    ]
+                ),
+            ),
+            child,
+        )
+        made = aws.eks.Cluster(
+            f"{name}-cluster",
+            name=cluster.name,
+            version=cluster.version,
+            role_arn=role.arn,
+            access_config=aws.eks.ClusterAccessConfigArgs(
+                authentication_mode="API", bootstrap_cluster_creator_admin_permissions=False
+            ),
+            bootstrap_self_managed_addons=False,
+            deletion_protection=naming.is_production(args.plan),
+            enabled_cluster_log_types=_LOG_TYPES,
+            encryption_config=aws.eks.ClusterEncryptionConfigArgs(
+                provider=aws.eks.ClusterEncryptionConfigProviderArgs(key_arn=args.secrets_key_arn),
+                resources=["secrets"],
+            ),
+            upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type="STANDARD"),
+            vpc_config=aws.eks.ClusterVpcConfigArgs(
+                subnet_ids=list(args.subnet_ids),
+                security_group_ids=[args.security_group_id],
+                endpoint_private_access=True,
+                endpoint_public_access=bool(cluster.public_cidrs),
+                public_access_cidrs=list(cluster.public_cidrs) or None,
+                control_plane_egress_mode=cluster.control_plane_egress,
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.log_group, role]),
+        )
+        self.cluster_name, self.endpoint = cluster.name, made.endpoint
+        self.certificate_authority = made.certificate_authority.data
+        for number, arn in enumerate(_admins(args.plan, cluster), start=1):
+            self._admit(f"{name}-admin-{number}", arn, target, made)
+        self.register_outputs({"name": self.cluster_name, "endpoint": self.endpoint})
+
+    def _admit(self, name: str, arn: str, target: Target, cluster: aws.eks.Cluster) -> None:
+        entry = aws.eks.AccessEntry(
+            name,
+            cluster_name=cluster.name,
+            principal_arn=arn,
+            type="STANDARD",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        aws.eks.AccessPolicyAssociation(
+            f"{name}-policy",
+            cluster_name=cluster.name,
+            principal_arn=arn,
+            policy_arn=f"arn:{target.partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+            access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[entry]),
+        )
+
+
+def _admins(plan: Plan, cluster: PlannedCluster) -> list[str]:
+    """The named admins, and the role that deploys the workload layer, or nobody could (field-notes 7)."""
+    deployer = [plan.deploy_role] if plan.deploy_role else []
+    return list(dict.fromkeys([*cluster.admins, *deployer]))

@@ -1,0 +1,138 @@
+"""VPC endpoints with policies that only the own account can use; the road to AWS without an internet route.
+
+Not here: which endpoints a stack needs (the plan says so, with the reason of each).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components import naming
+from components.network import CALLER_TIERS, Network
+from inferplan.plan.model import Endpoint, Plan
+
+# The IAM prefix of the calls that go through an endpoint, where it differs from the endpoint's short name.
+_ACTION_PREFIX = {
+    "aps-workspaces": "aps",
+    "bedrock-runtime": "bedrock",
+    "ecr.api": "ecr",
+    "ecr.dkr": "ecr",
+    "guardduty-data": "guardduty",
+    "monitoring": "cloudwatch",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndpointsArgs:
+    """`buckets` are the names of the own buckets; the S3 endpoint admits no others but the registry's."""
+
+    plan: Plan
+    network: Network
+    buckets: tuple[str, ...]
+
+
+class Endpoints(pulumi.ComponentResource):
+    """`s3_prefix_list_id` is what security groups name to reach S3 through the gateway endpoint."""
+
+    endpoints: dict[str, aws.ec2.VpcEndpoint]
+    s3_prefix_list_id: pulumi.Output[str] | None
+
+    def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inferplan:index:Endpoints", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.endpoints, self.s3_prefix_list_id = {}, None
+        for endpoint in args.plan.network.endpoints:
+            policy = endpoint_policy(args.plan, endpoint, args.buckets)
+            role = f"{endpoint.service}-{endpoint.type.lower()}".replace(".", "-")
+            if endpoint.type == "Gateway":
+                made = aws.ec2.VpcEndpoint(
+                    f"{name}-{role}",
+                    vpc_id=args.network.vpc_id,
+                    service_name=endpoint.service_name,
+                    vpc_endpoint_type="Gateway",
+                    route_table_ids=_caller_route_tables(args.network),
+                    policy=policy,
+                    opts=child,
+                )
+                if endpoint.service == "s3":
+                    self.s3_prefix_list_id = made.prefix_list_id
+            else:
+                made = aws.ec2.VpcEndpoint(
+                    f"{name}-{role}",
+                    vpc_id=args.network.vpc_id,
+                    service_name=endpoint.service_name,
+                    vpc_endpoint_type="Interface",
+                    subnet_ids=args.network.subnet_ids["endpoint"],
+                    security_group_ids=[args.network.endpoint_security_group_id],
+                    private_dns_enabled=True,
+                    # S3's interface endpoint serves the VPC itself only when told so.
+                    dns_options=aws.ec2.VpcEndpointDnsOptionsArgs(
+                        private_dns_only_for_inbound_resolver_endpoint=False
+                    )
+                    if endpoint.service == "s3"
+                    else None,
+                    policy=policy,
+                    opts=child,
+                )
+            self.endpoints[role] = made
+        self.register_outputs({"ids": {role: made.id for role, made in self.endpoints.items()}})
+
+
+def _caller_route_tables(network: Network) -> list[pulumi.Output[str]]:
+    return [table for (tier, _zone), table in network.route_table_ids.items() if tier in CALLER_TIERS]
+
+
+def endpoint_policy(plan: Plan, endpoint: Endpoint, buckets: Sequence[str]) -> str:
+    """The policy of one endpoint: the own account's callers, and the narrowest resources that still work."""
+    if endpoint.service == "s3":
+        return naming.policy(_s3(plan, buckets))
+    if endpoint.service == "secretsmanager":
+        actions = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
+        return naming.policy([_own(plan, "OwnSecrets", actions, [naming.secret_arn_pattern(plan)])])
+    if endpoint.service == "bedrock-runtime":
+        return naming.policy(_bedrock(plan))
+    prefix = _ACTION_PREFIX.get(endpoint.service, endpoint.service)
+    return naming.policy([_own(plan, "OwnAccount", [f"{prefix}:*"], ["*"])])
+
+
+def _own(plan: Plan, sid: str, actions: list[str], resources: list[str]) -> naming.Statement:
+    """Limited by the caller's account: limits by resource alone break image pulls (field-notes 21)."""
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": actions,
+        "Resource": resources,
+        "Condition": {"StringEquals": {"aws:PrincipalAccount": plan.target.account}},
+    }
+
+
+def _s3(plan: Plan, buckets: Sequence[str]) -> list[naming.Statement]:
+    arns = [naming.bucket_arn(plan.target, bucket) for bucket in buckets]
+    own = _own(plan, "OwnBuckets", ["s3:GetObject", "s3:ListBucket"], [])
+    layers = naming.bucket_arn(plan.target, f"prod-{plan.target.region}-starport-layer-bucket/*")
+    return [
+        *([{**own, "Resource": [*arns, *(f"{arn}/*" for arn in arns)]}] if arns else []),
+        # Layers of the account's images and the EKS add-ons: the registry signs these, not the account.
+        {
+            "Sid": "ImageLayers",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": layers,
+        },
+    ]
+
+
+def _bedrock(plan: Plan) -> list[naming.Statement]:
+    models = sorted({arn for vendor in plan.vendors for arn in vendor.model_arns})
+    actions = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
+    guardrails = [naming.arn(plan.target, "bedrock", "guardrail/*")]
+    return [
+        *([_own(plan, "NamedModels", actions, models)] if models else []),
+        _own(plan, "Guardrails", ["bedrock:ApplyGuardrail"], guardrails),
+    ]

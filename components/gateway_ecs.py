@@ -1,0 +1,187 @@
+"""The gateway on Fargate: task definitions and service, after images and secret values are there.
+
+Not here: roles, log group and cluster (gateway_ecs_cluster), secrets, database, file (gateway_service).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from components import gateway_process, naming
+from components.gateway_names import GatewayNames, gateway_names
+from inferplan.plan.model import Image, Plan, Sidecar
+
+CONTAINER = "gateway"
+STABLE_WITHIN = "20m"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayEcsArgs:
+    """`target_group_arn` is the balancer's, None without one."""
+
+    plan: Plan
+    subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
+    security_group_id: pulumi.Input[str]
+    target_group_arn: pulumi.Input[str] | None
+
+
+class GatewayEcs(pulumi.ComponentResource):
+    """`bootstrap_family` is the task to run once before the first start (it creates the database login)."""
+
+    service_name: str
+    bootstrap_family: str
+
+    def __init__(self, name: str, args: GatewayEcsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inferplan:index:GatewayEcs", name, None, opts)
+        plan, names = args.plan, gateway_names(args.plan)
+        self.service_name, self.bootstrap_family = CONTAINER, f"{names.cluster}-init"
+        self._plan, self._child = plan, pulumi.ResourceOptions(parent=self)
+        self._task(f"{name}-bootstrap", "gateway-init", self.bootstrap_family, [_bootstrap(plan, names)])
+        task = self._task(f"{name}-task", "gateway", names.cluster, containers(plan))
+        aws.ecs.Service(
+            f"{name}-service",
+            name=self.service_name,
+            cluster=naming.arn(plan.target, "ecs", f"cluster/{names.cluster}"),
+            task_definition=task.arn,
+            desired_count=plan.gateway.replicas,
+            launch_type="FARGATE",
+            platform_version="LATEST",
+            network_configuration=aws.ecs.ServiceNetworkConfigurationArgs(
+                subnets=args.subnet_ids,
+                security_groups=[args.security_group_id],
+                assign_public_ip=False,
+            ),
+            load_balancers=[
+                aws.ecs.ServiceLoadBalancerArgs(
+                    target_group_arn=args.target_group_arn,
+                    container_name=CONTAINER,
+                    container_port=plan.gateway.port,
+                )
+            ]
+            if args.target_group_arn is not None
+            else None,
+            health_check_grace_period_seconds=180 if args.target_group_arn is not None else None,
+            deployment_circuit_breaker=aws.ecs.ServiceDeploymentCircuitBreakerArgs(
+                enable=True, rollback=True
+            ),
+            deployment_minimum_healthy_percent=100,
+            deployment_maximum_percent=200,
+            availability_zone_rebalancing="ENABLED",
+            enable_execute_command=False,
+            propagate_tags="SERVICE",
+            # Otherwise `up` is green while tasks crash for want of a secret value (field-notes 4).
+            wait_for_steady_state=True,
+            opts=pulumi.ResourceOptions(
+                parent=self, custom_timeouts=pulumi.CustomTimeouts(create=STABLE_WITHIN, update=STABLE_WITHIN)
+            ),
+        )
+        self.register_outputs({"service": self.service_name, "bootstrapFamily": self.bootstrap_family})
+
+    def _task(
+        self, name: str, runs_as: str, family: str, definitions: list[dict[str, Any]]
+    ) -> aws.ecs.TaskDefinition:
+        plan = self._plan
+        return aws.ecs.TaskDefinition(
+            name,
+            family=family,
+            requires_compatibilities=["FARGATE"],
+            network_mode="awsvpc",
+            runtime_platform=aws.ecs.TaskDefinitionRuntimePlatformArgs(
+                operating_system_family="LINUX", cpu_architecture="X86_64"
+            ),
+            cpu=str(plan.gateway.cpu),
+            memory=str(plan.gateway.memory_mib),
+            execution_role_arn=naming.role_arn(plan, "gateway-start"),
+            task_role_arn=naming.role_arn(plan, runs_as),
+            container_definitions=json.dumps(definitions, sort_keys=True),
+            opts=self._child,
+        )
+
+
+def containers(plan: Plan) -> list[dict[str, Any]]:
+    """Migration first, then helpers and proxy; every value is plain, so that rules can read it beforehand."""
+    gateway, names = plan.gateway, gateway_names(plan)
+    shared = {"essential": False, "command": gateway_process.migrate_command(), "workingDirectory": "/app"}
+    environment = gateway_process.environment(plan)
+    migrate = {
+        **_container(plan, names, "migrate", gateway.image, environment | {"DISABLE_SCHEMA_UPDATE": "false"}),
+        **shared,
+    }
+    proxy = {
+        **_container(plan, names, CONTAINER, gateway.image, environment),
+        "command": gateway_process.proxy_command(plan),
+        "workingDirectory": "/app",
+        "portMappings": [{"containerPort": gateway.port, "protocol": "tcp"}],
+        "dependsOn": [
+            {"containerName": "migrate", "condition": "SUCCESS"},
+            *({"containerName": sidecar.name, "condition": "START"} for sidecar in gateway.sidecars),
+        ],
+        "healthCheck": {
+            "command": ["CMD", *gateway_process.ready_command(plan)],
+            "interval": 15,
+            "timeout": 10,
+            "retries": 3,
+            "startPeriod": 180,
+        },
+        "stopTimeout": 120,  # Fargate's most: long answers may finish
+    }
+    return [migrate, *(_sidecar(plan, names, sidecar) for sidecar in gateway.sidecars), proxy]
+
+
+def _bootstrap(plan: Plan, names: GatewayNames) -> dict[str, Any]:
+    return {
+        **_container(plan, names, "bootstrap", plan.gateway.image, gateway_process.environment(plan)),
+        "command": gateway_process.bootstrap_command(),
+        "workingDirectory": "/app",
+        "environmentFiles": _environment_file(plan, names.bootstrap_key),
+    }
+
+
+def _sidecar(plan: Plan, names: GatewayNames, sidecar: Sidecar) -> dict[str, Any]:
+    definition = _container(plan, names, sidecar.name, sidecar.image, {"PORT": str(sidecar.port)})
+    del definition["environmentFiles"]  # a helper has no business with database and cache
+    return {**definition, "memoryReservation": sidecar.memory_mib}
+
+
+def _container(
+    plan: Plan, names: GatewayNames, name: str, image: Image, environment: dict[str, str]
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "image": image.reference(naming.registry(plan.target)),
+        "essential": True,
+        "user": str(gateway_process.USER_ID),
+        "readonlyRootFilesystem": True,
+        "linuxParameters": {
+            "initProcessEnabled": True,
+            "capabilities": {"drop": ["ALL"]},
+            "tmpfs": [
+                {
+                    "containerPath": gateway_process.TEMPORARY,
+                    "size": gateway_process.TEMPORARY_MIB,
+                    "mountOptions": ["nosuid", "nodev"],
+                }
+            ],
+        },
+        "environment": [{"name": key, "value": value} for key, value in sorted(environment.items())],
+        "environmentFiles": _environment_file(plan, names.addresses_key),
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": names.log_group,
+                "awslogs-region": plan.target.region,
+                "awslogs-stream-prefix": name,
+                "mode": "non-blocking",
+            },
+        },
+    }
+
+
+def _environment_file(plan: Plan, key: str) -> list[dict[str, str]]:
+    return [{"type": "s3", "value": f"{naming.bucket_arn(plan.target, plan.config_bucket or '')}/{key}"}]

@@ -1,0 +1,176 @@
+"""The Fargate side of the gateway that needs no image and no secret: cluster, tasks' group, log group, roles.
+
+Not here: task definition and service (gateway_ecs, in the workload layer).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components import naming
+from components.gateway_names import gateway_names
+from components.group_rules import allow_between, allow_to
+from components.role import Role, RoleArgs
+from inferplan.plan.model import Plan
+
+HTTPS = 443
+ANYWHERE = "0.0.0.0/0"  # routes and firewall decide where it leads
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayEcsClusterArgs:
+    """Tasks reach AWS through the endpoints' group and S3's prefix list, vendors through the firewall."""
+
+    plan: Plan
+    vpc_id: pulumi.Input[str]
+    endpoint_security_group_id: pulumi.Input[str]
+    s3_prefix_list_id: pulumi.Input[str]
+    logs_key_arn: pulumi.Input[str]
+
+
+class GatewayEcsCluster(pulumi.ComponentResource):
+    """Cluster, roles and log group have fixed names; the workload layer refers to them by those."""
+
+    log_group_name: str
+    security_group_id: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, args: GatewayEcsClusterArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("inferplan:index:GatewayEcsCluster", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        plan, names = args.plan, gateway_names(args.plan)
+        production = naming.is_production(plan)
+        self.log_group_name = names.log_group
+        aws.cloudwatch.LogGroup(
+            f"{name}-log",
+            name=names.log_group,
+            retention_in_days=plan.log_retention_days,
+            kms_key_id=args.logs_key_arn,
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=production),
+        )
+        aws.ecs.Cluster(
+            f"{name}-cluster",
+            name=names.cluster,
+            settings=[aws.ecs.ClusterSettingArgs(name="containerInsights", value="enhanced")],
+            opts=child,
+        )
+        Role(
+            f"{name}-start",
+            RoleArgs(
+                role_name=naming.role_name(plan, "gateway-start"),
+                trust=naming.trust(plan.target, "ecs-tasks"),
+                managed={},
+                policy=start_policy(plan),
+            ),
+            child,
+        )
+        Role(
+            f"{name}-bootstrap",
+            RoleArgs(
+                role_name=naming.role_name(plan, "gateway-init"),
+                trust=naming.trust(plan.target, "ecs-tasks"),
+                managed={},
+                policy=bootstrap_policy(plan),
+            ),
+            child,
+        )
+        self.security_group_id = self._task_group(name, args)
+        self.register_outputs({"logGroup": self.log_group_name})
+
+    def _task_group(self, name: str, args: GatewayEcsClusterArgs) -> pulumi.Output[str]:
+        """What tasks may open by themselves; stores and balancer add a rule each."""
+        child = pulumi.ResourceOptions(parent=self)
+        group = aws.ec2.SecurityGroup(
+            f"{name}-group",
+            vpc_id=args.vpc_id,
+            description="gateway tasks: AWS endpoints, stores, and the firewall where planned",
+            tags={"Name": f"{name}-group"},
+            opts=child,
+        )
+        allow_between(
+            f"{name}-endpoints",
+            source=group.id,
+            destination=args.endpoint_security_group_id,
+            port=HTTPS,
+            why="AWS services",
+            opts=child,
+        )
+        aws.vpc.SecurityGroupEgressRule(
+            f"{name}-s3",
+            security_group_id=group.id,
+            prefix_list_id=args.s3_prefix_list_id,
+            ip_protocol="tcp",
+            from_port=HTTPS,
+            to_port=HTTPS,
+            description="image layers and configuration",
+            opts=child,
+        )
+        if args.plan.network.firewall:
+            allow_to(
+                f"{name}-firewall",
+                group=group.id,
+                cidr=ANYWHERE,
+                port=HTTPS,
+                why="towards the firewall, which knows the vendors' hosts",
+                opts=child,
+            )
+        return group.id
+
+
+def start_policy(plan: Plan) -> str:
+    """What starting a task takes: its images, its log streams and the addresses; no secret."""
+    target, names = plan.target, gateway_names(plan)
+    bucket = naming.bucket_arn(target, plan.config_bucket or "")
+    images = (plan.gateway.image, *(sidecar.image for sidecar in plan.gateway.sidecars))
+    repositories = sorted({naming.arn(target, "ecr", f"repository/{image.repository}") for image in images})
+    return naming.policy(
+        [
+            {"Sid": "Login", "Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
+            {
+                "Sid": "Images",
+                "Effect": "Allow",
+                "Action": [
+                    "ecr:BatchCheckLayerAvailability",
+                    "ecr:BatchGetImage",
+                    "ecr:GetDownloadUrlForLayer",
+                ],
+                "Resource": repositories,
+            },
+            {
+                "Sid": "Logs",
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": f"{naming.log_group_arn(target, names.log_group)}:*",
+            },
+            {
+                "Sid": "Addresses",
+                "Effect": "Allow",
+                "Action": "s3:GetObject",
+                "Resource": [f"{bucket}/{key}" for key in (names.addresses_key, names.bootstrap_key)],
+            },
+            {"Sid": "Bucket", "Effect": "Allow", "Action": "s3:GetBucketLocation", "Resource": bucket},
+            naming.key_use(plan, "data"),
+        ]
+    )
+
+
+def bootstrap_policy(plan: Plan) -> str:
+    """The master secret of this one database: RDS chooses its name, and tags it with the instance's ARN."""
+    target = plan.target
+    instance = naming.arn(target, "rds", f"db:{gateway_names(plan).database}")
+    return naming.policy(
+        [
+            {
+                "Sid": "MasterSecret",
+                "Effect": "Allow",
+                "Action": "secretsmanager:GetSecretValue",
+                "Resource": naming.arn(target, "secretsmanager", "secret:rds!db-*"),
+                "Condition": {"StringEquals": {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": instance}},
+            },
+            naming.key_use(plan, "secrets"),
+        ]
+    )

@@ -1,0 +1,223 @@
+"""The gateway in the cluster: accounts, configuration, bootstrap job, Deployment, Service, network policies.
+
+Not here: the pods (gateway_pod), the namespace's default deny (isolated_namespace), the balancer (balancer).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components import cache, database, gateway_pod
+from components.aws_egress import AwsEgress, AwsEgressArgs
+from components.gateway_cluster_access import BOOTSTRAP_ACCOUNT, SERVICE_ACCOUNT
+from components.gateway_pod import BOOTSTRAP_LABELS, GATEWAY_LABELS
+from components.gateway_service import configuration_text
+from components.isolated_namespace import addresses, peer, port
+from components.model_server_pod import pod_labels
+from inferplan.plan.model import Plan
+
+NODE_PORT = 30400  # fixed, because the balancer's targets are made before the Service
+SERVICE = "gateway"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayKubernetesArgs:
+    """`addresses` and `bootstrap_addresses` are the foundation's; `after` holds the namespace."""
+
+    plan: Plan
+    namespace: str
+    server_namespace: str
+    addresses: dict[str, pulumi.Input[str]]
+    bootstrap_addresses: dict[str, pulumi.Input[str]]
+    balancer: bool
+    after: Sequence[pulumi.Resource]
+
+
+class GatewayKubernetes(pulumi.ComponentResource):
+    """Reached by its Service inside the cluster, and through the balancer from the declared clients."""
+
+    service_name: str
+
+    def __init__(
+        self, name: str, args: GatewayKubernetesArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("inferplan:index:GatewayKubernetes", name, None, opts)
+        self._name, self._args = name, args
+        self._first = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
+        self.service_name = SERVICE
+        before = [*self._accounts(), *self._maps(), *self._policies()]
+        bootstrap = self._bootstrap(before)
+        self._deployment([*before, bootstrap])
+        self._service()
+        self._disruption_budget()
+        self.register_outputs({"serviceName": self.service_name})
+
+    def _metadata(self, object_name: str, **more: Any) -> kubernetes.meta.v1.ObjectMetaArgs:
+        return kubernetes.meta.v1.ObjectMetaArgs(
+            name=object_name, namespace=self._args.namespace, labels=GATEWAY_LABELS, **more
+        )
+
+    def _accounts(self) -> list[pulumi.Resource]:
+        return [
+            kubernetes.core.v1.ServiceAccount(
+                f"{self._name}-{account}-account",
+                metadata=self._metadata(account),
+                automount_service_account_token=False,
+                opts=self._first,
+            )
+            for account in (SERVICE_ACCOUNT, BOOTSTRAP_ACCOUNT)
+        ]
+
+    def _maps(self) -> list[pulumi.Resource]:
+        """None holds a secret: configuration names variables, addresses are host names and ids."""
+        contents: dict[str, dict[str, Any]] = {
+            gateway_pod.CONFIG_MAP: {gateway_pod.CONFIG_FILE: configuration_text(self._args.plan)},
+            gateway_pod.ADDRESSES_MAP: self._args.addresses,
+            gateway_pod.BOOTSTRAP_MAP: self._args.bootstrap_addresses,
+        }
+        return [
+            kubernetes.core.v1.ConfigMap(
+                f"{self._name}-{map_name}", metadata=self._metadata(map_name), data=data, opts=self._first
+            )
+            for map_name, data in contents.items()
+        ]
+
+    def _bootstrap(self, before: list[pulumi.Resource]) -> kubernetes.batch.v1.Job:
+        return kubernetes.batch.v1.Job(
+            f"{self._name}-bootstrap",
+            metadata=self._metadata("gateway-init"),
+            spec=kubernetes.batch.v1.JobSpecArgs(
+                backoff_limit=3,
+                template=kubernetes.core.v1.PodTemplateSpecArgs(
+                    metadata=kubernetes.meta.v1.ObjectMetaArgs(labels=BOOTSTRAP_LABELS),
+                    spec=gateway_pod.bootstrap_pod(self._args.plan),
+                ),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=before),
+        )
+
+    def _deployment(self, before: list[pulumi.Resource]) -> None:
+        plan = self._args.plan
+        digest = hashlib.sha256(configuration_text(plan).encode()).hexdigest()
+        kubernetes.apps.v1.Deployment(
+            f"{self._name}-deployment",
+            metadata=self._metadata(SERVICE),
+            spec=kubernetes.apps.v1.DeploymentSpecArgs(
+                replicas=plan.gateway.replicas,
+                selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=GATEWAY_LABELS),
+                revision_history_limit=3,
+                strategy=kubernetes.apps.v1.DeploymentStrategyArgs(
+                    type="RollingUpdate",
+                    rolling_update=kubernetes.apps.v1.RollingUpdateDeploymentArgs(
+                        max_surge=1, max_unavailable=0
+                    ),
+                ),
+                template=kubernetes.core.v1.PodTemplateSpecArgs(
+                    metadata=kubernetes.meta.v1.ObjectMetaArgs(
+                        # a changed file alone would not restart the pods that have read the old one
+                        labels=GATEWAY_LABELS,
+                        annotations={"inferplan/configuration": digest},
+                    ),
+                    spec=gateway_pod.gateway_pod(plan),
+                ),
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=before,
+                custom_timeouts=pulumi.CustomTimeouts(create="20m", update="20m"),
+            ),
+        )
+
+    def _service(self) -> None:
+        gateway = self._args.plan.gateway
+        kubernetes.core.v1.Service(
+            f"{self._name}-service",
+            metadata=self._metadata(SERVICE),
+            spec=kubernetes.core.v1.ServiceSpecArgs(
+                type="NodePort" if self._args.balancer else "ClusterIP",
+                # Local keeps the balancer's own address as the source, which the policy below admits.
+                external_traffic_policy="Local" if self._args.balancer else None,
+                selector=GATEWAY_LABELS,
+                ports=[
+                    kubernetes.core.v1.ServicePortArgs(
+                        name="http",
+                        port=gateway.port,
+                        target_port="http",
+                        node_port=NODE_PORT if self._args.balancer else None,
+                    )
+                ],
+            ),
+            opts=self._first,
+        )
+
+    def _disruption_budget(self) -> None:
+        kubernetes.policy.v1.PodDisruptionBudget(
+            f"{self._name}-disruption-budget",
+            metadata=self._metadata(SERVICE),
+            spec=kubernetes.policy.v1.PodDisruptionBudgetSpecArgs(
+                max_unavailable=1,
+                selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=GATEWAY_LABELS),
+            ),
+            opts=self._first,
+        )
+
+    def _policies(self) -> list[pulumi.Resource]:
+        """In: balancer. Out: database, cache, model servers, AWS endpoints, the firewall if there is one."""
+        args, plan = self._args, self._args.plan
+        by_tier = {
+            tier: [subnet.cidr for subnet in plan.network.subnets if subnet.tier == tier]
+            for tier in ("balancer", "database", "endpoint")
+        }
+        networking = kubernetes.networking.v1
+        into = networking.NetworkPolicyIngressRuleArgs
+        out = networking.NetworkPolicyEgressRuleArgs
+        stores = [addresses(cidr) for cidr in by_tier["database"]]
+        egress = [
+            out(to=stores, ports=[port(database.PORT), port(cache.PORT)]),
+            *(
+                out(to=[peer(args.server_namespace, pod_labels(server.name))], ports=[port(server.port)])
+                for server in plan.servers
+            ),
+            # Routes and security group of the gateway's nodes lead to the firewall only.
+            *([out(to=[addresses("0.0.0.0/0")], ports=[port(443)])] if plan.network.firewall else []),
+        ]
+        rules: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
+            "egress": (GATEWAY_LABELS, {"policy_types": ["Egress"], "egress": egress}),
+            "bootstrap": (
+                BOOTSTRAP_LABELS,
+                {"policy_types": ["Egress"], "egress": [out(to=stores, ports=[port(database.PORT)])]},
+            ),
+        }
+        if args.balancer:
+            entrance = into(
+                from_=[addresses(cidr) for cidr in by_tier["balancer"]], ports=[port(plan.gateway.port)]
+            )
+            rules["from-balancer"] = (GATEWAY_LABELS, {"policy_types": ["Ingress"], "ingress": [entrance]})
+        policies: list[pulumi.Resource] = [
+            networking.NetworkPolicy(
+                f"{self._name}-{role}",
+                metadata=self._metadata(f"gateway-{role}"),
+                spec=networking.NetworkPolicySpecArgs(
+                    pod_selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=labels), **spec
+                ),
+                opts=self._first,
+            )
+            for role, (labels, spec) in rules.items()
+        ]
+        for role, labels in (("gateway", GATEWAY_LABELS), ("gateway-init", BOOTSTRAP_LABELS)):
+            policies.append(
+                AwsEgress(
+                    f"{self._name}-{role}-aws",
+                    AwsEgressArgs(
+                        namespace=args.namespace, pod_labels=labels, endpoint_cidrs=by_tier["endpoint"]
+                    ),
+                    self._first,
+                )
+            )
+        return policies

@@ -1,0 +1,88 @@
+"""What runs inside the gateway's containers: the command lines and environments that both hosts share.
+
+Not here: where they run (gateway_ecs, gateway_pod) and what the proxy serves (the plan's configuration).
+
+Secrets reach the process by name: the container starts as a few lines of Python that read them from Secrets
+Manager with the role of the task or pod, put them into its own environment and become the proxy. Of the usual
+ways, the CSI driver needs an add-on, custom resources and copies in the cluster's own Secrets to set
+environment variables; and Fargate's `secrets` field needs full ARNs, whose random ends are unknown before
+creation: then no rule could read the container definitions of a first preview.
+"""
+
+from __future__ import annotations
+
+import json
+
+from inferplan.plan.model import Plan
+
+USER_ID = 10001
+SECRETS = "GATEWAY_SECRETS"  # JSON: environment variable -> secret name, no values
+MASTER_SECRET_ARN = "DATABASE_MASTER_SECRET_ARN"
+TEMPORARY = "/tmp"
+TEMPORARY_MIB = 512
+
+_START = """\
+import json, os, sys
+import boto3
+client = boto3.client("secretsmanager", region_name=os.environ["AWS_REGION"])
+for variable, name in json.loads(os.environ.pop("GATEWAY_SECRETS")).items():
+    os.environ[variable] = client.get_secret_value(SecretId=name)["SecretString"]
+os.makedirs(os.environ["LITELLM_MIGRATION_DIR"], exist_ok=True)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+# Once per database: a login without password that IAM vouches for, owner of what the migrations create.
+_BOOTSTRAP = """\
+import json, os, subprocess, urllib.parse
+import boto3
+env = os.environ
+client = boto3.client("secretsmanager", region_name=env["AWS_REGION"])
+master = json.loads(client.get_secret_value(SecretId=env["DATABASE_MASTER_SECRET_ARN"])["SecretString"])
+login = env["DATABASE_USER"]
+sql = f'''
+DO $$ BEGIN CREATE ROLE "{login}" LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+GRANT rds_iam TO "{login}";
+GRANT ALL ON DATABASE "{env["DATABASE_NAME"]}" TO "{login}";
+GRANT ALL ON SCHEMA public TO "{login}";
+'''
+who = ":".join(urllib.parse.quote(master[key], safe="") for key in ("username", "password"))
+where = f'{env["DATABASE_HOST"]}:{env["DATABASE_PORT"]}/{env["DATABASE_NAME"]}?sslmode=require'
+command = ["prisma", "db", "execute", "--stdin", "--url", f"postgresql://{who}@{where}"]
+subprocess.run(command, input=sql, text=True, check=True)
+"""
+
+_READY = """\
+import sys, urllib.request
+sys.exit(urllib.request.urlopen("http://127.0.0.1:{port}/health/readiness", timeout=5).status != 200)
+"""
+
+
+def proxy_command(plan: Plan) -> list[str]:
+    """Read the secrets, then become the proxy."""
+    return ["python", "-c", _START, "litellm", "--host", "0.0.0.0", "--port", str(plan.gateway.port)]
+
+
+def migrate_command() -> list[str]:
+    """Read the secrets, bring the database's schema up to date and end."""
+    return ["python", "-c", _START, "python", "litellm/proxy/prisma_migration.py"]
+
+
+def bootstrap_command() -> list[str]:
+    """Create the IAM login with the managed master secret; running it again changes nothing."""
+    return ["python", "-c", _BOOTSTRAP]
+
+
+def ready_command(plan: Plan) -> list[str]:
+    """Exit 0 when the proxy answers with its database; it calls no model."""
+    return ["python", "-c", _READY.format(port=plan.gateway.port)]
+
+
+def environment(plan: Plan, **more: str) -> dict[str, str]:
+    """The plan's variables, where the secrets are, and `more`, sorted by name."""
+    variables = {
+        **plan.gateway.env,
+        SECRETS: json.dumps(plan.gateway.secret_env, sort_keys=True),
+        "HOME": TEMPORARY,
+        **more,
+    }
+    return dict(sorted(variables.items()))

@@ -1,0 +1,215 @@
+"""One vLLM server in the cluster: pods, Service, disruption budget, and the policy on who may call.
+
+Not here: the command line and sizes (the plan), the weights' volumes (weights_volume), nodes (node_group).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.isolated_namespace import peer, port
+from components.model_server_pod import USER, PodArgs, pod_labels, pod_spec
+from components.weights_volume import WeightsVolume, WeightsVolumeArgs
+from inferplan.plan.model import Server
+
+_LEADER_WORKER_SET = "leaderworkerset.x-k8s.io/v1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelServerArgs:
+    """`stack` keeps cluster-wide volume names apart; `drain_seconds` is the longest request of its routes."""
+
+    stack: str
+    server: Server
+    namespace: str
+    gateway_namespace: str
+    gateway_labels: dict[str, str]
+    registry: str
+    bucket: str
+    region: str
+    drain_seconds: int
+
+
+class ModelServer(pulumi.ComponentResource):
+    """A Deployment; pods that span nodes are a LeaderWorkerSet, whose controller has to be in the cluster."""
+
+    service_name: str
+
+    def __init__(self, name: str, args: ModelServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inferplan:index:ModelServer", name, None, opts)
+        self._name, self._args = name, args
+        self.service_name = args.server.name
+        volumes = self._volumes()
+        policies = [self._ingress(), *self._between_nodes()]
+        pods = PodArgs(
+            server=args.server,
+            registry=args.registry,
+            drain_seconds=args.drain_seconds,
+            claims={path: volume.claim for path, volume in volumes.items()},
+        )
+        after = [*volumes.values(), *policies]
+        workload = (
+            self._set(pods, after) if args.server.pipeline_parallel > 1 else self._deployment(pods, after)
+        )
+        self._disruption_budget()
+        self._service(workload)
+        self.register_outputs({"serviceName": self.service_name})
+
+    def _volumes(self) -> dict[str, WeightsVolume]:
+        """By mount path, which mirrors the key in the bucket: weights first, then adapters."""
+        args, volumes = self._args, {}
+        mounts = {"weights": args.server.weights_key}
+        mounts |= {
+            f"adapter-{adapter.name}": adapter.path.removeprefix("/") for adapter in args.server.adapters
+        }
+        for role, key in mounts.items():
+            # A volume cannot be pointed elsewhere: a new revision gets a new one, and pods move over.
+            named = f"{args.server.name}-{role}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+            volumes[f"/{key}"] = WeightsVolume(
+                f"{self._name}-{role}",
+                WeightsVolumeArgs(
+                    volume=f"{args.stack}-{named}",
+                    claim=named,
+                    namespace=args.namespace,
+                    bucket=args.bucket,
+                    prefix=key,
+                    region=args.region,
+                    user=USER,
+                ),
+                pulumi.ResourceOptions(parent=self),
+            )
+        return volumes
+
+    def _deployment(self, pods: PodArgs, after: list[pulumi.Resource]) -> pulumi.Resource:
+        server = self._args.server
+        labels = pod_labels(server.name)
+        return kubernetes.apps.v1.Deployment(
+            f"{self._name}-deployment",
+            metadata=self._metadata(server.name),
+            spec=kubernetes.apps.v1.DeploymentSpecArgs(
+                replicas=server.replicas,
+                selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=labels),
+                progress_deadline_seconds=server.startup.progress_deadline_seconds,
+                revision_history_limit=3,
+                # A surge would wait for a GPU node that the plan does not have.
+                strategy=kubernetes.apps.v1.DeploymentStrategyArgs(
+                    type="RollingUpdate",
+                    rolling_update=kubernetes.apps.v1.RollingUpdateDeploymentArgs(
+                        max_surge=0, max_unavailable=1
+                    ),
+                ),
+                template=kubernetes.core.v1.PodTemplateSpecArgs(
+                    metadata=kubernetes.meta.v1.ObjectMetaArgs(labels=labels), spec=pod_spec(pods)
+                ),
+            ),
+            opts=self._slow(after),
+        )
+
+    def _set(self, pods: PodArgs, after: list[pulumi.Resource]) -> pulumi.Resource:
+        server = self._args.server
+        template = {"metadata": {"labels": pod_labels(server.name)}}
+        return kubernetes.apiextensions.CustomResource(
+            f"{self._name}-set",
+            api_version=_LEADER_WORKER_SET,
+            kind="LeaderWorkerSet",
+            metadata=self._metadata(server.name),
+            spec={
+                "replicas": server.replicas,
+                "startupPolicy": "LeaderCreated",
+                "leaderWorkerTemplate": {
+                    "size": server.pipeline_parallel,
+                    "restartPolicy": "RecreateGroupOnPodRestart",
+                    "leaderTemplate": {**template, "spec": pod_spec(pods, node="leader")},
+                    "workerTemplate": {**template, "spec": pod_spec(pods, node="worker")},
+                },
+            },
+            opts=self._slow(after),
+        )
+
+    def _slow(self, after: list[pulumi.Resource]) -> pulumi.ResourceOptions:
+        """Loading weights takes longer than the provider's ten minutes; the plan predicts how long."""
+        timeout = self._args.server.startup.pulumi_timeout
+        return pulumi.ResourceOptions(
+            parent=self,
+            depends_on=after,
+            custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
+        )
+
+    def _service(self, workload: pulumi.Resource) -> None:
+        server = self._args.server
+        labels = pod_labels(server.name)
+        if server.pipeline_parallel > 1:
+            labels = {**labels, "leaderworkerset.sigs.k8s.io/worker-index": "0"}
+        kubernetes.core.v1.Service(
+            f"{self._name}-service",
+            metadata=self._metadata(server.name),
+            spec=kubernetes.core.v1.ServiceSpecArgs(
+                type="ClusterIP",
+                selector=labels,
+                ports=[kubernetes.core.v1.ServicePortArgs(name="http", port=server.port, target_port="http")],
+            ),
+            # Its own wait for endpoints would start the clock before the pods do (pitfalls 3.9).
+            opts=self._slow([workload]),
+        )
+
+    def _disruption_budget(self) -> None:
+        kubernetes.policy.v1.PodDisruptionBudget(
+            f"{self._name}-disruption-budget",
+            metadata=self._metadata(self._args.server.name),
+            spec=kubernetes.policy.v1.PodDisruptionBudgetSpecArgs(
+                max_unavailable=1,
+                selector=kubernetes.meta.v1.LabelSelectorArgs(
+                    match_labels=pod_labels(self._args.server.name)
+                ),
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _ingress(self) -> kubernetes.networking.v1.NetworkPolicy:
+        """The server's own key guards only some of its paths, so the network decides who may call."""
+        args = self._args
+        return self._policy(
+            "from-gateway",
+            policy_types=["Ingress"],
+            ingress=[
+                kubernetes.networking.v1.NetworkPolicyIngressRuleArgs(
+                    from_=[peer(args.gateway_namespace, args.gateway_labels)], ports=[port(args.server.port)]
+                )
+            ],
+        )
+
+    def _between_nodes(self) -> list[kubernetes.networking.v1.NetworkPolicy]:
+        """Pods that span nodes exchange tensors on ports of NCCL's choice, among themselves only."""
+        args = self._args
+        if args.server.pipeline_parallel == 1:
+            return []
+        same = peer(args.namespace, pod_labels(args.server.name))
+        return [
+            self._policy(
+                "between-nodes",
+                policy_types=["Ingress", "Egress"],
+                ingress=[kubernetes.networking.v1.NetworkPolicyIngressRuleArgs(from_=[same])],
+                egress=[kubernetes.networking.v1.NetworkPolicyEgressRuleArgs(to=[same])],
+            )
+        ]
+
+    def _policy(self, role: str, **spec: object) -> kubernetes.networking.v1.NetworkPolicy:
+        server = self._args.server
+        return kubernetes.networking.v1.NetworkPolicy(
+            f"{self._name}-{role}",
+            metadata=self._metadata(f"{server.name}-{role}"),
+            spec=kubernetes.networking.v1.NetworkPolicySpecArgs(
+                pod_selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=pod_labels(server.name)),
+                **spec,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _metadata(self, object_name: str) -> kubernetes.meta.v1.ObjectMetaArgs:
+        return kubernetes.meta.v1.ObjectMetaArgs(
+            name=object_name, namespace=self._args.namespace, labels=pod_labels(self._args.server.name)
+        )

@@ -1,0 +1,197 @@
+"""One managed node group: launch template with locked-down metadata and encrypted volumes, taints, capacity.
+
+Not here: how many nodes (the plan), the nodes' security groups and role, and who scales the group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from inferplan.plan.model import Pool
+
+ROOT_DEVICE, BOTTLEROCKET_DATA_DEVICE = "/dev/xvda", "/dev/xvdb"
+GPU_TAINT = "nvidia.com/gpu"
+_CAPACITY_TYPES = {
+    "on-demand": "ON_DEMAND",
+    "reservation": "ON_DEMAND",
+    "spot": "SPOT",
+    "capacity-block": "CAPACITY_BLOCK",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeGroupArgs:
+    """`volumes_gib`: sizes by device name. An `autoscaled` group starts at 0 and is left to its scaler."""
+
+    cluster_name: str
+    group_name: str
+    instance_type: str
+    ami_type: str
+    volumes_gib: dict[str, int]
+    kms_key_arn: pulumi.Input[str]
+    node_role_arn: pulumi.Input[str]
+    security_group_id: pulumi.Input[str]
+    subnet_ids: Sequence[pulumi.Input[str]]
+    desired_nodes: int
+    max_nodes: int
+    labels: dict[str, str]
+    autoscaled: bool = False
+    gpu: bool = False
+    kubernetes_version: str | None = None  # None follows the cluster at creation only
+    capacity: str = "on-demand"
+    capacity_id: str | None = None
+    efa_interfaces: int = 0
+    placement_group: bool = False
+    after: Sequence[pulumi.Resource] = ()
+
+
+def volumes_gib(pool: Pool) -> dict[str, int]:
+    """Bottlerocket keeps images and pods on a second volume; other AMIs on the root (field-notes 32)."""
+    if pool.ami_type.startswith("BOTTLEROCKET"):
+        return {ROOT_DEVICE: pool.root_volume_gib, BOTTLEROCKET_DATA_DEVICE: pool.data_volume_gib}
+    return {ROOT_DEVICE: pool.root_volume_gib}
+
+
+class NodeGroup(pulumi.ComponentResource):
+    """`autoscaling_group_name` is what node autoscalers and tags refer to."""
+
+    autoscaling_group_name: pulumi.Output[str]
+
+    def __init__(self, name: str, args: NodeGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("inferplan:index:NodeGroup", name, None, opts)
+        template = self._template(name, args)
+        block = args.capacity == "capacity-block"
+        group = aws.eks.NodeGroup(
+            f"{name}-group",
+            cluster_name=args.cluster_name,
+            node_group_name=args.group_name,
+            node_role_arn=args.node_role_arn,
+            subnet_ids=list(args.subnet_ids),
+            ami_type=args.ami_type,
+            version=args.kubernetes_version,
+            capacity_type=_CAPACITY_TYPES[args.capacity],
+            # A capacity block wants its type in the template (EKS user guide, capacity blocks).
+            instance_types=None if block else [args.instance_type],
+            launch_template=aws.eks.NodeGroupLaunchTemplateArgs(
+                id=template.id, version=template.latest_version.apply(str)
+            ),
+            scaling_config=aws.eks.NodeGroupScalingConfigArgs(
+                min_size=0 if args.autoscaled else args.desired_nodes,
+                desired_size=0 if args.autoscaled else args.desired_nodes,
+                max_size=args.max_nodes,
+            ),
+            # GPUs have no spare nodes to surge onto: terminate first, one at a time.
+            update_config=aws.eks.NodeGroupUpdateConfigArgs(
+                max_unavailable=1, update_strategy="MINIMAL" if args.gpu else "DEFAULT"
+            ),
+            node_repair_config=aws.eks.NodeGroupNodeRepairConfigArgs(enabled=True),
+            labels=args.labels,
+            taints=[aws.eks.NodeGroupTaintArgs(key=GPU_TAINT, value="present", effect="NO_SCHEDULE")]
+            if args.gpu
+            else None,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=list(args.after),
+                ignore_changes=["scalingConfig.desiredSize"] if args.autoscaled else None,
+            ),
+        )
+        self.autoscaling_group_name = group.resources.apply(lambda made: made[0].autoscaling_groups[0].name)
+        if args.autoscaled:
+            self._scale_from_zero(name, args)
+        self.register_outputs({"autoscalingGroupName": self.autoscaling_group_name})
+
+    def _template(self, name: str, args: NodeGroupArgs) -> aws.ec2.LaunchTemplate:
+        child = pulumi.ResourceOptions(parent=self)
+        placement = None
+        if args.placement_group:
+            together = aws.ec2.PlacementGroup(
+                f"{name}-placement",
+                name=f"{args.cluster_name}-{args.group_name}",
+                strategy="cluster",
+                opts=child,
+            )
+            placement = aws.ec2.LaunchTemplatePlacementArgs(group_name=together.name)
+        block = args.capacity == "capacity-block"
+        return aws.ec2.LaunchTemplate(
+            f"{name}-template",
+            description=f"{args.cluster_name} {args.group_name}",
+            update_default_version=True,
+            # No imageId: managed groups choose and bootstrap the AMI of `ami_type` (field-notes 33).
+            instance_type=args.instance_type if block else None,
+            metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
+                http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
+            ),
+            block_device_mappings=[
+                _volume(device, gib, args.kms_key_arn) for device, gib in args.volumes_gib.items()
+            ],
+            vpc_security_group_ids=None if args.efa_interfaces else [args.security_group_id],
+            network_interfaces=[_efa(card, args.security_group_id) for card in range(args.efa_interfaces)]
+            or None,
+            instance_market_options=aws.ec2.LaunchTemplateInstanceMarketOptionsArgs(
+                market_type="capacity-block"
+            )
+            if block
+            else None,
+            capacity_reservation_specification=_reservation(args.capacity_id) if args.capacity_id else None,
+            placement=placement,
+            tag_specifications=[
+                aws.ec2.LaunchTemplateTagSpecificationArgs(
+                    resource_type=kind, tags={"Name": f"{args.cluster_name}-{args.group_name}"}
+                )
+                for kind in ("instance", "volume")
+            ],
+            opts=child,
+        )
+
+    def _scale_from_zero(self, name: str, args: NodeGroupArgs) -> None:
+        """An autoscaler cannot see the disk of a node that does not exist yet, and pods ask for disk."""
+        device = BOTTLEROCKET_DATA_DEVICE if BOTTLEROCKET_DATA_DEVICE in args.volumes_gib else ROOT_DEVICE
+        aws.autoscaling.Tag(
+            f"{name}-disk-hint",
+            autoscaling_group_name=self.autoscaling_group_name,
+            tag=aws.autoscaling.TagTagArgs(
+                key="k8s.io/cluster-autoscaler/node-template/resources/ephemeral-storage",
+                value=f"{args.volumes_gib[device]}Gi",
+                propagate_at_launch=False,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def _volume(
+    device: str, gib: int, key_arn: pulumi.Input[str]
+) -> aws.ec2.LaunchTemplateBlockDeviceMappingArgs:
+    return aws.ec2.LaunchTemplateBlockDeviceMappingArgs(
+        device_name=device,
+        ebs=aws.ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
+            volume_size=gib,
+            volume_type="gp3",
+            encrypted="true",
+            kms_key_id=key_arn,
+            delete_on_termination="true",
+        ),
+    )
+
+
+def _efa(card: int, security_group_id: pulumi.Input[str]) -> aws.ec2.LaunchTemplateNetworkInterfaceArgs:
+    """Card 0 also carries IP as device 0; the other cards only carry EFA, as device 1."""
+    return aws.ec2.LaunchTemplateNetworkInterfaceArgs(
+        network_card_index=card,
+        device_index=0 if card == 0 else 1,
+        interface_type="efa" if card == 0 else "efa-only",
+        security_groups=[security_group_id],
+        associate_public_ip_address="false",
+        delete_on_termination="true",
+    )
+
+
+def _reservation(capacity_id: str) -> aws.ec2.LaunchTemplateCapacityReservationSpecificationArgs:
+    return aws.ec2.LaunchTemplateCapacityReservationSpecificationArgs(
+        capacity_reservation_target=aws.ec2.LaunchTemplateCapacityReservationSpecificationCapacityReservationTargetArgs(
+            capacity_reservation_id=capacity_id
+        )
+    )

@@ -1,0 +1,107 @@
+"""Sourced facts as typed, frozen records; each table is read once, when it is first asked for.
+
+Not here: anything decided from the facts (sizing, placement, cost, policies) and the organization's register.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inferplan.catalog.hardware import Gpu as Gpu
+    from inferplan.catalog.hardware import Instance as Instance
+    from inferplan.catalog.hardware import gpu as gpu
+    from inferplan.catalog.hardware import gpus as gpus
+    from inferplan.catalog.hardware import instance as instance
+    from inferplan.catalog.hardware import instances as instances
+    from inferplan.catalog.managed_apis import BedrockProfile as BedrockProfile
+    from inferplan.catalog.managed_apis import GuardrailProfile as GuardrailProfile
+    from inferplan.catalog.managed_apis import Host as Host
+    from inferplan.catalog.managed_apis import Vendor as Vendor
+    from inferplan.catalog.managed_apis import bedrock_profile as bedrock_profile
+    from inferplan.catalog.managed_apis import bedrock_profiles as bedrock_profiles
+    from inferplan.catalog.managed_apis import bedrock_providers as bedrock_providers
+    from inferplan.catalog.managed_apis import guardrail_profiles as guardrail_profiles
+    from inferplan.catalog.managed_apis import vendor as vendor
+    from inferplan.catalog.managed_apis import vendors as vendors
+    from inferplan.catalog.open_weights import License as License
+    from inferplan.catalog.open_weights import LicenseStanding as LicenseStanding
+    from inferplan.catalog.open_weights import Model as Model
+    from inferplan.catalog.open_weights import ModelHubHost as ModelHubHost
+    from inferplan.catalog.open_weights import ModelServing as ModelServing
+    from inferplan.catalog.open_weights import license_of as license_of
+    from inferplan.catalog.open_weights import licenses as licenses
+    from inferplan.catalog.open_weights import model as model
+    from inferplan.catalog.open_weights import model_hub_hosts as model_hub_hosts
+    from inferplan.catalog.open_weights import model_serving as model_serving
+    from inferplan.catalog.open_weights import models as models
+    from inferplan.catalog.places import CountryGroup as CountryGroup
+    from inferplan.catalog.places import Partition as Partition
+    from inferplan.catalog.places import Regime as Regime
+    from inferplan.catalog.places import Region as Region
+    from inferplan.catalog.places import SectorExtra as SectorExtra
+    from inferplan.catalog.places import countries as countries
+    from inferplan.catalog.places import countries_without_region as countries_without_region
+    from inferplan.catalog.places import country_groups as country_groups
+    from inferplan.catalog.places import expand_places as expand_places
+    from inferplan.catalog.places import partition as partition
+    from inferplan.catalog.places import partitions as partitions
+    from inferplan.catalog.places import regimes as regimes
+    from inferplan.catalog.places import region as region
+    from inferplan.catalog.places import regions as regions
+    from inferplan.catalog.places import sector_extras as sector_extras
+    from inferplan.catalog.prices import InstancePrice as InstancePrice
+    from inferplan.catalog.prices import ServicePrice as ServicePrice
+    from inferplan.catalog.prices import instance_price as instance_price
+    from inferplan.catalog.prices import region_prices as region_prices
+    from inferplan.catalog.prices import service_price as service_price
+    from inferplan.catalog.prices import service_prices as service_prices
+    from inferplan.catalog.serving import GlobalService as GlobalService
+    from inferplan.catalog.serving import NamedSystem as NamedSystem
+    from inferplan.catalog.serving import ServingSetting as ServingSetting
+    from inferplan.catalog.serving import global_service as global_service
+    from inferplan.catalog.serving import global_services as global_services
+    from inferplan.catalog.serving import named_system as named_system
+    from inferplan.catalog.serving import named_systems as named_systems
+    from inferplan.catalog.serving import purposes as purposes
+    from inferplan.catalog.serving import redaction_languages as redaction_languages
+    from inferplan.catalog.serving import redaction_models as redaction_models
+    from inferplan.catalog.serving import serving_settings as serving_settings
+    from inferplan.catalog.serving import vllm_env as vllm_env
+    from inferplan.catalog.serving import vllm_flags as vllm_flags
+    from inferplan.catalog.serving import vllm_methods as vllm_methods
+    from inferplan.catalog.serving import vllm_versions as vllm_versions
+    from inferplan.catalog.standing import Fact as Fact
+    from inferplan.catalog.standing import facts as facts
+    from inferplan.catalog.table import Row as Row
+    from inferplan.catalog.table import UnknownName as UnknownName
+    from inferplan.catalog.table import digest as digest
+    from inferplan.catalog.table import stated_date as stated_date
+
+_EXPORTS = {
+    "standing": "Fact facts",
+    "hardware": "Gpu Instance gpu gpus instance instances",
+    "open_weights": "License LicenseStanding Model ModelHubHost ModelServing license_of "
+    "licenses model model_hub_hosts model_serving models",
+    "places": "CountryGroup Partition Regime Region SectorExtra countries countries_without_region "
+    "country_groups expand_places partition partitions regimes region regions sector_extras",
+    "prices": "InstancePrice ServicePrice instance_price region_prices service_price service_prices",
+    "serving": "GlobalService NamedSystem ServingSetting global_service global_services named_system "
+    "named_systems purposes redaction_languages redaction_models serving_settings vllm_env vllm_flags "
+    "vllm_methods vllm_versions",
+    "table": "Row UnknownName digest stated_date",
+    "managed_apis": "BedrockProfile GuardrailProfile Host Vendor bedrock_profile bedrock_profiles "
+    "bedrock_providers guardrail_profiles vendor vendors",
+}
+_MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that holds `name` when it is first used."""
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,161 @@
+"""Vendors of model APIs with their hosts, and how Bedrock profiles route requests on.
+
+Not here: contracts and assessments (the organization's files) and token prices (genai-prices).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from inferplan.catalog.places import regions
+from inferplan.catalog.table import Row, Verified, pick, rows
+
+
+class Host(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One host of a vendor. `processing_in_region` None means that no source settles it.
+
+    `scope_kind`: `countries` (fixed, in scope_countries: ISO codes or groups), `location` (the placeholder of
+    the host name decides), `global` (anywhere), `unknown`.
+    """
+
+    host: str
+    scope: str
+    scope_kind: Literal["countries", "location", "global", "unknown"]
+    scope_countries: tuple[str, ...] | None
+    processing_in_region: bool | None
+    note: str | None = None
+
+
+class ZeroRetention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether a vendor can keep nothing, who grants it and what stops working."""
+
+    available: bool | None
+    by: str | None = None
+    breaks: tuple[str, ...] = ()
+
+
+class Vendor(Row, frozen=True, kw_only=True):
+    """One vendor as public sources describe it; the organization's contracts come on top."""
+
+    id: str
+    name: str
+    document_names: tuple[str, ...]
+    kind: Literal["managed", "managed router", "product, no model endpoint", "not deployable"]
+    home_country: str
+    hosts: tuple[Host, ...]
+    eea_entity: str | None = None
+    residency_setup: tuple[str, ...] = ()
+    price_uplift_percent: float | None = None
+    price_note: str | None = None
+    retention_days_default: int | None = None
+    retention_days_worst_case: int | None = None
+    retention_note: str | None = None
+    retention_modes: tuple[str, ...] = ()
+    trains_on_data: bool | Literal["conditional"] | None = None
+    training_note: str | None = None
+    zero_retention: ZeroRetention | None = None
+    outside_residency: tuple[str, ...] = ()
+    subprocessors: tuple[str, ...] = ()
+    certifications: tuple[str, ...] = ()
+    certifications_verified: Verified = False
+    hold_history: str | None = None
+    deployment_types: dict[str, str] = field(default_factory=dict)
+    private_endpoint_services: tuple[str, ...] = ()
+    model_families: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    planner_message: str | None = None
+    note: str | None = None
+
+
+class BedrockProfile(Row, frozen=True, kw_only=True):
+    """A geography prefix of Bedrock model ids: the largest set of places that may serve a call.
+
+    `destinations` None: no source lists them. The exact list depends on the model and the source Region.
+    """
+
+    prefix: str
+    destinations: tuple[str, ...] | None
+    countries: tuple[str, ...] | None
+    all_commercial: bool = False
+    crosses_border: bool | None
+    exact_list_depends_on: tuple[str, ...]
+    note: str
+
+
+class GuardrailProfile(Row, frozen=True, kw_only=True):
+    """A cross-Region profile of Bedrock guardrails."""
+
+    id: str
+    destinations: tuple[str, ...] | None
+    extra_when_source_is: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    note: str | None = None
+
+
+class BedrockProvider(Row, frozen=True, kw_only=True):
+    """The first label of an in-Region Bedrock model id."""
+
+    provider: str
+
+
+@cache
+def vendors() -> Mapping[str, Vendor]:
+    """Every vendor by id."""
+    return {row.id: row for row in rows("vendors", Vendor)}
+
+
+def vendor(name: str) -> Vendor:
+    """One vendor; raises UnknownName."""
+    return pick(vendors(), "vendor", name)
+
+
+@cache
+def bedrock_profiles() -> Mapping[str, BedrockProfile]:
+    """Known geography prefixes; `global.` is expanded to every commercial Region of the catalog."""
+    found: dict[str, BedrockProfile] = {}
+    for row in rows("bedrock_profiles", BedrockProfile):
+        if row.all_commercial:
+            commercial = [region for region in regions().values() if region.partition == "aws"]
+            places = tuple(sorted({region.country for region in commercial}))
+            names = tuple(sorted(region.region for region in commercial))
+            found[row.prefix] = replace(row, destinations=names, countries=places)
+        else:
+            found[row.prefix] = row
+    return found
+
+
+@cache
+def bedrock_providers() -> frozenset[str]:
+    """First labels of in-Region model ids, such as `mistral` of `mistral.mistral-large-2402-v1:0`."""
+    return frozenset(row.provider for row in rows("bedrock_providers", BedrockProvider))
+
+
+def bedrock_profile(model_id: str) -> BedrockProfile | None:
+    """Where a call of this Bedrock model id may be served; None: only in the called Region.
+
+    Accepts ids and ARNs. An id that starts neither with a known prefix nor with a known provider, and an
+    application inference profile (which hides its model), give an unverified profile without destinations, so
+    that whoever asks fails closed.
+    """
+    kind, _, rest = model_id.rpartition("/")
+    kind = kind.rpartition(":")[2]
+    if kind in {"imported-model", "custom-model", "custom-model-deployment", "provisioned-model"}:
+        return None
+    head = rest.partition(".")[0]
+    known = bedrock_profiles().get(f"{head}.")
+    if known is not None:
+        return known
+    if head in bedrock_providers() and kind in {"", "foundation-model"}:
+        return None
+    return replace(bedrock_profiles()["(unknown)"], prefix=f"{head}.")
+
+
+@cache
+def guardrail_profiles() -> Mapping[str, GuardrailProfile]:
+    """Cross-Region guardrail profiles by id."""
+    return {row.id: row for row in rows("guardrail_profiles", GuardrailProfile)}

@@ -1,0 +1,186 @@
+"""Open-weight models with the shapes that sizing needs, and the licenses they come under.
+
+Not here: vendors' models behind an API (managed_apis) and memory arithmetic (inferplan.sizing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+from inferplan.catalog.table import Row, UnknownName, near_matches, rows
+
+KvType = Literal[
+    "mha", "gqa", "mla", "mla+sparse_indexer", "gqa+sliding", "gqa+linear_attention", "gqa+chunked_local",
+    "hybrid_compressed", "none",
+]  # fmt: skip
+
+
+class Model(Row, frozen=True, kw_only=True):
+    """One open-weight model. Shapes are those of its config; None: not known, so it cannot be sized."""
+
+    id: str  # repository on the hub
+    aliases: tuple[str, ...] = ()
+    arch: str | None
+    params: int
+    active: int | None = None  # per token, where not all are
+    layers: int | None
+    hidden: int | None
+    heads: int | None
+    kv_heads: int | None
+    head_dim: int | None
+    intermediate: int | None
+    moe_intermediate: int | None = None
+    vocab: int | None
+    ctx: int | None  # longest context in tokens
+    dtype: Literal["bfloat16", "float16", "float32", "fp8", "mxfp4"]  # of the published weights
+    kv_type: KvType | None
+    sliding: int | None = None  # window in tokens
+    chunk: int | None = None
+    full_attn_layers: int | None = None  # layers whose KV cache grows with the context
+    global_head_dim: int | None = None
+    global_kv_heads: int | None = None
+    kv_lora_rank: int | None = None
+    qk_rope_head_dim: int | None = None
+    experts: int | None = None
+    experts_per_tok: int | None = None
+    params_verified: bool = True
+    shapes_verified: bool = True
+    license: str | None  # the tag on the hub
+    license_id: str | None  # a row of licenses()
+    license_verified: bool  # the tag was read at the source
+    license_covers: str | None = None  # the entry of the license's `covers` that names this family
+    base_license_ids: tuple[str, ...] = ()  # of the models it was made from; they apply too
+    base_models: tuple[str, ...] = ()
+    gated: bool | None
+    vllm: Literal["generate", "pooling", "vllm-omni", "no"]
+    vllm_since: str | None
+    note: str | None = None
+
+    @property
+    def server(self) -> Literal["vllm", "vllm-omni", "diffusers"]:
+        """What serves it."""
+        if self.vllm in {"generate", "pooling"}:
+            return "vllm"
+        return "vllm-omni" if self.vllm == "vllm-omni" else "diffusers"
+
+
+class License(Row, frozen=True, kw_only=True):
+    """One license: what it allows, asks and forbids. None means not known."""
+
+    id: str
+    name: str
+    covers: tuple[str, ...]
+    kind: Literal[
+        "open source", "open-weight", "open-weight with use limits", "research only", "non-production"
+    ] = field(name="class")
+    commercial: bool
+    thresholds: (
+        dict[str, Any] | None
+    )  # monthly_active_users, annual_revenue_usd: "more than" these needs an agreement
+    restrictions: tuple[str, ...]
+    duties: tuple[str, ...]
+    geographic_limits: str | None
+    eu_domicile_barred: Literal["multimodal", "none"] = "none"  # no rights for licensees seated in the EU
+    military_ban: bool | Literal["not by name"] | None
+    barred_purposes: tuple[str, ...]  # of purposes()
+    required_notices: tuple[str, ...] = ()  # texts that must be shown
+    output_use: str | None
+    trains_others_barred: bool  # outputs may not improve other language models
+    note: str | None = None
+
+
+class ModelServing(Row, frozen=True, kw_only=True):
+    """Which server runs a model family."""
+
+    model: str
+    architecture: str
+    server: str
+    note: str
+
+
+class ModelHubHost(Row, frozen=True, kw_only=True):
+    """A host of a model hub: never at run time; only the mirror job may reach it."""
+
+    host: str
+    use: str
+    runtime: Literal["deny"]
+    mirror_job: Literal["allow", "optional", "deny"]
+
+
+class LicenseStanding(Struct, frozen=True, kw_only=True):
+    """The license of a model and whether a verified source says that it is the one."""
+
+    license: License
+    verified: bool
+    base: tuple[License, ...]  # licenses of what the model was made from
+
+
+@cache
+def models() -> Mapping[str, Model]:
+    """Every open-weight model by its id."""
+    return {row.id: row for row in rows("models", Model)}
+
+
+@cache
+def _model_names() -> Mapping[str, str]:
+    """Ids and aliases in lower case, and the part after the slash where it is unambiguous."""
+    found: dict[str, str] = {}
+    short: dict[str, set[str]] = {}
+    for row in models().values():
+        for spelling in (row.id, *row.aliases):
+            found[spelling.lower()] = row.id
+        short.setdefault(row.id.rpartition("/")[2].lower(), set()).add(row.id)
+    for name, ids in short.items():
+        if len(ids) == 1:
+            found.setdefault(name, next(iter(ids)))
+    return found
+
+
+def model(name: str) -> Model:
+    """One model by id, alias or the part after the slash, any case; raises UnknownName with near matches."""
+    found = _model_names().get(name.strip().lower())
+    if found is None:
+        names = _model_names()
+        near = near_matches(name, names)
+        raise UnknownName("model", name, tuple(dict.fromkeys(names[key] for key in near)))
+    return models()[found]
+
+
+@cache
+def licenses() -> Mapping[str, License]:
+    """Every license by id."""
+    return {row.id: row for row in rows("licenses", License)}
+
+
+def license_of(of: Model | str) -> LicenseStanding | None:
+    """The license of a model (record, id or alias); None where it is not known.
+
+    Verified means: the tag was read at the source, or a verified license names the model's family among those
+    it covers (and not in a part marked unverified).
+    """
+    row = model(of) if isinstance(of, str) else of
+    if row.license_id is None:
+        return None
+    found = licenses()[row.license_id]
+    named = row.license_covers is not None and found.verified is True
+    return LicenseStanding(
+        license=found,
+        verified=found.verified is not False and (row.license_verified or named),
+        base=tuple(licenses()[other] for other in row.base_license_ids),
+    )
+
+
+@cache
+def model_serving() -> tuple[ModelServing, ...]:
+    """Which server runs which family."""
+    return rows("model_serving", ModelServing)
+
+
+@cache
+def model_hub_hosts() -> Mapping[str, ModelHubHost]:
+    """Hosts of model hubs by name."""
+    return {row.host: row for row in rows("model_hub_hosts", ModelHubHost)}

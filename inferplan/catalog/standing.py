@@ -1,0 +1,64 @@
+"""Every fact that a rule may rest on, by id, with its standing (verified, partial, unverified) and date.
+
+Not here: the organization's confirmations, which come on top of the standing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from msgspec import Struct
+
+from inferplan.catalog import hardware, managed_apis, open_weights, places, prices, serving
+from inferplan.catalog.table import Row, Verified
+
+
+class Fact(Struct, frozen=True, kw_only=True):
+    """The standing of one row. `id` is `<table>/<key>`, as organization.yaml confirms it."""
+
+    id: str
+    verified: Verified
+    unverified_parts: tuple[str, ...]
+    source: tuple[str, ...]
+    as_of: str
+
+
+def _tables() -> Iterable[tuple[str, Mapping[str, Row]]]:
+    yield "partitions", places.partitions()
+    yield "regions", places.regions()
+    yield "countries_without_region", places.countries_without_region()
+    yield "regimes", places.regimes()
+    yield "sector_extras", {f"{row.sector}-{'-'.join(row.places)}": row for row in places.sector_extras()}
+    yield "vendors", managed_apis.vendors()
+    yield "bedrock_profiles", managed_apis.bedrock_profiles()
+    yield "guardrail_profiles", managed_apis.guardrail_profiles()
+    yield "licenses", open_weights.licenses()
+    yield "models", open_weights.models()
+    yield "model_serving", {row.model: row for row in open_weights.model_serving()}
+    yield "model_hub_hosts", open_weights.model_hub_hosts()
+    yield "serving_settings", serving.serving_settings()
+    yield "global_services", serving.global_services()
+    yield "gpus", hardware.gpus()
+    yield "instances", hardware.instances()
+    yield "region_prices", {f"{name}@{region}": row for (name, region), row in prices.region_prices().items()}
+    yield (
+        "service_prices",
+        {f"{name}@{region}": row for (name, region), row in prices.service_prices().items()},
+    )
+
+
+@cache
+def facts() -> Mapping[str, Fact]:
+    """Every fact by id."""
+    return {
+        f"{table}/{key}": Fact(
+            id=f"{table}/{key}",
+            verified=row.verified,
+            unverified_parts=row.unverified_parts,
+            source=row.source,
+            as_of=row.as_of,
+        )
+        for table, found in _tables()
+        for key, row in found.items()
+    }

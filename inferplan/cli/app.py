@@ -1,0 +1,136 @@
+"""The click application: lazy verbs, common options, and the mapping from errors to exit codes.
+
+Not here: the verbs themselves, one per sibling file.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+from inferplan.cli import VERBS
+from inferplan.exitcodes import ExitCode
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class LazyGroup(click.Group):
+    """Imports a verb's module only when that verb runs; `--help` needs none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"inferplan.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], VERBS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else f" Verbs: {', '.join(VERBS)}."
+            raise click.UsageError(f"No such verb '{args[0]}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="inferplan")
+def cli() -> None:
+    """Plan, price and prove sovereign inference stacks: own GPUs, vendor APIs, or both.
+
+    Exit codes: 0 fine, 1 a rule denies, 2 not understandable, 3 no plan exists, 4 a bug.
+    """
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; usage errors are 2, as for any bad input."""
+    from inferplan.errors import InferplanError
+
+    try:
+        result = cli.main(args=arguments, prog_name="inferplan", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.Abort:
+        return 130
+    except click.ClickException as problem:
+        problem.show()
+        return int(ExitCode.NOT_UNDERSTOOD)
+    except InferplanError as problem:
+        click.echo(str(problem), err=True)
+        return int(problem.exit_code)
+    return int(result or 0)
+
+
+class DateOption(click.ParamType):
+    """A date given as YYYY-MM-DD."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return datetime.strptime(value, "%Y-%m-%d").date()
+        except ValueError:
+            self.fail(f"{value!r} is not a date such as 2026-11-20", param, ctx)
+
+
+class Common(NamedTuple):
+    """What most verbs are told: the organization folder, the date that counts, format and talkativeness."""
+
+    organization: Path | None
+    as_of: date
+    format: str
+    quiet: bool
+    verbose: int
+
+    def organization_for(self, spec: Path) -> Path | None:
+        """The folder given, else `organization/` beside the spec's folder or here; None means the built-in bar."""
+        if self.organization is not None:
+            return self.organization
+        near = (spec.resolve().parent.parent / "organization", Path("organization"))
+        return next((folder for folder in near if folder.is_dir()), None)
+
+
+def common_options(*formats: str) -> Callable[[F], F]:
+    """Add the common options; the decorated verb receives them as keyword `common: Common`."""
+
+    def decorate(function: F) -> F:
+        def wrapper(
+            organization: Path | None, as_of: date | None, format: str, quiet: bool, verbose: int, **rest: Any
+        ) -> Any:
+            common = Common(organization, as_of or date.today(), format, quiet, verbose)
+            return function(common=common, **rest)
+
+        wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
+        wrapper.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        for option in (
+            click.option("-v", "--verbose", count=True, help="Say more."),
+            click.option("-q", "--quiet", is_flag=True, help="Only the result."),
+            click.option("--format", type=click.Choice(formats or ("text", "json")), default="text", show_default=True),
+            click.option("--as-of", type=DateOption(), help="The date that counts (default: today)."),
+            click.option(
+                "--organization",
+                type=click.Path(exists=True, file_okay=False, path_type=Path),
+                help="The platform team's folder (default: organization/ beside the spec's folder).",
+            ),
+        ):
+            wrapper = option(wrapper)
+        return wrapper  # type: ignore[return-value]
+
+    return decorate

@@ -1,0 +1,30 @@
+"""`inferplan rules`: list the rules, or show one with why, fix and source.
+
+Not here: the rules (policies).
+"""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("rule_id", required=False, metavar="[ID]")
+@click.option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def rules(rule_id: str | None, format: str) -> int:
+    """List every rule of the policy packs, or show the one named ID."""
+    from inferplan.report import json_format, rules_text
+    from policies.packs import all_rules, find_rule
+
+    if rule_id is None:
+        listed = all_rules()
+        click.echo(json_format.rules(listed) if format == "json" else rules_text.table(listed))
+        return 0
+    rule = find_rule(rule_id)
+    if rule is None:
+        from difflib import get_close_matches
+
+        near = get_close_matches(rule_id.upper(), [known.id for known in all_rules()], n=3, cutoff=0.5)
+        raise click.UsageError(f"no rule {rule_id!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+    click.echo(json_format.rules([rule]) if format == "json" else rules_text.page(rule))
+    return 0

@@ -1,0 +1,20 @@
+"""`inferplan schema`: print the JSON Schema of a kind of file, for editors and other validators.
+
+Not here: validation itself (inferplan.spec).
+"""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("kind", required=False)
+def schema(kind: str | None) -> int:
+    """Print the JSON Schema (draft 2020-12) of KIND, or of every kind in one document."""
+    from inferplan.spec.schema import KINDS, schema_text
+
+    if kind is not None and kind not in KINDS:
+        raise click.UsageError(f"no such kind {kind!r}; one of {', '.join(KINDS)}")
+    click.echo(schema_text(kind), nl=False)
+    return 0

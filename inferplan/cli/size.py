@@ -1,0 +1,208 @@
+"""`inferplan size`: does a model fit a GPU, and what is left.
+
+Not here: the arithmetic (inferplan.sizing) and the choice of an instance (`inferplan plan`).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+COUNT = click.IntRange(1, 10**8)
+
+
+@click.command()
+@click.option("--model", help="A model of the catalog: its id, an alias, or the part after the slash.")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A local Hugging Face config.json, for a model that the catalog does not know.",
+)
+@click.option("--gpu", required=True, help="A GPU of the catalog, or any name with --total-gib.")
+@click.option("--tensor-parallel", type=click.IntRange(1, 1024), default=1, show_default=True)
+@click.option("--pipeline-parallel", type=click.IntRange(1, 1024), default=1, show_default=True)
+@click.option("--quantization", help="Such as fp8, awq, nvfp4 (default: as the repository is published).")
+@click.option("--kv-cache-dtype", default="auto", show_default=True)
+@click.option("--max-model-len", type=COUNT, help="Tokens (default: the model's context).")
+@click.option("--max-num-seqs", type=COUNT, help="Sequences at once (default: vLLM's for the GPU).")
+@click.option("--max-num-batched-tokens", type=COUNT, help="Tokens per step (default: vLLM's for the GPU).")
+@click.option("--gpu-memory-utilization", type=click.FloatRange(0, 1, min_open=True))
+@click.option("--vllm-version", help="(default: the version the formulas follow)")
+@click.option("--total-gib", type=click.FloatRange(0, 10**6, min_open=True), help="Usable GiB per GPU.")
+@click.option("--compute-capability", help="Such as 8.6, for a GPU that is not in the catalog.")
+@click.option("--enforce-eager", is_flag=True, help="No CUDA graphs.")
+@click.option("--format", "output", type=click.Choice(("text", "json")), default="text", show_default=True)
+def size(
+    model: str | None,
+    config_file: Path | None,
+    gpu: str,
+    output: str,
+    total_gib: float | None,
+    compute_capability: str | None,
+    vllm_version: str | None,
+    **settings: Any,
+) -> int:
+    """Say whether a model fits a GPU, term by term in GiB per GPU.
+
+    Exits with 0 whatever the answer, which is in `fits`; null means that it cannot be decided.
+    """
+    from inferplan import sizing
+    from inferplan.catalog import UnknownName
+    from inferplan.sizing.constants import version_key
+    from inferplan.sizing.remedies import remedies
+
+    version = vllm_version or sizing.VLLM_VERSION
+    try:
+        version_key(version)
+        shapes = _shapes(model, config_file)
+        name, total, capability = _gpu(gpu, total_gib, compute_capability)
+        found = sizing.fit(
+            shapes, total, gpu=name, compute_capability=capability, vllm_version=version, **settings
+        )
+    except UnknownName as unknown:
+        raise click.UsageError(_sentence(str(unknown)) + _hint(unknown.kind)) from None
+    except (ValueError, sizing.ShapesError) as problem:
+        raise click.UsageError(_sentence(str(problem))) from None
+    helps = remedies(found)
+    if output == "json":
+        click.echo(json.dumps(_report(found, helps), indent=2))
+    else:
+        click.echo("\n".join(_lines(found, helps, gpu)))
+    return 0
+
+
+def _shapes(model: str | None, config_file: Path | None) -> Any:
+    from inferplan import sizing
+
+    if model is not None and config_file is None:
+        return sizing.shapes_of(model)
+    if config_file is None or model is not None:
+        raise ValueError("give either --model or --config")
+    try:
+        config = json.loads(config_file.read_bytes())
+    except (OSError, ValueError, RecursionError) as problem:
+        raise ValueError(f"{config_file} is not readable JSON: {problem}") from None
+    if not isinstance(config, dict):
+        raise ValueError(f"{config_file} must hold a JSON object")
+    return sizing.shapes_from_config(config, str(config_file))
+
+
+def _gpu(name: str, total_gib: float | None, capability: str | None) -> tuple[str | None, float, str | None]:
+    """Catalog name, usable GiB and compute capability; the flags override the catalog."""
+    from inferplan import catalog
+    from inferplan.sizing.formats import capability as parsed
+
+    if capability is not None:
+        try:
+            parsed(capability)
+        except ValueError:
+            raise ValueError(f"{capability!r} is not a compute capability such as 8.9") from None
+    try:
+        known = catalog.gpu(name)
+    except catalog.UnknownName:
+        if total_gib is None:
+            raise
+        return None, total_gib, capability
+    return known.name, total_gib or known.usable_gib, capability or known.cc
+
+
+def _hint(kind: str) -> str:
+    if kind == "GPU":
+        return " A GPU outside the catalog needs --total-gib."
+    if kind == "model":
+        return " A model outside the catalog needs --config with its config.json."
+    return ""
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(("?", ".")) else ".")
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _report(found: Any, helps: Any) -> dict[str, Any]:
+    return {
+        "schema": "inferplan.size/v1beta1",
+        "model": found.shapes.id,
+        "fits": found.fits,
+        "confidence": found.confidence,
+        "total_gib": _rounded(found.total_gib),
+        "requested_gib": _rounded(found.requested_gib),
+        "weights_gib": _rounded(found.weights_gib),
+        "activation_gib": _rounded(found.activation_gib),
+        "non_torch_gib": _rounded(found.non_torch_gib),
+        "cuda_graphs_gib": _rounded(found.cuda_graphs_gib),
+        "kv_cache_gib": _rounded(found.kv_cache_gib),
+        "kv_cache_tokens": found.kv_cache_tokens,
+        "kv_cache_is_linear": found.kv_is_linear,
+        "max_concurrency": _rounded(found.max_concurrency),
+        "request_gib": _rounded(found.request_gib),
+        "margin_gib": _rounded(found.margin_gib),
+        "longest_max_model_len": found.longest_request,
+        "repository_gib": _rounded(found.weights.repository_gib) if found.weights else None,
+        "settings": {
+            "tensor_parallel": found.tensor_parallel,
+            "pipeline_parallel": found.pipeline_parallel,
+            "quantization": found.weights.format if found.weights else found.quantization,
+            "kv_cache_dtype": found.kv_cache_dtype,
+            "max_model_len": found.max_model_len,
+            "max_num_seqs": found.max_num_seqs,
+            "max_num_batched_tokens": found.max_num_batched_tokens,
+            "gpu_memory_utilization": found.gpu_memory_utilization,
+            "vllm_version": found.vllm_version,
+            "enforce_eager": found.enforce_eager,
+        },
+        "reasons": list(found.reasons),
+        "cautions": list(found.cautions),
+        "remedies": [msgspec.to_builtins(remedy) for remedy in helps],
+        "derivations": msgspec.to_builtins(found.derivations),
+    }
+
+
+def _lines(found: Any, helps: Any, gpu: str) -> list[str]:
+    verdict = {True: "fits", False: "does not fit", None: "cannot be decided"}[found.fits]
+    layout = f"{gpu} x {found.tensor_parallel * found.pipeline_parallel}"
+    lines = [f"{found.shapes.id} on {layout}, vLLM {found.vllm_version}: {verdict}"]
+    lines += [f"  because {reason}" for reason in found.reasons]
+    if found.weights is not None:
+        lines += _table(found)
+    lines += [f"  would fit with {remedy.flag} (margin {remedy.margin_gib:.2f} GiB)" for remedy in helps]
+    if found.is_tight:
+        lines.append("  the margin is inside the error of the arithmetic: plan with more")
+    lines += [f"  note: {caution}" for caution in found.cautions]
+    return lines
+
+
+def _table(found: Any) -> list[str]:
+    linear = "" if found.kv_is_linear or found.layout is None else ", derived: not linear in tokens"
+    tokens = "none" if found.kv_cache_tokens is None else f"{found.kv_cache_tokens:,} tokens{linear}"
+    concurrency = "" if found.max_concurrency is None else f", {found.max_concurrency:.2f} full requests"
+    rows = [
+        ("usable", found.total_gib, ""),
+        ("requested", found.requested_gib, f"utilization {found.gpu_memory_utilization:g}"),
+        (
+            "weights",
+            found.weights_gib,
+            f"{found.weights.format}, repository {found.weights.repository_gib:.1f} GiB",
+        ),
+        (
+            "activation",
+            found.activation_gib,
+            f"max_num_seqs {found.max_num_seqs}, max_num_batched_tokens {found.max_num_batched_tokens}",
+        ),
+        ("outside torch", found.non_torch_gib, ""),
+        ("CUDA graphs", found.cuda_graphs_gib, ""),
+        ("KV cache", found.kv_cache_gib, tokens + concurrency),
+        ("one request", found.request_gib, f"max_model_len {found.max_model_len}"),
+        ("margin", found.margin_gib, f"{found.confidence} confidence"),
+    ]
+    return [
+        f"  {name:<14}{value:>9.2f} GiB  {note}".rstrip() for name, value, note in rows if value is not None
+    ]

@@ -1,0 +1,37 @@
+"""Which files a verb works on: given files, folders, `-`, or specs/*.yaml.
+
+Not here: reading them (inferplan.spec).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+MAX_STDIN_BYTES = 1024 * 1024 + 1
+
+
+@contextmanager
+def spec_files(arguments: Sequence[str]) -> Iterator[list[Path]]:
+    """Expand arguments to spec files; a folder gives its *.yaml without locks; `-` reads standard input."""
+    with tempfile.TemporaryDirectory(prefix="inferplan-") as scratch:
+        files: list[Path] = []
+        for argument in arguments or ("specs",):
+            if argument == "-":
+                path = Path(scratch) / "stdin.yaml"
+                path.write_bytes(click.get_binary_stream("stdin").read(MAX_STDIN_BYTES))
+                files.append(path)
+            elif Path(argument).is_dir():
+                found = sorted(p for p in Path(argument).glob("*.yaml") if not p.name.endswith(".lock.yaml"))
+                if not found:
+                    raise click.UsageError(f"no *.yaml specs in {argument}")
+                files += found
+            else:
+                files.append(Path(argument))
+        if not arguments and not Path("specs").is_dir():
+            raise click.UsageError("no SPEC given and no specs/ folder here")
+        yield files

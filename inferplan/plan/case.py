@@ -1,0 +1,70 @@
+"""What every part of one planning run shares: the declaration, the mode that is planned, routes and their load.
+
+Not here: anything that depends on the Region (the parts take it beside the case).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from inferplan.plan.draft import Traffic
+from inferplan.plan.model import Kind, Route
+from inferplan.spec.declaration import Declaration
+from inferplan.spec.model import InferenceStack
+
+DEVELOPMENT = "development"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One spec in one mode as of a date."""
+
+    declaration: Declaration
+    spec: InferenceStack
+    kind: Kind
+    as_of: date
+    routes: tuple[Route, ...]
+    traffic: tuple[Traffic, ...]
+
+    @property
+    def name(self) -> str:
+        """The stack's name, on which every fixed name builds."""
+        return self.spec.metadata.name
+
+    @property
+    def environment(self) -> str:
+        """What the account is for: production, staging or development."""
+        return self.declaration.account.environment
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """Every backend that takes part, in the order of the routes."""
+        return tuple(
+            dict.fromkeys(name for route in self.routes for name in (route.backend, *route.fallback))
+        )
+
+    @property
+    def has_cluster(self) -> bool:
+        """Whether own weights, and so a cluster, are part of the stack."""
+        return self.kind != "managed-api"
+
+    @property
+    def log_retention_days(self) -> int:
+        """Days that logs are kept."""
+        return days(self.spec.data.retention.logs)
+
+    @property
+    def buckets(self) -> tuple[str, ...]:
+        """The stack's buckets by their fixed names."""
+        uses = ("config", "weights") if self.has_cluster else ("config",)
+        return tuple(self.bucket(use) for use in uses)
+
+    def bucket(self, use: str) -> str:
+        """The fixed name of one bucket; policies and components build on it."""
+        return f"inferplan-{self.name}-{self.spec.target.account}-{use}"
+
+
+def days(text: str) -> int:
+    """The number in a span of days such as `365d`."""
+    return int(text.removesuffix("d"))

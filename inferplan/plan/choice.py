@@ -1,0 +1,225 @@
+"""Which instance type serves a backend in a Region: every offered type judged, the cheapest that keeps the objectives.
+
+Not here: what fits on a GPU (layouts) and what the chosen one becomes in the plan (servers).
+"""
+
+from __future__ import annotations
+
+import math
+
+from inferplan import catalog
+from inferplan.cost import gpu_monthly_usd
+from inferplan.plan.layouts import Demand, Layout, NoLayout, layout
+from inferplan.plan.model import Candidate, Record
+from inferplan.spec.model import Capacity
+
+TENSOR_PARALLEL = (1, 2, 4, 8)
+PIPELINE_PARALLEL = (2, 4)
+SURVIVE_FROM_PERCENT = 99.9
+# Host memory and vCPUs of a pod beside its GPUs: working estimates for the API server, one worker per GPU, and IPC.
+BASE_MEMORY_GIB = 6
+MEMORY_GIB_PER_GPU = 2
+NODE_RESERVE_GIB = 3
+NODE_USABLE_SHARE = 0.92
+NODE_RESERVE_VCPU = 1
+
+
+class Choice(Record):
+    """A backend on instances of one type: pods of `replicas`, on nodes spread over `zones` zones."""
+
+    backend: str
+    region: str
+    instance: catalog.Instance
+    layout: Layout
+    zones: int
+    replicas: int
+    replicas_per_zone: int | None  # None: not spread to survive a zone
+    pods_per_node: int
+    nodes: int
+    monthly_usd: float | None
+
+
+def shm_gib(tensor_parallel: int) -> int:
+    """GiB of the memory-backed /dev/shm: workers of a group pass tensors through it."""
+    return 1 if tensor_parallel == 1 else 2 * tensor_parallel
+
+
+def pod_memory_gib(tensor_parallel: int) -> int:
+    """GiB of host memory a pod needs, /dev/shm included; weights stream past it to the GPUs."""
+    return BASE_MEMORY_GIB + MEMORY_GIB_PER_GPU * tensor_parallel + shm_gib(tensor_parallel)
+
+
+def node_memory_gib(instance: catalog.Instance) -> int:
+    """GiB of a node that pods may use."""
+    return int(instance.ram_gib * NODE_USABLE_SHARE) - NODE_RESERVE_GIB
+
+
+def must_survive(environment: str, availability_percent: float, zones: int) -> bool:
+    """Whether the loss of a zone must be survived: production or 99.9 percent, where there are two zones."""
+    return zones >= 2 and (environment == "production" or availability_percent >= SURVIVE_FROM_PERCENT)
+
+
+def spread(layout_: Layout, zones: int) -> int:
+    """Replicas per zone so that all together carry the peak, and those left after losing one zone still do."""
+    return max(math.ceil(layout_.replicas / zones), math.ceil(layout_.failure_replicas / (zones - 1)))
+
+
+def choose(
+    demand: Demand, region: str, capacity: Capacity, *, zones: int, survive: bool
+) -> tuple[Choice | None, tuple[Candidate, ...]]:
+    """The cheapest way of serving a backend in a Region, and every offered type with why it was not taken."""
+    choices: list[Choice] = []
+    refused: list[Candidate] = []
+    for instance in catalog.instances().values():
+        if capacity.instance_type not in {None, instance.type}:
+            continue
+        offers = instance.offers(region)
+        if not offers and capacity.instance_type is None:
+            continue
+        reason = _unusable(instance, region, offers, capacity, survive)
+        found, why = (None, reason) if reason else _best(demand, region, instance, capacity, zones, survive)
+        if found is not None:
+            choices.append(found)
+        else:
+            refused.append(_refused(demand, region, instance, why or ""))
+    choices.sort(key=_rank)
+    taken = choices[0] if choices else None
+    listed = [_listed(choice, taken) for choice in choices]
+    return taken, (*listed, *sorted(refused, key=lambda candidate: candidate.instance_type))
+
+
+def _rank(choice: Choice) -> tuple[bool, float, int, str]:
+    """Known prices first, then cheapest, then fewest nodes, then by name."""
+    return (choice.monthly_usd is None, choice.monthly_usd or 0.0, choice.nodes, choice.instance.type)
+
+
+def _unusable(
+    instance: catalog.Instance, region: str, offers: tuple[str, ...], capacity: Capacity, survive: bool
+) -> str | None:
+    if not offers:
+        return f"not offered in {region}"
+    if instance.vllm != "ok":
+        reasons = {"no": "the vLLM wheel has no kernels for it", "neuron": "needs another engine (Neuron)"}
+        return reasons.get(instance.vllm, "a fraction of a GPU: not planned")
+    if not instance.ami_verified and capacity.instance_type is None:
+        return "no EKS image is known to carry its driver; name it in capacity.instance_type to take it all the same"
+    if capacity.zone is not None and capacity.zone not in offers:
+        return f"not offered in zone {capacity.zone}"
+    if survive and (len(offers) < 2 or capacity.zone is not None):
+        return f"in one zone only ({capacity.zone or offers[0]}), and the loss of a zone must be survived"
+    price = catalog.instance_price(instance.type, region)
+    if (capacity.kind or "on-demand") == "on-demand" and price.usd_hour is None:
+        return price.basis
+    return None
+
+
+def _best(
+    demand: Demand, region: str, instance: catalog.Instance, capacity: Capacity, zones: int, survive: bool
+) -> tuple[Choice | None, str]:
+    """The parallel size that needs the fewest nodes on one instance type; several nodes only when one cannot."""
+    best: Choice | None = None
+    reason = ""
+    singles = [(size, 1) for size in TENSOR_PARALLEL if size <= instance.count and instance.count % size == 0]
+    several = (
+        [(instance.count, stages) for stages in PIPELINE_PARALLEL]
+        if instance.efa and instance.count == 8
+        else []
+    )
+    for tensor, pipeline in (*singles, *several):
+        if pipeline > 1 and best is not None:
+            break
+        found = layout(demand, instance.gpu, tensor, pipeline)
+        if isinstance(found, NoLayout):
+            reason = found.reason  # the last one has the most GPUs, and says most
+            continue
+        pods = _pods_per_node(instance, tensor, pipeline)
+        if pods < 1:
+            reason = f"{instance.ram_gib} GiB of host memory or {instance.vcpu} vCPUs are too few for a pod"
+            continue
+        choice = _sized(
+            demand, region, instance, found, capacity, min(zones, len(instance.offers(region))), pods, survive
+        )
+        if best is None or (choice.nodes, choice.layout.tensor_parallel) < (
+            best.nodes,
+            best.layout.tensor_parallel,
+        ):
+            best = choice
+    return best, reason
+
+
+def _pods_per_node(instance: catalog.Instance, tensor: int, pipeline: int) -> int:
+    if pipeline > 1:
+        return 1
+    by_memory = node_memory_gib(instance) // pod_memory_gib(tensor)
+    by_cpu = (instance.vcpu - NODE_RESERVE_VCPU) // max(2, tensor)
+    return min(instance.count // tensor, by_memory, by_cpu)
+
+
+def _sized(
+    demand: Demand,
+    region: str,
+    instance: catalog.Instance,
+    found: Layout,
+    capacity: Capacity,
+    zones: int,
+    pods: int,
+    survive: bool,
+) -> Choice:
+    if capacity.zone is not None:
+        zones = 1
+    per_zone = spread(found, zones) if survive else None
+    replicas = per_zone * zones if per_zone is not None else found.replicas
+    groups = [per_zone] * zones if per_zone is not None else [replicas]
+    nodes = sum(math.ceil(group / pods) for group in groups) * found.pipeline_parallel
+    return Choice(
+        backend=demand.backend,
+        region=region,
+        instance=instance,
+        layout=found,
+        zones=zones,
+        replicas=replicas,
+        replicas_per_zone=per_zone,
+        pods_per_node=pods,
+        nodes=nodes,
+        monthly_usd=gpu_monthly_usd(instance.type, region, nodes),
+    )
+
+
+def _listed(choice: Choice, taken: Choice | None) -> Candidate:
+    chosen = choice is taken
+    usd = "without a list price" if choice.monthly_usd is None else f"{choice.monthly_usd:,.0f} USD a month"
+    if chosen:
+        reason = f"cheapest that fits and keeps the objectives: {usd}"
+    elif choice.monthly_usd is None:
+        reason = "no list price to compare"
+    else:
+        reason = f"dearer: {usd}"
+    return Candidate(
+        backend=choice.backend,
+        region=choice.region,
+        instance_type=choice.instance.type,
+        gpu=choice.instance.gpu,
+        tensor_parallel=choice.layout.tensor_parallel,
+        pipeline_parallel=choice.layout.pipeline_parallel,
+        replicas=choice.replicas,
+        nodes=choice.nodes,
+        monthly_usd=choice.monthly_usd,
+        chosen=chosen,
+        reason=reason,
+    )
+
+
+def _refused(demand: Demand, region: str, instance: catalog.Instance, reason: str) -> Candidate:
+    return Candidate(
+        backend=demand.backend,
+        region=region,
+        instance_type=instance.type,
+        gpu=instance.gpu,
+        tensor_parallel=instance.count,
+        pipeline_parallel=1,
+        replicas=None,
+        nodes=None,
+        monthly_usd=None,
+        chosen=False,
+        reason=reason,
+    )

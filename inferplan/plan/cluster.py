@@ -1,0 +1,66 @@
+"""The cluster around own weights: version, add-ons in working order, administrators, system nodes.
+
+Not here: GPU nodes (servers) and resources (components).
+"""
+
+from __future__ import annotations
+
+from inferplan.plan.case import Case
+from inferplan.plan.model import Cluster, GatewayService
+from inferplan.plan.notes import Notes
+
+KUBERNETES_VERSION = "1.36"
+NAMESPACE = "inference"
+SYSTEM_TYPE = {"production": "m6i.xlarge", "staging": "m6i.xlarge", "development": "m6i.large"}
+
+# In the order in which they work (field notes 6): networking before nodes, the rest once system nodes exist.
+ADDONS = (
+    "vpc-cni",
+    "kube-proxy",
+    "eks-pod-identity-agent",
+    "coredns",
+    "metrics-server",
+    "aws-ebs-csi-driver",
+    "aws-mountpoint-s3-csi-driver",
+    "eks-node-monitoring-agent",
+)
+
+
+def plan_cluster(case: Case, gateway: GatewayService, notes: Notes) -> Cluster:
+    """The cluster of a stack with own weights; versions of add-ons come from the lock and are pending without it."""
+    declaration, said = case.declaration, case.spec.cluster
+    admins = said.admins
+    if not admins and declaration.account.deploy_role is not None:
+        admins = notes.default(
+            "cluster.admins",
+            (declaration.account.deploy_role,),
+            "the account's deploy role: with nobody named, nobody could get in",
+        )
+    if not admins:
+        notes.warn(
+            "cluster.admins: nobody is named and the account has no deploy_role: nobody could administer it"
+        )
+    locked = declaration.lock.addons if declaration.lock else {}
+    instance_type = SYSTEM_TYPE[case.environment]
+    nodes = notes.derive(
+        "cluster.system_nodes",
+        max(2, gateway.replicas),
+        "nodes",
+        "two, so that the gateway, DNS and the autoscalers survive the loss of one node",
+        {"instance_type": instance_type, "gateway_replicas": gateway.replicas},
+    )
+    if said.access != "private":
+        notes.warn("cluster.access opens the API to address ranges; private is the default")
+    return Cluster(
+        name=said.existing.name if said.existing else case.name,
+        version=KUBERNETES_VERSION,
+        public_cidrs=() if said.access == "private" else said.access.cidrs,
+        admins=admins,
+        deploy_from=said.deploy_from,
+        addons={name: locked.get(name) for name in ADDONS},
+        system_instance_type=instance_type,
+        system_nodes=nodes,
+        namespace=NAMESPACE,
+        control_plane_egress="CUSTOMER_ROUTED",
+        existing=said.existing.name if said.existing else None,
+    )

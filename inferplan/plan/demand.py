@@ -1,0 +1,108 @@
+"""What each backend with own weights has to carry and to keep: its model, its load, its objectives.
+
+Not here: what that needs (layouts, choice).
+"""
+
+from __future__ import annotations
+
+import math
+
+from inferplan import sizing
+from inferplan.plan.case import Case
+from inferplan.plan.draft import Traffic
+from inferplan.plan.errors import Conflict, NoPlan
+from inferplan.plan.layouts import Demand
+from inferplan.plan.notes import Notes
+from inferplan.spec.model import Backend, Percentiles
+
+DEFAULT_AVAILABILITY = 99.0
+GENERATES = frozenset({"chat", "images"})
+
+
+def model_name(name: str, backend: Backend) -> str:
+    """The catalog name of own weights: the hub repository, or what `model` says of weights kept elsewhere."""
+    assert backend.weights is not None
+    scheme, _, rest = backend.weights.partition("://")
+    if scheme == "hf":
+        return rest.partition("@")[0]
+    if backend.model is not None:
+        return backend.model
+    raise NoPlan(
+        f"backend {name}: which model {backend.weights} holds is not said",
+        (
+            Conflict(
+                path=f"backends.{name}.model",
+                value="not said",
+                reason=f"{scheme}:// names a place, not a model",
+                change="name the catalog model these weights are",
+            ),
+        ),
+    )
+
+
+def shapes(name: str, backend: Backend) -> sizing.ModelShapes:
+    """The shapes of a backend's model: given in the spec, else the catalog's."""
+    model = model_name(name, backend)
+    if backend.shapes is not None:
+        return sizing.shapes_from_config(backend.shapes, model)
+    return sizing.shapes_of(model)
+
+
+def demands(case: Case, notes: Notes) -> dict[str, Demand]:
+    """What every own backend that takes part has to carry, by backend in the order of the spec."""
+    found = {}
+    for name, backend in case.spec.backends.items():
+        first = [load for load in case.traffic if load.backend == name]
+        standing_in = {route.name for route in case.routes if name in route.fallback}
+        fallback = [load for load in case.traffic if load.route in standing_in]
+        if backend.weights is None or not (first or fallback):
+            continue
+        found[name] = _demand(case, name, first, fallback, notes)
+    return found
+
+
+def _demand(case: Case, name: str, first: list[Traffic], fallback: list[Traffic], notes: Notes) -> Demand:
+    backend = case.spec.backends[name]
+    every = [*first, *fallback]
+    rate = sum(load.peak_requests_per_second for load in every)
+    served = {load.route for load in first} or {load.route for load in fallback}
+    serving = [route for route in case.spec.routes if route.name in served]
+    pooling = serving[0].api not in GENERATES
+    shape = shapes(name, backend)
+    tokens_in = math.ceil(sum(load.input_tokens * load.peak_requests_per_second for load in every) / rate)
+    tokens_out = math.ceil(sum(load.output_tokens * load.peak_requests_per_second for load in every) / rate)
+    length = backend.engine.max_model_len
+    if length is None:
+        longest = max(load.input_tokens + load.output_tokens for load in every)
+        length = notes.default(
+            f"backends.{name}.engine.max_model_len",
+            sizing.planned_model_len(longest, 0, shape.context or longest),
+            "four times the longest typical request, a power of two, within the model's context",
+        )
+    objectives = [route.objectives for route in serving]
+    return Demand(
+        backend=name,
+        shapes=shape,
+        quantization=backend.quantization,
+        kv_cache_dtype=backend.engine.kv_cache_dtype or "auto",
+        max_model_len=length,
+        input_tokens=tokens_in,
+        output_tokens=0 if pooling else tokens_out,
+        requests_per_second=sum(load.peak_requests_per_second for load in first),
+        fallback_requests_per_second=sum(load.peak_requests_per_second for load in fallback),
+        objectives=sizing.Objectives(
+            ttft_p95_ms=_tightest([objective.ttft_ms for objective in objectives]),
+            tpot_p95_ms=None if pooling else _tightest([objective.tpot_ms for objective in objectives]),
+        ),
+        availability_percent=max(
+            objective.availability_percent or DEFAULT_AVAILABILITY for objective in objectives
+        ),
+    )
+
+
+def _tightest(said: list[Percentiles | None]) -> float | None:
+    """The smallest limit that is stated, whatever its percentile: the sizing holds one limit at the 95th."""
+    limits = [
+        limit for one in said if one is not None for limit in (one.p50, one.p95, one.p99) if limit is not None
+    ]
+    return min(limits, default=None)

@@ -1,0 +1,59 @@
+"""What is decided before anything is priced: the seam between the structure of a plan and its cost.
+
+Not here: prices (inferplan.cost) and the finished plan (model).
+"""
+
+from __future__ import annotations
+
+from inferplan.plan.model import (
+    Cluster,
+    GatewayService,
+    Kind,
+    Network,
+    Pool,
+    Record,
+    Route,
+    Server,
+    Target,
+    Vendor,
+)
+
+
+class Traffic(Record):
+    """The load of one route as planned: what the spec says, completed by recorded defaults."""
+
+    route: str
+    backend: str  # serves first
+    peak_requests_per_second: float
+    monthly_requests: int
+    monthly_requests_low: int
+    monthly_requests_high: int
+    input_tokens: int
+    output_tokens: int
+    growth_percent_per_month: float
+
+
+class Labor(Record):
+    """People as the spec states them; None where it says nothing."""
+
+    fte: float | None
+    hourly_usd: float | None
+
+
+class Draft(Record):
+    """A plan without its price. `as_of` is an ISO date; token prices are those of that day."""
+
+    as_of: str
+    kind: Kind
+    target: Target
+    routes: tuple[Route, ...]
+    traffic: tuple[Traffic, ...]
+    pools: tuple[Pool, ...]
+    servers: tuple[Server, ...]
+    vendors: tuple[Vendor, ...]
+    network: Network
+    cluster: Cluster | None
+    gateway: GatewayService
+    labor: Labor
+    log_retention_days: int
+    weights_gib: float  # stored once in the weights bucket

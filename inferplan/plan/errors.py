@@ -1,0 +1,41 @@
+"""What the planner says when no plan exists: the requirements that conflict and what would change that.
+
+Not here: exit codes (inferplan.cli) and bad input (inferplan.spec).
+"""
+
+from __future__ import annotations
+
+from inferplan.errors import InferplanError
+from inferplan.exitcodes import ExitCode
+from inferplan.plan.model import Record
+
+
+class Conflict(Record):
+    """One requirement that takes part in a conflict; `change` is what would resolve it, None when unknown."""
+
+    path: str  # field of the spec or the organization, such as target.region
+    value: str
+    reason: str
+    change: str | None = None
+
+
+class NoPlan(InferplanError):
+    """Nothing satisfies the spec; `conflicts` holds the requirements that do not go together."""
+
+    exit_code = ExitCode.NO_PLAN
+
+    def __init__(self, summary: str, conflicts: tuple[Conflict, ...] = ()) -> None:
+        super().__init__(summary)
+        self.summary = summary
+        self.conflicts = conflicts
+
+    def __str__(self) -> str:
+        lines = [self.summary]
+        for conflict in self.conflicts:
+            change = f"; {conflict.change}" if conflict.change else ""
+            lines.append(f"  {conflict.path}: {conflict.value}: {conflict.reason}{change}")
+        return "\n".join(lines)
+
+
+class NotBuilt(NoPlan):
+    """The spec asks for something that this version of the planner does not plan yet."""

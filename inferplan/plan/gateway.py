@@ -1,0 +1,193 @@
+"""The gateway of every mode as a service: the proxy, its size, database, cache, keys, callers and helpers.
+
+Not here: the proxy's configuration (litellm), resources (components), the network around it (network).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from inferplan.plan.case import DEVELOPMENT, Case
+from inferplan.plan.images import image
+from inferplan.plan.litellm import (
+    ANALYZER_PORT,
+    ANONYMIZER_PORT,
+    configuration,
+    environment,
+    guardrail_name,
+    key_variable,
+)
+from inferplan.plan.model import Caller, GatewayService, Route, Server, Sidecar, Target, Vendor
+from inferplan.plan.notes import Notes
+from inferplan.plan.vendors import secret_name
+from inferplan.spec.declaration import Declaration
+
+PORT = 4000
+DATABASE_STORAGE_GIB = 20  # the least that RDS offers on gp3
+IDLE_TIMEOUT_SECONDS = 900
+PROXY_CPU = 1000
+PROXY_MEMORY_MIB = 3072
+
+# Fargate takes only certain sizes: vCPU units -> smallest, largest and step of memory in MiB.
+_FARGATE_SIZES = ((1024, 2048, 8192, 1024), (2048, 4096, 16384, 1024), (4096, 8192, 30720, 1024))
+
+
+def plan_callers(case: Case, vendors: tuple[Vendor, ...], notes: Notes) -> tuple[Caller, ...]:
+    """Every registered caller with the routes it may use and its share of budget and rate."""
+    limit = {vendor.backend: vendor.monthly_limit_usd for vendor in vendors}
+    routes = case.routes
+    loads = {route.name: route.load for route in case.spec.routes}
+    callers = []
+    for name in sorted({caller for route in routes for caller in route.callers}):
+        mine = tuple(route for route in routes if name in route.callers)
+        used = {backend for route in mine for backend in (route.backend, *route.fallback) if backend in limit}
+        limits = [limit[backend] for backend in sorted(used)]
+        usd = sum(value for value in limits if value is not None) if limits and None not in limits else None
+        peaks = [loads[route.name].peak_requests_per_second for route in mine]
+        known = [peak for peak in peaks if peak is not None]
+        rate = math.ceil(2 * 60 * sum(known)) if known else None
+        if rate is not None:
+            notes.derive(
+                f"gateway.callers[{len(callers)}].requests_per_minute",
+                rate,
+                "requests per minute",
+                "twice the stated peak of the caller's routes, so that a runaway caller is stopped and a busy one is not",
+                {"peak_requests_per_second": sum(known), "caller": name},
+            )
+        callers.append(
+            Caller(
+                name=name,
+                routes=tuple(route.name for route in mine),
+                monthly_usd=usd,
+                requests_per_minute=rate,
+            )
+        )
+    return tuple(callers)
+
+
+def _sidecars(declaration: Declaration, routes: tuple[Route, ...]) -> tuple[Sidecar, ...]:
+    languages = tuple(
+        sorted({code for route in routes if route.redaction for code in route.redaction_languages})
+    )
+    if not languages:
+        return ()
+    return (
+        Sidecar(
+            name="presidio-analyzer",
+            image=image(declaration, "presidio-analyzer"),
+            port=ANALYZER_PORT,
+            cpu=500,
+            memory_mib=1024 + 768 * len(languages),
+            languages=languages,
+        ),
+        Sidecar(
+            name="presidio-anonymizer",
+            image=image(declaration, "presidio-anonymizer"),
+            port=ANONYMIZER_PORT,
+            cpu=250,
+            memory_mib=256,
+        ),
+    )
+
+
+def fargate_size(cpu: int, memory_mib: int) -> tuple[int, int]:
+    """The smallest Fargate task (units, MiB) that holds the containers (thousandths of a vCPU, MiB)."""
+    units = math.ceil(cpu * 1024 / 1000)
+    for size, smallest, largest, step in _FARGATE_SIZES:
+        memory = max(smallest, math.ceil(memory_mib / step) * step)
+        if units <= size and memory <= largest:
+            return size, memory
+    raise ValueError(f"no Fargate size holds {units} units and {memory_mib} MiB")
+
+
+def plan_gateway(
+    case: Case, target: Target, servers: tuple[Server, ...], vendors: tuple[Vendor, ...], notes: Notes
+) -> GatewayService:
+    """The proxy with its database, cache, keys and helpers; on Fargate in managed-api, in the cluster otherwise."""
+    name, routes, declaration = case.name, case.routes, case.declaration
+    host_kind: Literal["ecs", "kubernetes"] = "kubernetes" if case.has_cluster else "ecs"
+    production = case.environment != DEVELOPMENT
+    sidecars = _sidecars(declaration, routes)
+    cpu, memory = PROXY_CPU, PROXY_MEMORY_MIB
+    if host_kind == "ecs":
+        cpu, memory = fargate_size(
+            cpu + sum(sidecar.cpu for sidecar in sidecars),
+            memory + sum(sidecar.memory_mib for sidecar in sidecars),
+        )
+    said = case.spec.gateway
+    host, certificate = (said.host, said.certificate) if said else (None, None)
+    if said is None:
+        notes.default(
+            "gateway", None, "no gateway block: reachable inside the cluster or VPC only, no balancer"
+        )
+    elif said.existing is None and (host is None or certificate is None):
+        notes.warn(
+            "gateway.host and gateway.certificate are both needed for TLS; preflight will stop without them"
+        )
+    elif said.existing is None and not said.clients:
+        notes.warn("gateway.clients is empty: nobody outside the VPC may call the gateway")
+    secret_env = {
+        "LITELLM_MASTER_KEY": secret_name(name, "gateway-master-key"),
+        "LITELLM_SALT_KEY": secret_name(name, "gateway-salt-key"),
+    } | {key_variable(vendor.backend): vendor.secret for vendor in vendors if vendor.secret is not None}
+    callers = plan_callers(case, vendors, notes)
+    secrets = [*secret_env.values(), *(secret_name(name, f"caller-{caller.name}") for caller in callers)]
+    replicas = notes.derive(
+        "gateway.replicas",
+        2 if production else 1,
+        "replicas",
+        "two outside development, so that one may be lost or replaced; one in development",
+        {"environment": target.environment},
+    )
+    database_class = notes.derive(
+        "gateway.database_instance_class",
+        "db.t4g.medium" if production else "db.t4g.small",
+        "RDS instance class",
+        "keys, budgets and spend rows only: the smallest that keeps credits, a size more outside development",
+        {"environment": target.environment, "storage_gib": DATABASE_STORAGE_GIB},
+    )
+    notes.derive(
+        "gateway.memory_mib",
+        memory,
+        "MiB",
+        "working estimate of the proxy and its helpers; on Fargate the smallest task size that holds them",
+        {
+            "proxy_mib": PROXY_MEMORY_MIB,
+            "helpers_mib": sum(sidecar.memory_mib for sidecar in sidecars),
+            "cpu": cpu,
+        },
+        confidence="low",
+    )
+    notes.derive(
+        "gateway.idle_timeout_seconds",
+        IDLE_TIMEOUT_SECONDS,
+        "seconds",
+        "longer than the longest request, or the balancer cuts answers in the middle",
+        {"longest_request_seconds": max(route.timeout_seconds for route in routes)},
+    )
+    return GatewayService(
+        host_kind=host_kind,
+        image=image(declaration, "litellm"),
+        replicas=replicas,
+        cpu=cpu,
+        memory_mib=memory,
+        port=PORT,
+        config=configuration(case, target, servers, vendors),
+        env=environment(name, target, case.bucket("config") if host_kind == "ecs" else None),
+        callers=callers,
+        database_instance_class=database_class,
+        database_storage_gib=DATABASE_STORAGE_GIB,
+        cache_node_type="cache.t4g.small" if production else "cache.t4g.micro",
+        host=host,
+        certificate=certificate,
+        clients=said.clients if said else (),
+        idle_timeout_seconds=IDLE_TIMEOUT_SECONDS,
+        secrets=tuple(secrets),
+        existing_url=said.existing.url if said and said.existing else None,
+        secret_env=dict(sorted(secret_env.items())),
+        sidecars=sidecars,
+        guardrail=guardrail_name(name) if any(route.guardrail for route in routes) else None,
+        database_multi_az=production,
+        cache_nodes=2 if production else 1,
+    )

@@ -1,0 +1,35 @@
+"""The container images of a stack: which publisher, which version, and the digest that the lock pins.
+
+Not here: asking a registry (cli, verb `lock`) and copying images (cli, verb `mirror`).
+"""
+
+from __future__ import annotations
+
+from inferplan.plan.model import Image
+from inferplan.spec.declaration import Declaration
+
+VLLM_VERSION = "0.33.0"
+LITELLM_VERSION = "1.109.1"
+
+# name in the lock -> (repository at its publisher, tag). The lock wins; these are what `lock` starts from.
+UPSTREAM: dict[str, tuple[str, str]] = {
+    "vllm": ("docker.io/vllm/vllm-openai", f"v{VLLM_VERSION}"),
+    "litellm": ("ghcr.io/berriai/litellm-database", f"v{LITELLM_VERSION}"),
+    "presidio-analyzer": ("mcr.microsoft.com/presidio-analyzer", "2.2.360"),
+    "presidio-anonymizer": ("mcr.microsoft.com/presidio-anonymizer", "2.2.360"),
+}
+
+
+def image(declaration: Declaration, name: str) -> Image:
+    """One image as the stack pulls it: from the account's own registry, by digest once the lock has one."""
+    repository, tag = UPSTREAM[name]
+    locked = declaration.lock.images.get(name) if declaration.lock else None
+    if locked is not None:
+        repository, tag = locked.repository, locked.tag
+    return Image(
+        name=name,
+        upstream=repository,
+        repository=f"inferplan/{name}",
+        tag=tag,
+        digest=locked.digest if locked else None,
+    )

@@ -1,0 +1,95 @@
+"""How one backend can be served on one GPU and parallel size: the operating point, and replicas with reserve.
+
+Not here: instance types, zones and prices (choice), the arithmetic itself (inferplan.sizing).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from inferplan import catalog, sizing
+from inferplan.plan.model import Record
+
+FAILURE_UTILIZATION = 0.95  # what the rest may be loaded to while a zone or another backend is down
+
+
+class Demand(Record):
+    """What one backend has to carry and to keep; rates are per second, at the stated peak."""
+
+    backend: str
+    shapes: sizing.ModelShapes
+    quantization: str | None
+    kv_cache_dtype: str
+    max_model_len: int | None
+    input_tokens: int  # of a typical request
+    output_tokens: int  # 0 for pooling models
+    requests_per_second: float  # of the routes it serves first
+    fallback_requests_per_second: float  # of the routes it stands in for
+    objectives: sizing.Objectives
+    availability_percent: float
+
+
+class Layout(Record):
+    """One way of serving: what fits, how fast it is, and how many replicas the load needs on it."""
+
+    gpu: str
+    tensor_parallel: int
+    pipeline_parallel: int
+    point: sizing.OperatingPoint
+    replicas: int  # for the planned peak
+    failure_replicas: int  # that must be left while a zone or another backend is down
+
+
+class NoLayout(Record):
+    """Why a GPU and parallel size cannot serve."""
+
+    reason: str
+
+
+@lru_cache(maxsize=4096)
+def layout(demand: Demand, gpu: str, tensor_parallel: int, pipeline_parallel: int) -> Layout | NoLayout:
+    """The operating point on a GPU and parallel size, or why there is none."""
+    card = catalog.gpu(gpu)
+    try:
+        point = sizing.operating_point(
+            demand.shapes,
+            card,
+            tensor_parallel,
+            demand.requests_per_second or demand.fallback_requests_per_second,
+            demand.input_tokens,
+            demand.output_tokens,
+            demand.objectives,
+            pipeline_parallel=pipeline_parallel,
+            quantization=demand.quantization,
+            kv_cache_dtype=demand.kv_cache_dtype,
+            max_model_len=demand.max_model_len,
+        )
+    except sizing.NoThroughput as reason:
+        return NoLayout(reason=str(reason))
+    if isinstance(point, sizing.Fit):
+        return NoLayout(reason=_why_not(point))
+    if point.held == "missed":
+        return NoLayout(reason="; ".join(point.misses))
+    stored = point.fit.weights
+    if stored is not None and stored.origin == "other_repository":
+        return NoLayout(
+            reason=f"{demand.shapes.id} is not published as {stored.format}: name the repository that is"
+        )
+    rate = point.performance.requests_per_second
+    both = demand.requests_per_second + demand.fallback_requests_per_second
+    failed = sizing.replicas(both, rate, utilization=FAILURE_UTILIZATION)
+    usual = sizing.replicas(demand.requests_per_second, rate) if demand.requests_per_second else 1
+    return Layout(
+        gpu=card.name,
+        tensor_parallel=tensor_parallel,
+        pipeline_parallel=pipeline_parallel,
+        point=point,
+        replicas=max(usual, failed),
+        failure_replicas=failed,
+    )
+
+
+def _why_not(fit: sizing.Fit) -> str:
+    if fit.fits and fit.is_tight:
+        return f"only {fit.margin_gib:.2f} GiB would be left, which is inside the error of the arithmetic"
+    return "; ".join(fit.reasons) or "not one request of the stated size fits the KV cache"

@@ -1,0 +1,299 @@
+"""The planner: a declaration and a date in, a plan or the reason why there is none out.
+
+Not here: each part of the plan has its own module; this one only puts them in order.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal, cast
+
+import msgspec
+
+from inferplan import catalog, cost, decision, placement
+from inferplan.plan.case import Case, days
+from inferplan.plan.cluster import plan_cluster
+from inferplan.plan.draft import Draft, Labor
+from inferplan.plan.errors import Conflict, NoPlan, NotBuilt
+from inferplan.plan.flows import plan_flows
+from inferplan.plan.gateway import plan_gateway
+from inferplan.plan.leadtime import plan_lead_time
+from inferplan.plan.model import Budget, Candidate, Cost, Decision, Kind, Plan, Record
+from inferplan.plan.network import plan_network
+from inferplan.plan.notes import Notes
+from inferplan.plan.servers import Own, plan_own
+from inferplan.plan.traffic import plan_routes, plan_traffic
+from inferplan.plan.vendors import BEDROCK, plan_vendors
+from inferplan.spec.declaration import Declaration, data_class
+from inferplan.spec.model import InferenceStack
+
+SCHEMA: Literal["inferplan.plan/v1beta1"] = "inferplan.plan/v1beta1"
+NOTHING_OWN = Own(servers=(), pools=(), candidates=(), zones=(), weights_gib=0.0)
+
+
+class Built(Record):
+    """One Region's stack, priced."""
+
+    draft: Draft
+    cost: Cost
+    candidates: tuple[Candidate, ...]
+
+
+def make_plan(declaration: Declaration, as_of: date, mode: str | None = None) -> Plan:
+    """Plan a stack as of a date; `mode` overrides the spec's.
+
+    Pure: the same declaration and date give the same plan. Raises NoPlan when nothing satisfies the spec, NotBuilt
+    for what this version does not plan yet.
+    """
+    spec = declaration.spec
+    if not isinstance(spec, InferenceStack):
+        raise NotBuilt(
+            f"{spec.metadata.name} is an account baseline, which this version does not plan yet",
+            (
+                Conflict(
+                    path="kind",
+                    value=spec.kind,
+                    reason="the account stack is not built yet",
+                    change="keep the baseline's references in organization.yaml under accounts.*.baseline",
+                ),
+            ),
+        )
+    if spec.target.platform != "aws":
+        raise NotBuilt(
+            f"{spec.metadata.name} runs on its own Kubernetes, which this version does not plan yet",
+            (
+                Conflict(
+                    path="target.platform", value=spec.target.platform, reason="not built yet", change="aws"
+                ),
+            ),
+        )
+    wanted = mode or spec.mode
+    if wanted == "auto":
+        return _auto(declaration, spec, as_of)
+    if wanted not in decision.MODES:
+        raise ValueError(f"mode {wanted!r} is not one of {', '.join(decision.MODES)}, auto")
+    kind = cast(Kind, wanted)
+    return _plan(declaration, spec, as_of, kind, decision.asked(kind))
+
+
+def _auto(declaration: Declaration, spec: InferenceStack, as_of: date) -> Plan:
+    """Every mode that the backends allow, then the decision among them."""
+    own = any(backend.weights is not None for backend in spec.backends.values())
+    vendor = any(backend.vendor is not None for backend in spec.backends.values())
+    possible = {"self-hosted": own, "managed-api": vendor, "hybrid": own and vendor}
+    options: dict[Kind, Plan | NoPlan] = {}
+    for kind in decision.MODES:
+        if possible[kind]:
+            try:
+                options[kind] = _plan(declaration, spec, as_of, kind, decision.asked(kind))
+            except NoPlan as reason:
+                options[kind] = reason
+    best, record, alternatives = decision.decide(declaration, spec, options)
+    taken = options[best]
+    assert isinstance(taken, Plan)
+    priced = msgspec.structs.replace(taken.cost, alternatives=alternatives)
+    return msgspec.structs.replace(taken, decision=record, cost=priced)
+
+
+def _plan(declaration: Declaration, spec: InferenceStack, as_of: date, kind: Kind, record: Decision) -> Plan:
+    notes = Notes()
+    routes = plan_routes(declaration, spec, kind, notes)
+    traffic = plan_traffic(spec, routes, notes)
+    case = Case(declaration=declaration, spec=spec, kind=kind, as_of=as_of, routes=routes, traffic=traffic)
+    bedrock = any(route.guardrail for route in routes) or any(
+        declaration.organization.vendors[backend.vendor].provider == BEDROCK
+        for name, backend in spec.backends.items()
+        if name in case.backends and backend.vendor is not None
+    )
+    regions = placement.candidate_regions(declaration, spec, cluster=case.has_cluster, bedrock=bedrock)
+    best, chosen = _cheapest(case, regions, notes)
+    return _finish(case, best, record, chosen)
+
+
+def _cheapest(case: Case, regions: tuple[catalog.Region, ...], notes: Notes) -> tuple[Built, Notes]:
+    """The Region with the lowest expected bill; among equals one in a subject's country, then by name."""
+    built: list[tuple[Built, Notes]] = []
+    failures: list[NoPlan] = []
+    for region in regions:
+        trial = notes.fork()
+        try:
+            built.append((_build(case, region, trial), trial))
+        except NotBuilt:
+            raise
+        except NoPlan as reason:
+            failures.append(reason)
+    if not built:
+        raise _nowhere(regions, failures)
+    subjects = case.spec.data.subjects or ()
+
+    def rank(entry: tuple[Built, Notes]) -> tuple[float, bool, str]:
+        target = entry[0].draft.target
+        return (entry[0].cost.monthly_usd.expected, target.country not in subjects, target.region)
+
+    built.sort(key=rank)
+    best, chosen = built[0]
+    if case.spec.target.region is None:
+        taken = chosen.default(
+            "target.region", best.draft.target.region, "cheapest Region inside the boundary"
+        )
+        bills = {entry.draft.target.region: entry.cost.monthly_usd.expected for entry, _ in built}
+        chosen.derive(
+            "target.region",
+            taken,
+            "Region",
+            "the lowest expected monthly bill among the Regions inside data.residency and the account's countries; "
+            "among equals one in a subject's country, then by name",
+            {
+                "expected_usd_per_month": bills,
+                "not_possible": [region.region for region in regions if region.region not in bills],
+            },
+        )
+    return best, chosen
+
+
+def _nowhere(regions: tuple[catalog.Region, ...], failures: list[NoPlan]) -> NoPlan:
+    if len(failures) == 1:
+        return failures[0]
+    return NoPlan(
+        "no Region inside the boundary can hold this stack",
+        tuple(
+            Conflict(path="target.region", value=region.region, reason=failure.summary)
+            for region, failure in zip(regions, failures, strict=True)
+        ),
+    )
+
+
+def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
+    """The whole structure in one Region, and its price."""
+    count = placement.zones_wanted(case.spec, case.environment, notes)
+    own = plan_own(case, region, count, notes) if case.has_cluster else NOTHING_OWN
+    zones = own.zones or placement.choose_zones(region, (), count)
+    if not zones:
+        raise NoPlan(
+            f"the zones of {region.region} are not known",
+            (
+                Conflict(
+                    path="target.region", value=region.region, reason="the catalog lists no zone ids for it"
+                ),
+            ),
+        )
+    if len(zones) < count:
+        notes.warn(f"target.zones asks for {count} zones; {region.region} has {len(zones)}")
+    target = placement.make_target(case.declaration, case.spec, region, zones)
+    vendors = plan_vendors(case, target, notes)
+    gateway = plan_gateway(case, target, own.servers, vendors, notes)
+    staff = case.spec.operations.staff
+    draft = Draft(
+        as_of=case.as_of.isoformat(),
+        kind=case.kind,
+        target=target,
+        routes=case.routes,
+        traffic=case.traffic,
+        pools=own.pools,
+        servers=own.servers,
+        vendors=vendors,
+        network=plan_network(case, target, vendors, placement.spread_zones(region, zones), notes),
+        cluster=plan_cluster(case, gateway, notes) if case.has_cluster else None,
+        gateway=gateway,
+        labor=Labor(fte=staff.fte if staff else None, hourly_usd=staff.hourly_usd if staff else None),
+        log_retention_days=case.log_retention_days,
+        weights_gib=own.weights_gib,
+    )
+    return Built(draft=draft, cost=cost.price(draft), candidates=own.candidates)
+
+
+def _finish(case: Case, built: Built, record: Decision, notes: Notes) -> Plan:
+    """The plan around a priced draft: flows, lead time, budget, warnings."""
+    spec, draft, priced = case.spec, built.draft, built.cost
+    weights_bucket = case.bucket("weights") if case.has_cluster else None
+    prompts = 0 if spec.data.retention.prompts == "none" else days(spec.data.retention.prompts)
+    opt_in = catalog.region(draft.target.region).opt_in is True
+    lead_time = plan_lead_time(case, draft.pools, draft.vendors, opt_in, notes)
+    _check_budget(spec, priced, notes)
+    _derive_cost(priced, notes)
+    if case.declaration.lock is None:
+        notes.warn(
+            "there is no lock: images, revisions and add-on versions are pending; `inferplan lock` pins them"
+        )
+    return Plan(
+        schema=SCHEMA,
+        name=case.name,
+        owner=spec.metadata.owner,
+        group=spec.metadata.group,
+        mode=case.kind,
+        target=draft.target,
+        data_class=data_class(case.declaration),
+        log_retention_days=draft.log_retention_days,
+        prompt_retention_days=prompts,
+        routes=draft.routes,
+        pools=draft.pools,
+        servers=draft.servers,
+        vendors=draft.vendors,
+        network=draft.network,
+        cluster=draft.cluster,
+        gateway=draft.gateway,
+        budget=_budget(spec),
+        cost=priced,
+        flows=plan_flows(draft, weights_bucket, prompts),
+        decision=record,
+        lead_time=lead_time,
+        derivations=dict(sorted(notes.derivations.items())),
+        defaults=tuple(notes.defaults),
+        warnings=tuple(notes.warnings),
+        deploy_role=case.declaration.account.deploy_role,
+        weights_bucket=weights_bucket,
+        config_bucket=case.bucket("config"),
+        candidates=built.candidates,
+    )
+
+
+def _budget(spec: InferenceStack) -> Budget | None:
+    said = spec.budget
+    if said is None:
+        return None
+    return Budget(
+        monthly_usd=said.monthly_usd,
+        alert_emails=said.alert_emails,
+        actual_percent=said.actual_percent,
+        forecast_percent=said.forecast_percent,
+        max_overspend_usd=said.max_overspend_usd,
+    )
+
+
+def _check_budget(spec: InferenceStack, priced: Cost, notes: Notes) -> None:
+    if spec.budget is None:
+        notes.warn("budget: nobody is told when spending runs away")
+    elif priced.monthly_usd.expected > spec.budget.monthly_usd:
+        notes.warn(
+            f"budget.monthly_usd {spec.budget.monthly_usd:,.0f} is below the expected bill of "
+            f"{priced.monthly_usd.expected:,.0f} USD a month"
+        )
+    elif priced.monthly_usd.high > spec.budget.monthly_usd:
+        notes.warn(
+            f"budget.monthly_usd {spec.budget.monthly_usd:,.0f} is below the high case of "
+            f"{priced.monthly_usd.high:,.0f} USD a month"
+        )
+
+
+def _derive_cost(priced: Cost, notes: Notes) -> None:
+    lines = {line.name: line.expected_usd for line in priced.lines if line.kind != "labor"}
+    notes.derive(
+        "cost.monthly_usd",
+        priced.monthly_usd.expected,
+        "USD a month",
+        "the sum of all lines with a price; labor is printed beside and not counted",
+        lines,
+    )
+    for index, line in enumerate(priced.lines):
+        notes.derive(
+            f"cost.lines[{index}]",
+            line.expected_usd,
+            "USD a month",
+            f"{line.name}: {line.quantity:g} {line.unit} times the price of one",
+            {
+                "unit_usd": line.unit_usd,
+                "quantity": line.quantity,
+                "estimated": line.estimated,
+                "note": line.note,
+            },
+        )

@@ -1,0 +1,430 @@
+"""The plan as frozen records: plain values that stacks wire into resources without further arithmetic.
+
+Not here: how the values are chosen (make, sizing, placement, cost, decision).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from inferplan.spec.model import Api, DataClass
+
+Kind = Literal["self-hosted", "managed-api", "hybrid"]
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """Base of every plan record."""
+
+
+class Source(Record):
+    """Where a figure comes from and when it was true."""
+
+    source: str
+    as_of: str
+
+
+class Derivation(Record):
+    """One number explained: `explain SPEC PATH` prints it."""
+
+    value: Any
+    unit: str
+    formula: str  # in words
+    inputs: dict[str, Any] = {}
+    sources: tuple[Source, ...] = ()
+    confidence: Literal["high", "medium", "low", "documentation"] = "high"
+
+
+class Target(Record):
+    platform: Literal["aws", "kubernetes"]
+    account: str
+    region: str
+    country: str
+    partition: str
+    dns_suffix: str
+    dual_stack_suffix: str  # `api.aws` in the commercial partition
+    zones: tuple[str, ...]  # zone ids, such as euc1-az1
+    environment: str
+
+
+class Route(Record):
+    name: str
+    api: Api
+    backend: str  # serves first
+    fallback: tuple[str, ...]
+    reason: str
+    classes: tuple[DataClass, ...]
+    callers: tuple[str, ...]
+    redaction: str | None = None
+    redaction_languages: tuple[str, ...] = ()
+    guardrail: str | None = None
+    timeout_seconds: int = 600
+
+
+class Image(Record):
+    """A container image in the account's own registry; `digest` is None while its pin is pending."""
+
+    name: str
+    upstream: str  # repository at its publisher
+    repository: str  # name in the account's ECR
+    tag: str
+    digest: str | None
+
+    def reference(self, registry: str) -> str:
+        """The pull reference in `registry`, by digest where pinned."""
+        return (
+            f"{registry}/{self.repository}@{self.digest}"
+            if self.digest
+            else f"{registry}/{self.repository}:{self.tag}"
+        )
+
+
+class Memory(Record):
+    """GiB per GPU as vLLM budgets it; `margin_gib` is what is left after one request of full length."""
+
+    total_gib: float
+    requested_gib: float
+    weights_gib: float
+    activation_gib: float
+    non_torch_gib: float
+    cuda_graphs_gib: float
+    kv_cache_gib: float
+    kv_cache_tokens: int | None
+    max_concurrency: float | None
+    margin_gib: float
+    fits: bool
+
+
+class Throughput(Record):
+    """Output tokens per second of one replica at the planned concurrency, and latency ranges."""
+
+    concurrency: int
+    output_tokens_per_second: float
+    output_tokens_per_second_low: float
+    output_tokens_per_second_high: float
+    ttft_ms: float
+    tpot_ms: float
+    tpot_ms_low: float
+    tpot_ms_high: float
+    confidence: Literal["medium", "low"]
+
+
+class Startup(Record):
+    """Predicted seconds from scheduled pod to first token, and what is derived from them."""
+
+    seconds_low: int
+    seconds_expected: int
+    seconds_high: int
+    probe_period_seconds: int
+    probe_failure_threshold: int
+    progress_deadline_seconds: int
+    pulumi_timeout: str  # such as 45m
+
+
+class Adapter(Record):
+    name: str
+    source: str  # the URI of the spec
+    path: str  # where the server mounts it
+    data_class: DataClass | None
+
+
+class Server(Record):
+    """One vLLM server: a Deployment of `replicas` pods (pods of `pipeline_parallel` nodes when above 1)."""
+
+    name: str  # Kubernetes object name, never `vllm`
+    backend: str
+    routes: tuple[str, ...]
+    model: str  # org/name
+    served_name: str
+    weights_source: str  # the URI of the spec
+    weights_key: str  # prefix in the weights bucket: models/<org>/<name>/<revision>
+    revision: str | None
+    quantization: str | None
+    api: Api
+    image: Image
+    pool: str
+    tensor_parallel: int
+    pipeline_parallel: int
+    replicas: int
+    min_replicas: int
+    max_replicas: int
+    max_model_len: int
+    max_num_seqs: int
+    max_num_batched_tokens: int
+    gpu_memory_utilization: float
+    flags: tuple[str, ...]  # the whole command line after `vllm serve <path>`
+    env: dict[str, str]
+    gpus_per_pod: int
+    cpu_per_pod: int
+    memory_gib_per_pod: int
+    shm_gib: int
+    ephemeral_gib: int
+    port: int
+    memory: Memory
+    throughput: Throughput | None
+    startup: Startup
+    adapters: tuple[Adapter, ...] = ()
+
+
+class Pool(Record):
+    """GPU nodes of one instance type; one EKS node group per zone."""
+
+    name: str
+    instance_type: str
+    gpu: str
+    gpus: int  # per node
+    nodes: int  # planned for the load
+    max_nodes: int  # ceiling of autoscaling
+    zones: tuple[str, ...]
+    capacity: Literal["on-demand", "spot", "reservation", "capacity-block"]
+    capacity_id: str | None
+    ami_type: str
+    ami_has_device_plugin: bool
+    architecture: Literal["x86_64", "arm64"]
+    root_volume_gib: int
+    data_volume_gib: int
+    quota_code: str | None
+    quota_vcpus: int
+    efa: bool = False
+    efa_interfaces: int = 0  # network cards of the instance type that carry EFA
+    placement_group: bool = False
+
+
+class Vendor(Record):
+    """A backend served by a vendor; `path` says how the gateway reaches it."""
+
+    backend: str
+    vendor: str  # the organization's entry
+    provider: str  # the id of the vendor facts
+    model: str
+    host: str
+    path: Literal["privatelink", "firewall"]
+    secret: str | None  # Secrets Manager name, None where an IAM role is used
+    monthly_limit_usd: float | None
+    routes: tuple[str, ...]
+    model_arns: tuple[str, ...] = ()  # Bedrock only: what IAM and the endpoint policy may name
+
+
+class Subnet(Record):
+    """One subnet; tiers: gpu, system, endpoint, database, balancer, gateway, firewall, nat."""
+
+    name: str
+    tier: Literal["gpu", "system", "endpoint", "database", "balancer", "gateway", "firewall", "nat"]
+    zone: str
+    cidr: str
+
+
+class Endpoint(Record):
+    service: str  # short name, such as ecr.api
+    service_name: str  # com.amazonaws.<region>.ecr.api
+    type: Literal["Interface", "Gateway"]
+    why: str
+
+
+class Network(Record):
+    cidr: str
+    subnets: tuple[Subnet, ...]
+    endpoints: tuple[Endpoint, ...]
+    dns_allow: tuple[str, ...]  # DNS Firewall allow list
+    allowed_hosts: tuple[str, ...]  # exact hosts outside AWS; empty means no internet path at all
+    firewall: bool
+    existing_vpc: str | None = None
+    existing_subnets: tuple[str, ...] = ()
+
+
+class Cluster(Record):
+    name: str
+    version: str
+    public_cidrs: tuple[str, ...]  # empty: private API only
+    admins: tuple[str, ...]
+    deploy_from: str
+    addons: dict[str, str | None]  # None: the version is pending in the lock
+    system_instance_type: str
+    system_nodes: int
+    namespace: str
+    control_plane_egress: Literal["AWS_MANAGED", "CUSTOMER_ROUTED"]
+    existing: str | None = None
+    system_ami_type: str = "BOTTLEROCKET_x86_64"
+    system_data_volume_gib: int = 50
+
+
+class Caller(Record):
+    name: str
+    routes: tuple[str, ...]
+    monthly_usd: float | None
+    requests_per_minute: int | None
+
+
+class Sidecar(Record):
+    """A helper container beside the proxy: the analyzer and anonymizer of the redaction stage."""
+
+    name: str
+    image: Image
+    port: int
+    cpu: int  # thousandths of a vCPU
+    memory_mib: int
+    languages: tuple[str, ...] = ()
+
+
+class GatewayService(Record):
+    """The LiteLLM proxy with its PostgreSQL and Valkey; `host_kind` says where it runs."""
+
+    host_kind: Literal["ecs", "kubernetes"]
+    image: Image
+    replicas: int
+    cpu: int  # kubernetes: thousandths of a vCPU of the proxy; ecs: Fargate units (1024 per vCPU) of the whole task
+    memory_mib: int  # kubernetes: of the proxy; ecs: of the whole task
+    port: int
+    config: dict[str, Any]  # the proxy's configuration file, complete
+    env: dict[str, str]
+    callers: tuple[Caller, ...]
+    database_instance_class: str
+    database_storage_gib: int
+    cache_node_type: str
+    host: str | None
+    certificate: str | None
+    clients: tuple[str, ...]
+    idle_timeout_seconds: int
+    secrets: tuple[str, ...]  # Secrets Manager names whose values are set out of band
+    existing_url: str | None = None
+    secret_env: dict[str, str] = {}  # environment variable -> Secrets Manager name
+    sidecars: tuple[Sidecar, ...] = ()
+    guardrail: str | None = None  # name of the Bedrock guardrail of the stack, None when no route uses one
+    database_multi_az: bool = False
+    cache_nodes: int = 1
+
+
+class Budget(Record):
+    monthly_usd: float
+    alert_emails: tuple[str, ...]
+    actual_percent: tuple[float, ...]
+    forecast_percent: float
+    max_overspend_usd: float | None
+
+
+class CostLine(Record):
+    """One line of the bill; None where no source gives a price, with the reason in `note`."""
+
+    name: str
+    kind: Literal["fixed", "usage", "labor"]
+    low_usd: float | None
+    expected_usd: float | None
+    high_usd: float | None
+    quantity: float
+    unit: str
+    unit_usd: float | None
+    estimated: bool
+    source: str
+    as_of: str
+    note: str = ""
+
+
+class Range(Record):
+    low: float
+    expected: float
+    high: float
+
+
+class Alternative(Record):
+    name: str
+    mode: str
+    monthly_usd: Range | None
+    feasible: bool
+    reason: str
+
+
+class Cost(Record):
+    monthly_usd: Range  # cloud and vendor bills, without labor
+    fixed_usd: float
+    labor_usd: float | None
+    months_12_usd: Range
+    months_36_usd: Range
+    sovereignty_usd: float | None
+    lines: tuple[CostLine, ...]
+    alternatives: tuple[Alternative, ...]
+    break_even: dict[str, Any] | None
+    wording: str  # ratio, utilization, price date and confidence, in one sentence
+
+
+class Flow(Record):
+    """Data on the move or at rest as the planner sees it: a claim that policies compare with the resources."""
+
+    source: str
+    destination: str
+    place: str  # region, country or host
+    country: str
+    data: str  # prompts, weights, logs, keys, billing
+    classes: tuple[DataClass, ...]
+
+
+class Default(Record):
+    path: str
+    value: Any
+    why: str
+
+
+class LeadTime(Record):
+    days: int
+    items: dict[str, int]
+    deadline: str | None = None
+    misses: tuple[str, ...] = ()
+
+
+class Decision(Record):
+    """Why this mode: gates with rule ids, weighted scores of both sides, the evidence of each."""
+
+    mode: Kind
+    asked: str
+    gates: tuple[dict[str, Any], ...] = ()
+    criteria: tuple[dict[str, Any], ...] = ()
+    totals: dict[str, float] = {}
+    reasons: tuple[str, ...] = ()
+
+
+class Candidate(Record):
+    """One way of serving a backend that the planner looked at; the chosen one is among them."""
+
+    backend: str
+    region: str
+    instance_type: str
+    gpu: str
+    tensor_parallel: int
+    pipeline_parallel: int
+    replicas: int | None
+    nodes: int | None
+    monthly_usd: float | None
+    chosen: bool
+    reason: str  # why it was taken or why not
+
+
+class Plan(Record):
+    schema: Literal["inferplan.plan/v1beta1"]
+    name: str
+    owner: str
+    group: str | None
+    mode: Kind
+    target: Target
+    data_class: DataClass
+    log_retention_days: int
+    prompt_retention_days: int
+    routes: tuple[Route, ...]
+    pools: tuple[Pool, ...]
+    servers: tuple[Server, ...]
+    vendors: tuple[Vendor, ...]
+    network: Network
+    cluster: Cluster | None
+    gateway: GatewayService
+    budget: Budget | None
+    cost: Cost
+    flows: tuple[Flow, ...]
+    decision: Decision
+    lead_time: LeadTime
+    derivations: dict[str, Derivation]
+    defaults: tuple[Default, ...]
+    warnings: tuple[str, ...]
+    deploy_role: str | None
+    weights_bucket: str | None
+    config_bucket: str | None
+    images: tuple[Image, ...] = ()  # besides servers' and gateway's: nvidia-device-plugin, cluster-autoscaler
+    candidates: tuple[Candidate, ...] = ()

@@ -1,0 +1,125 @@
+"""GPU nodes: image, disks, zones, capacity, the ceiling of autoscaling and the quota it needs.
+
+Not here: which instance type is taken (choice) and the servers on it (servers).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, cast
+
+from inferplan import sizing
+from inferplan.plan.case import Case
+from inferplan.plan.choice import Choice
+from inferplan.plan.model import Pool, Source
+from inferplan.plan.notes import Notes
+from inferplan.spec.model import Backend
+
+GROWTH_MONTHS = 12
+GROWTH_CEILING = 4  # autoscaling may reach this many times the planned replicas, whatever the stated growth
+IMAGE_GIB = 10.0  # compressed vLLM image, a working figure: the lock does not record sizes
+CACHE_GIB = 10  # compile cache and logs of one pod
+
+
+def offers(choice: Choice, backend: Backend) -> tuple[str, ...]:
+    """Zone ids that can hold the nodes of a choice."""
+    zone = backend.capacity.zone
+    return (zone,) if zone is not None else choice.instance.offers(choice.region)
+
+
+def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], notes: Notes) -> Pool:
+    """The nodes of one backend; `zones` are the stack's, of which the pool takes those that offer its type."""
+    backend = case.spec.backends[choice.backend]
+    instance, path = choice.instance, f"pools[{index}]"
+    kind = backend.capacity.kind or notes.default(
+        f"backends.{choice.backend}.capacity.kind", "on-demand", "nothing else is stated"
+    )
+    bottlerocket = next((ami for ami in instance.ami if ami.startswith("BOTTLEROCKET")), None)
+    ami = "CUSTOM" if backend.capacity.ami else bottlerocket or instance.ami[0]
+    notes.derive(
+        f"{path}.ami_type",
+        ami,
+        "EKS AMI type",
+        "Bottlerocket where the instance row lists it: no shell, read-only root, device plugin inside",
+        {"listed": list(instance.ami), "instance_type": instance.type},
+        tuple(Source(source=text, as_of=instance.as_of) for text in instance.source if "ami" in text.lower()),
+    )
+    ceiling = _ceiling(case, choice)
+    groups = choice.zones if choice.replicas_per_zone is not None else 1
+    max_nodes = math.ceil(ceiling / groups / choice.pods_per_node) * groups * choice.layout.pipeline_parallel
+    estimate = startup(choice, bottlerocket=bottlerocket is not None)
+    for field in ("volume_gib", "scaling_lead_seconds"):
+        notes.derivations[f"{path}.{field}"] = estimate.derivations[field]
+    return Pool(
+        name=f"gpu-{choice.backend}",
+        instance_type=instance.type,
+        gpu=instance.gpu,
+        gpus=instance.count,
+        nodes=choice.nodes,
+        max_nodes=notes.derive(
+            f"{path}.max_nodes",
+            max(max_nodes, choice.nodes),
+            "nodes",
+            f"nodes for the replicas that {GROWTH_MONTHS} months of growth need, at least one more replica and at most "
+            f"{GROWTH_CEILING} times the plan",
+            {"max_replicas": ceiling},
+        ),
+        zones=tuple(zone for zone in zones if zone in offers(choice, backend)),
+        capacity=cast(Literal["on-demand", "spot", "reservation", "capacity-block"], kind),
+        capacity_id=backend.capacity.id,
+        ami_type=ami,
+        ami_has_device_plugin=ami.startswith("BOTTLEROCKET"),
+        architecture=instance.arch,
+        root_volume_gib=estimate.root_volume_gib,
+        data_volume_gib=estimate.data_volume_gib,
+        quota_code=instance.quota_spot if kind == "spot" else instance.quota_od,
+        quota_vcpus=notes.derive(
+            f"{path}.quota_vcpus",
+            max(max_nodes, choice.nodes) * instance.vcpu,
+            "vCPUs",
+            "the quota counts vCPUs: the ceiling of nodes times the vCPUs of one",
+            {"max_nodes": max(max_nodes, choice.nodes), "vcpu": instance.vcpu},
+        ),
+        efa=backend.capacity.efa or choice.layout.pipeline_parallel > 1,
+        placement_group=choice.layout.pipeline_parallel > 1,
+    )
+
+
+def startup(choice: Choice, *, bottlerocket: bool) -> sizing.StartupEstimate:
+    """The predicted start of a replica. Weights are read from a mount of the bucket, so they take no disk; every pod of a node keeps its own cache."""
+    stored = choice.layout.point.fit.weights
+    return sizing.startup(
+        IMAGE_GIB,
+        stored.repository_gib if stored else 0.0,
+        tensor_parallel=choice.layout.tensor_parallel,
+        nodes=choice.layout.pipeline_parallel,
+        weights_from="s3-stream",
+        weights_on_disk=False,
+        cache_gib=float(CACHE_GIB * choice.pods_per_node),
+        bottlerocket=bottlerocket,
+    )
+
+
+def _ceiling(case: Case, choice: Choice) -> int:
+    """Replicas that autoscaling may reach: a year of the stated growth, at least one more, at most four times."""
+    rates = [load.growth_percent_per_month for load in case.traffic if load.backend == choice.backend]
+    grown = choice.replicas * (1 + max(rates, default=0.0) / 100) ** GROWTH_MONTHS
+    return min(max(choice.replicas + 1, math.ceil(grown)), GROWTH_CEILING * choice.replicas)
+
+
+def most_replicas(pool: Pool, choice: Choice) -> int:
+    """Replicas that the pool's ceiling of nodes can hold."""
+    return max(choice.replicas, pool.max_nodes // choice.layout.pipeline_parallel * choice.pods_per_node)
+
+
+def warn_capacity(case: Case, pools: list[Pool], notes: Notes) -> None:
+    """Say what is seldom to be had, or not fully said."""
+    for pool in pools:
+        if pool.instance_type.startswith("p") and pool.capacity == "on-demand":
+            core = ", and the account is core" if case.declaration.account.criticality == "core" else ""
+            notes.warn(
+                f"{pool.name}: {pool.instance_type} on demand is seldom to be had{core}: take a reservation or a "
+                "capacity block"
+            )
+        if pool.capacity in {"reservation", "capacity-block"} and pool.capacity_id is None:
+            notes.warn(f"{pool.name}: {pool.capacity} without capacity.id; preflight will ask for it")

@@ -1,0 +1,166 @@
+"""Own weights in the plan: the servers, the pools they run on, and the zones both stand in.
+
+Not here: the search among instance types (choice, layouts), nodes (pools) and the command line (flags).
+"""
+
+from __future__ import annotations
+
+from inferplan import catalog, placement
+from inferplan.plan import flags as vllm
+from inferplan.plan.case import Case
+from inferplan.plan.choice import Choice, choose, must_survive, node_memory_gib, pod_memory_gib, shm_gib
+from inferplan.plan.demand import demands
+from inferplan.plan.errors import Conflict, NotBuilt
+from inferplan.plan.images import image
+from inferplan.plan.model import Adapter, Candidate, Pool, Record, Server
+from inferplan.plan.notes import Notes
+from inferplan.plan.pools import CACHE_GIB, most_replicas, offers, plan_pool, startup, warn_capacity
+from inferplan.plan.serving import explain, nothing_fits
+
+
+class Own(Record):
+    """Everything own weights add to a plan."""
+
+    servers: tuple[Server, ...]
+    pools: tuple[Pool, ...]
+    candidates: tuple[Candidate, ...]
+    zones: tuple[str, ...]
+    weights_gib: float
+
+
+def plan_own(case: Case, region: catalog.Region, wanted_zones: int, notes: Notes) -> Own:
+    """Servers and pools in one Region; raises NoPlan with every judged instance type when a backend fits nowhere."""
+    choices: list[Choice] = []
+    candidates: list[Candidate] = []
+    for name, demand in demands(case, notes).items():
+        survive = must_survive(case.environment, demand.availability_percent, wanted_zones)
+        backend = case.spec.backends[name]
+        taken, listed = choose(demand, region.region, backend.capacity, zones=wanted_zones, survive=survive)
+        candidates += listed
+        if taken is None:
+            raise nothing_fits(name, demand, region, listed, survive)
+        choices.append(taken)
+        explain(len(choices) - 1, demand, taken, survive, notes)
+    offered = [offers(choice, case.spec.backends[choice.backend]) for choice in choices]
+    zones = placement.choose_zones(region, offered, wanted_zones)
+    for choice, offer in zip(choices, offered, strict=True):
+        lacking = choice.zones - sum(zone in offer for zone in zones)
+        zones = tuple(sorted((*zones, *[zone for zone in offer if zone not in zones][: max(0, lacking)])))
+    servers, pools = [], []
+    for index, choice in enumerate(choices):
+        pool = plan_pool(case, index, choice, zones, notes)
+        pools.append(pool)
+        servers.append(_server(case, index, choice, pool, notes))
+    warn_capacity(case, pools, notes)
+    stored = sum(
+        choice.layout.point.fit.weights.repository_gib
+        for choice in choices
+        if choice.layout.point.fit.weights
+    )
+    return Own(
+        servers=tuple(servers),
+        pools=tuple(pools),
+        candidates=tuple(candidates),
+        zones=zones,
+        weights_gib=round(stored, 2),
+    )
+
+
+def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) -> Server:
+    declaration, path = case.declaration, f"servers[{index}]"
+    name, found, fit = choice.backend, choice.layout, choice.layout.point.fit
+    backend = case.spec.backends[name]
+    assert backend.weights is not None
+    mine = tuple(route for route in case.routes if name in (route.backend, *route.fallback))
+    apis = {route.api for route in mine}
+    if len(apis) > 1:
+        raise NotBuilt(
+            f"backend {name} would serve {' and '.join(sorted(apis))}: one server has one kind of API",
+            (
+                Conflict(
+                    path=f"backends.{name}",
+                    value=", ".join(sorted(apis)),
+                    reason="give each API its own backend",
+                ),
+            ),
+        )
+    api = mine[0].api
+    locked = declaration.lock.models.get(fit.shapes.id) if declaration.lock else None
+    revision = locked.revision if locked else None
+    origin = fit.weights.origin if fit.weights else "published"
+    at_load = backend.quantization if origin == "at_load" else None
+    adapters = tuple(
+        Adapter(
+            name=adapter.name,
+            source=adapter.weights,
+            path=f"{vllm.MODELS_MOUNT}/adapters/{adapter.name}",
+            data_class=adapter.class_,
+        )
+        for adapter in backend.adapters
+    )
+    if adapters:
+        notes.default(
+            f"backends.{name}.adapters.rank", 16, "vLLM's default max_lora_rank; a larger adapter is refused"
+        )
+    estimate = startup(choice, bottlerocket=pool.ami_has_device_plugin)
+    for field in (
+        "seconds_expected",
+        "probe_failure_threshold",
+        "progress_deadline_seconds",
+        "pulumi_timeout",
+    ):
+        notes.derivations[f"{path}.startup.{field}"] = estimate.derivations[field]
+    per_pod = pod_memory_gib(found.tensor_parallel)
+    room = node_memory_gib(choice.instance) // choice.pods_per_node
+    return Server(
+        name=f"llm-{name}",
+        backend=name,
+        routes=tuple(route.name for route in mine),
+        model=fit.shapes.id,
+        served_name=name,
+        weights_source=backend.weights,
+        weights_key=vllm.weights_key(fit.shapes.id, revision),
+        revision=revision,
+        quantization=backend.quantization,
+        api=api,
+        image=image(declaration, "vllm"),
+        pool=pool.name,
+        tensor_parallel=found.tensor_parallel,
+        pipeline_parallel=found.pipeline_parallel,
+        replicas=choice.replicas,
+        min_replicas=choice.zones if choice.replicas_per_zone is not None else 1,
+        max_replicas=most_replicas(pool, choice),
+        max_model_len=fit.max_model_len,
+        max_num_seqs=fit.max_num_seqs,
+        max_num_batched_tokens=fit.max_num_batched_tokens,
+        gpu_memory_utilization=fit.gpu_memory_utilization,
+        flags=vllm.server_flags(
+            backend_name=name,
+            backend=backend,
+            api=api,
+            served_name=name,
+            revision=revision,
+            quantization=at_load,
+            tensor_parallel=found.tensor_parallel,
+            pipeline_parallel=found.pipeline_parallel,
+            max_model_len=fit.max_model_len,
+            max_num_seqs=fit.max_num_seqs,
+            max_num_batched_tokens=fit.max_num_batched_tokens,
+            gpu_memory_utilization=fit.gpu_memory_utilization,
+            adapters=adapters,
+            dtype_half=float(catalog.gpu(found.gpu).cc) < 8,
+        ),
+        env=dict(vllm.ENVIRONMENT),
+        gpus_per_pod=found.tensor_parallel,
+        cpu_per_pod=max(
+            2, min(4 * found.tensor_parallel, (choice.instance.vcpu - 1) // choice.pods_per_node)
+        ),
+        memory_gib_per_pod=min(room, 2 * per_pod),
+        shm_gib=shm_gib(found.tensor_parallel),
+        ephemeral_gib=CACHE_GIB,
+        port=vllm.PORT,
+        memory=fit.memory(),
+        throughput=found.point.performance.throughput(),
+        startup=estimate.startup,
+        adapters=adapters,
+    )

@@ -1,0 +1,141 @@
+"""Which backends take part in a mode, in which order, and the load each has to carry.
+
+Not here: how many servers that needs (servers) and what the vendor's share costs (inferplan.cost).
+"""
+
+from __future__ import annotations
+
+import math
+
+from inferplan.plan.draft import Traffic
+from inferplan.plan.errors import Conflict, NoPlan
+from inferplan.plan.model import Kind, Route
+from inferplan.plan.notes import Notes
+from inferplan.plan.redaction import redaction_languages
+from inferplan.spec.declaration import Declaration
+from inferplan.spec.model import InferenceStack
+from inferplan.spec.model import Route as SpecRoute
+
+SECONDS_PER_MONTH = 730 * 3600
+PEAK_TO_MEAN = 5.0
+DEFAULT_PEAK = 0.5
+DEFAULT_INPUT_TOKENS = 1000
+DEFAULT_OUTPUT_TOKENS = 300
+
+
+def serves(spec: InferenceStack, backend: str, kind: Kind) -> bool:
+    """Whether a backend may serve in a mode."""
+    own = spec.backends[backend].weights is not None
+    return kind == "hybrid" or own == (kind == "self-hosted")
+
+
+def plan_routes(
+    declaration: Declaration, spec: InferenceStack, kind: Kind, notes: Notes
+) -> tuple[Route, ...]:
+    """Every route with the backends that the mode admits, in the spec's order; raises NoPlan for an empty one."""
+    conflicts = []
+    routes = []
+    for index, route in enumerate(spec.routes):
+        admitted = [name for name in route.backends if serves(spec, name, kind)]
+        if not admitted:
+            kinds = "own weights" if kind == "self-hosted" else "a vendor"
+            conflicts.append(
+                Conflict(
+                    path=f"routes[{index}].backends",
+                    value=", ".join(route.backends),
+                    reason=f"mode {kind} needs a backend with {kinds}",
+                    change="add one, or change mode",
+                )
+            )
+            continue
+        languages = (
+            redaction_languages(
+                spec, route.redaction_languages, f"routes[{index}].redaction_languages", notes
+            )
+            if route.redaction
+            else ()
+        )
+        callers = route.callers
+        if not callers:
+            notes.default(
+                f"routes[{index}].callers",
+                (),
+                f"no caller is named: counts with the account's ceiling {declaration.account.max_class}",
+            )
+        routes.append(
+            Route(
+                name=route.name,
+                api=route.api,
+                backend=admitted[0],
+                fallback=tuple(admitted[1:]),
+                reason=_reason(spec, route, admitted, kind),
+                classes=route.classes,
+                callers=callers,
+                redaction=route.redaction,
+                redaction_languages=languages,
+                guardrail=route.guardrail,
+            )
+        )
+    if conflicts:
+        raise NoPlan(f"mode {kind} cannot serve every route", tuple(conflicts))
+    return tuple(routes)
+
+
+def _reason(spec: InferenceStack, route: SpecRoute, admitted: list[str], kind: Kind) -> str:
+    first = admitted[0]
+    what = (
+        "own weights" if spec.backends[first].weights is not None else f"vendor {spec.backends[first].vendor}"
+    )
+    skipped = [name for name in route.backends if name not in admitted]
+    order = "first in the spec's order" if first == route.backends[0] else f"first that mode {kind} admits"
+    text = f"{first} ({what}): {order}"
+    return text + (f"; {', '.join(skipped)} left out by mode {kind}" if skipped else "")
+
+
+def plan_traffic(spec: InferenceStack, routes: tuple[Route, ...], notes: Notes) -> tuple[Traffic, ...]:
+    """The load of every planned route; what the spec leaves open gets a recorded default."""
+    by_name = {route.name: (index, route) for index, route in enumerate(spec.routes)}
+    planned = []
+    for route in routes:
+        index, said = by_name[route.name]
+        load, path = said.load, f"routes[{index}].load"
+        monthly, peak = load.monthly_requests, load.peak_requests_per_second
+        if peak is None and monthly is not None:
+            peak = max(0.01, round(monthly / SECONDS_PER_MONTH * PEAK_TO_MEAN, 3))
+            notes.default(
+                f"{path}.peak_requests_per_second",
+                peak,
+                f"monthly requests spread evenly, x {PEAK_TO_MEAN:g}",
+            )
+        if peak is None:
+            peak = notes.default(
+                f"{path}.peak_requests_per_second", DEFAULT_PEAK, "no load is stated: a small one"
+            )
+        if monthly is None:
+            monthly = notes.default(
+                f"{path}.monthly_requests",
+                math.ceil(peak * SECONDS_PER_MONTH / PEAK_TO_MEAN),
+                f"the peak over {PEAK_TO_MEAN:g}, around the clock",
+            )
+        scenarios = load.scenarios
+        expected = scenarios.expected if scenarios and scenarios.expected is not None else monthly
+        planned.append(
+            Traffic(
+                route=route.name,
+                backend=route.backend,
+                peak_requests_per_second=peak,
+                monthly_requests=expected,
+                monthly_requests_low=scenarios.low if scenarios and scenarios.low is not None else expected,
+                monthly_requests_high=scenarios.high
+                if scenarios and scenarios.high is not None
+                else expected,
+                input_tokens=load.input_tokens
+                or notes.default(f"{path}.input_tokens", DEFAULT_INPUT_TOKENS, "not stated: a page of text"),
+                output_tokens=load.output_tokens
+                or notes.default(
+                    f"{path}.output_tokens", DEFAULT_OUTPUT_TOKENS, "not stated: a few paragraphs"
+                ),
+                growth_percent_per_month=load.growth_percent_per_month,
+            )
+        )
+    return tuple(planned)

@@ -1,0 +1,136 @@
+"""Vendor backends: where each is reached, which secret holds its key, which Bedrock models IAM may name.
+
+Not here: prices (cost) and whether the vendor may be used at all (policies).
+"""
+
+from __future__ import annotations
+
+from inferplan import catalog
+from inferplan.plan.case import Case
+from inferplan.plan.errors import Conflict, NoPlan
+from inferplan.plan.model import Target, Vendor
+from inferplan.plan.notes import Notes
+from inferplan.spec.model import Backend
+
+BEDROCK = "amazon-bedrock"
+
+# Provider id of the vendor facts -> prefix of LiteLLM's model names (its provider list, 1.109.1).
+LITELLM_PREFIX = {
+    BEDROCK: "bedrock",
+    "openai": "openai",
+    "azure-openai": "azure",
+    "anthropic": "anthropic",
+    "google-vertex": "vertex_ai",
+    "google-gemini-api": "gemini",
+    "mistral": "mistral",
+    "deepseek": "deepseek",
+    "huggingface-providers": "huggingface",
+    "perplexity": "perplexity",
+}
+
+
+def secret_name(stack: str, leaf: str) -> str:
+    """The fixed Secrets Manager name of one secret of a stack; policies and components build on it."""
+    return f"inferplan/{stack}/{leaf}"
+
+
+def model_arns(model: str, target: Target) -> tuple[str, ...]:
+    """What IAM and the endpoint policy may name so that `model` can be called from the target Region.
+
+    An in-Region id is one foundation model. An inference profile is itself plus the model in every Region it may
+    route to; a profile whose destinations nobody knows yields only what is certain (policies refuse it).
+    """
+    prefix = f"arn:{target.partition}:bedrock"
+    profile = catalog.bedrock_profile(model)
+    if profile is None:
+        return (f"{prefix}:{target.region}::foundation-model/{model}",)
+    base = model.removeprefix(profile.prefix)
+    destinations = sorted({target.region, *(profile.destinations or ())})
+    return (
+        f"{prefix}:{target.region}:{target.account}:inference-profile/{model}",
+        *(f"{prefix}:{region}::foundation-model/{base}" for region in destinations),
+    )
+
+
+def plan_vendors(case: Case, target: Target, notes: Notes) -> tuple[Vendor, ...]:
+    """Every vendor backend that takes part, in the order of the spec."""
+    return tuple(
+        _vendor(case, target, name, backend, notes)
+        for name, backend in case.spec.backends.items()
+        if name in case.backends and backend.vendor is not None
+    )
+
+
+def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Notes) -> Vendor:
+    assert backend.vendor is not None
+    entry = case.declaration.organization.vendors[backend.vendor]
+    routes = tuple(route.name for route in case.routes if name in (route.backend, *route.fallback))
+    if backend.model is None:
+        raise NoPlan(
+            f"backend {name} names a vendor but no model",
+            (
+                Conflict(
+                    path=f"backends.{name}.model",
+                    value="not said",
+                    reason="a vendor serves named models only",
+                ),
+            ),
+        )
+    if entry.provider not in LITELLM_PREFIX:
+        facts = catalog.vendors().get(entry.provider)
+        raise NoPlan(
+            f"vendor {backend.vendor} ({entry.provider}) offers no API that the gateway can call",
+            (
+                Conflict(
+                    path=f"backends.{name}.vendor",
+                    value=backend.vendor,
+                    reason=(facts.planner_message if facts else None) or "not an inference API",
+                    change="one of " + ", ".join(sorted(LITELLM_PREFIX)),
+                ),
+            ),
+        )
+    if entry.monthly_limit_usd is None:
+        notes.warn(
+            f"vendor {backend.vendor}: organization.yaml sets no monthly_limit_usd, so the gateway caps nothing"
+        )
+    if entry.provider == BEDROCK:
+        notes.warn(
+            f"{name}: no source of the catalog lists which Bedrock models {target.region} offers on demand; preflight "
+            f"asks for {backend.model}"
+        )
+        return Vendor(
+            backend=name,
+            vendor=backend.vendor,
+            provider=entry.provider,
+            model=backend.model,
+            host=f"bedrock-runtime.{target.region}.{target.dns_suffix}",
+            path="privatelink",
+            secret=None,
+            monthly_limit_usd=entry.monthly_limit_usd,
+            routes=routes,
+            model_arns=model_arns(backend.model, target),
+        )
+    if entry.host is None:
+        raise NoPlan(
+            f"vendor {backend.vendor} has no host",
+            (
+                Conflict(
+                    path=f"organization.vendors.{backend.vendor}.host",
+                    value="not said",
+                    reason="a vendor outside AWS is reached through an exact host name only",
+                    change="name one of "
+                    + ", ".join(host.host for host in catalog.vendor(entry.provider).hosts),
+                ),
+            ),
+        )
+    return Vendor(
+        backend=name,
+        vendor=backend.vendor,
+        provider=entry.provider,
+        model=backend.model,
+        host=entry.host,
+        path="firewall",
+        secret=secret_name(case.name, name),
+        monthly_limit_usd=entry.monthly_limit_usd,
+        routes=routes,
+    )

@@ -1,0 +1,84 @@
+"""One value, rule or question about a plan, explained for a person.
+
+Not here: the whole plan (plan_text) and the review (text).
+"""
+
+from __future__ import annotations
+
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from inferplan.report.money import columns
+
+if TYPE_CHECKING:
+    from inferplan.plan.model import Derivation, Plan
+
+WIDTH = 100
+
+
+def index(plan: Plan) -> str:
+    """Every path with a derivation and its value."""
+    rows = [[path, _value(derivation), derivation.unit] for path, derivation in plan.derivations.items()]
+    return "\n".join([click.style(f"{plan.name}: {len(rows)} derived values", bold=True), *columns(rows)])
+
+
+def derivation(path: str, derivation: Derivation) -> str:
+    """Value, formula, inputs, sources with dates, confidence."""
+    lines = [click.style(f"{path} = {_value(derivation)} {derivation.unit}".rstrip(), bold=True)]
+    lines.append(fill(derivation.formula, WIDTH, initial_indent="  ", subsequent_indent="  "))
+    if derivation.inputs:
+        lines += ["  from"] + columns(
+            [[name, str(value)] for name, value in derivation.inputs.items()], indent="    "
+        )
+    if derivation.sources:
+        lines += ["  sources"] + [f"    {source.source} (as of {source.as_of})" for source in derivation.sources]
+    lines.append(f"  confidence {derivation.confidence}")
+    return "\n".join(lines)
+
+
+def rule(rule: Any, report: Any) -> str:
+    """What one rule says about this spec, with why and fix."""
+    ran = next((entry for entry in report.rules if entry.id == rule.id), None)
+    verdict = f"{ran.verdict} on {ran.subjects} subjects" if ran else "did not run"
+    lines = [click.style(f"{rule.id}  {rule.title}", bold=True), f"  here: {verdict} ({ran.level if ran else '-'})"]
+    for finding in report.findings:
+        if finding.rule == rule.id:
+            lines.append(f"  {finding.verdict}: {finding.subject.name}: {finding.message}")
+    lines += [fill(f"why: {rule.why}", WIDTH, initial_indent="  ", subsequent_indent="  ")]
+    lines += [fill(f"fix: {rule.fix}", WIDTH, initial_indent="  ", subsequent_indent="  ")]
+    return "\n".join([*lines, f"  source: {', '.join(rule.source)}"])
+
+
+def residency(plan: Plan) -> str:
+    """Every flow with the place and country it reaches, as the planner claims it."""
+    rows = [
+        [flow.data, f"{flow.source} -> {flow.destination}", flow.place, flow.country, ", ".join(flow.classes)]
+        for flow in plan.flows
+    ]
+    return "\n".join([click.style(f"{plan.name}: where data goes", bold=True), *columns(rows)])
+
+
+def egress(plan: Plan) -> str:
+    """Every way out: hosts, endpoints, names that DNS answers."""
+    network = plan.network
+    lines = [click.style(f"{plan.name}: ways out of the network", bold=True)]
+    lines += [f"  host outside AWS: {host}" for host in network.allowed_hosts] or ["  no internet path at all"]
+    lines += ["  endpoints"] + columns([[e.service, e.type, e.why] for e in network.endpoints], indent="    ")
+    lines += ["  names that DNS answers"] + [f"    {name}" for name in network.dns_allow]
+    return "\n".join(lines)
+
+
+def fallback(plan: Plan) -> str:
+    """What serves each route, and what after it."""
+    rows = [
+        [route.name, ", ".join(route.classes), " > ".join((route.backend, *route.fallback)), route.reason]
+        for route in plan.routes
+    ]
+    return "\n".join([click.style(f"{plan.name}: fallback", bold=True), *columns(rows)])
+
+
+def _value(derivation: Derivation) -> str:
+    value = derivation.value
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)

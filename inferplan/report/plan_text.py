@@ -1,0 +1,166 @@
+"""The whole plan for a person: routes, servers, pools, network, cost, flows, defaults, warnings.
+
+Not here: JSON (json_format), the short review (text), one value explained (inferplan explain).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from inferplan.report.money import columns, usd, usd_range
+
+if TYPE_CHECKING:
+    from inferplan.plan.model import Plan
+
+
+def plan(plan: Plan, *, verbose: int = 0) -> str:
+    """Sections in the order of the road; `-v` adds flags, endpoints, defaults and every cost line."""
+    target = plan.target
+    lines = [
+        click.style(plan.name, bold=True)
+        + f"  {plan.mode} in {target.region} ({target.country}), zones {', '.join(target.zones)}, "
+        f"account {target.account} ({target.environment})"
+    ]
+    for title, rows in (
+        ("Decision", _decision(plan)),
+        ("Routes", _routes(plan)),
+        ("Servers", _servers(plan, verbose)),
+        ("Pools", _pools(plan)),
+        ("Vendors", _vendors(plan)),
+        ("Network", _network(plan, verbose)),
+        ("Cost", _cost(plan, verbose)),
+        ("Flows", _flows(plan)),
+        ("Lead time", _lead_time(plan)),
+        ("Defaults taken", [f"  {d.path} = {d.value}: {d.why}" for d in plan.defaults] if verbose else []),
+        ("Warnings", [click.style(f"  {warning}", fg="yellow") for warning in plan.warnings]),
+    ):
+        if rows:
+            lines += ["", click.style(title, bold=True), *rows]
+    hidden = "" if verbose else f"; {len(plan.defaults)} defaults taken, -v lists them"
+    lines += ["", f"`inferplan explain SPEC PATH` derives any number, such as servers[0].replicas{hidden}."]
+    return "\n".join(lines)
+
+
+def _decision(plan: Plan) -> list[str]:
+    decision = plan.decision
+    rows = [f"  asked for {decision.asked}, planned {decision.mode}"]
+    rows += [f"  {reason}" for reason in decision.reasons]
+    if decision.totals:
+        totals = ", ".join(f"{mode} {total:g}" for mode, total in decision.totals.items())
+        rows.append(f"  scores: {totals}")
+    return rows
+
+
+def _routes(plan: Plan) -> list[str]:
+    return columns(
+        [
+            [r.name, r.api, ", ".join(r.classes), f"{r.backend}" + "".join(f" > {b}" for b in r.fallback), r.reason]
+            for r in plan.routes
+        ]
+    )
+
+
+def _servers(plan: Plan, verbose: int) -> list[str]:
+    lines: list[str] = []
+    for server in plan.servers:
+        memory = server.memory
+        lines.append(
+            f"  {server.name}: {server.model} ({server.quantization or 'as published'}), {server.replicas} replicas, "
+            f"TP{server.tensor_parallel} PP{server.pipeline_parallel}, pool {server.pool}"
+        )
+        lines.append(
+            f"    memory per GPU: weights {memory.weights_gib:.1f} + activation {memory.activation_gib:.1f} + other "
+            f"{memory.non_torch_gib + memory.cuda_graphs_gib:.1f} + KV {memory.kv_cache_gib:.1f} "
+            f"of {memory.total_gib:.1f} GiB"
+        )
+        if server.throughput:
+            t = server.throughput
+            lines.append(
+                f"    at {t.concurrency} concurrent: {t.output_tokens_per_second:,.0f} tokens/s a replica "
+                f"({t.output_tokens_per_second_low:,.0f} to {t.output_tokens_per_second_high:,.0f}), "
+                f"TTFT {t.ttft_ms:,.0f} ms, TPOT {t.tpot_ms:,.0f} ms, confidence {t.confidence}"
+            )
+        s = server.startup
+        lines.append(f"    starts in {s.seconds_expected} s ({s.seconds_low} to {s.seconds_high})")
+        if verbose:
+            lines.append(f"    {' '.join(server.flags)}")
+    return lines
+
+
+def _pools(plan: Plan) -> list[str]:
+    return columns(
+        [
+            [
+                pool.name,
+                f"{pool.nodes} x {pool.instance_type}",
+                f"{pool.gpus} x {pool.gpu}",
+                pool.capacity,
+                ", ".join(pool.zones),
+                f"quota {pool.quota_vcpus} vCPUs of {pool.quota_code}" if pool.quota_code else "",
+            ]
+            for pool in plan.pools
+        ]
+    )
+
+
+def _vendors(plan: Plan) -> list[str]:
+    return columns(
+        [
+            [v.backend, v.model, v.host, v.path, f"limit {usd(v.monthly_limit_usd, unknown='none')} USD a month"]
+            for v in plan.vendors
+        ]
+    )
+
+
+def _network(plan: Plan, verbose: int) -> list[str]:
+    network = plan.network
+    hosts = ", ".join(network.allowed_hosts) or "none: there is no internet path"
+    rows = [f"  {network.cidr}, {len(network.subnets)} subnets, {len(network.endpoints)} endpoints"]
+    rows.append(f"  hosts outside AWS: {hosts}")
+    if verbose:
+        rows += columns([[e.service, e.type, e.why] for e in network.endpoints], indent="    ")
+    return rows
+
+
+def _cost(plan: Plan, verbose: int) -> list[str]:
+    cost = plan.cost
+    rows = []
+    for line in cost.lines:
+        if verbose or line.kind == "labor" or (line.expected_usd or 0) >= 1 or line.expected_usd is None:
+            mark = "estimated" if line.estimated else ""
+            rows.append([line.name, usd(line.expected_usd), line.kind, mark, line.note])
+    lines = columns(rows, right=frozenset({1}))
+    total = cost.monthly_usd
+    lines.append(f"  total {usd_range(total.low, total.expected, total.high)} a month, {usd(cost.fixed_usd)} of it fixed")
+    year, three = cost.months_12_usd, cost.months_36_usd
+    lines.append(f"  12 months {usd(year.expected)} USD, 36 months {usd(three.expected)} USD")
+    if cost.labor_usd is not None:
+        lines.append(f"  labor {usd(cost.labor_usd)} USD a month, not counted against the budget")
+    lines.append(f"  {cost.wording}")
+    if cost.alternatives:
+        lines.append("  alternatives:")
+        lines += columns(
+            [
+                [a.name, a.mode, usd_range(*_range(a.monthly_usd)) if a.monthly_usd else "-", a.reason]
+                for a in cost.alternatives
+            ],
+            indent="    ",
+        )
+    return lines
+
+
+def _range(value: object) -> tuple[float, float, float]:
+    return value.low, value.expected, value.high  # type: ignore[attr-defined]
+
+
+def _flows(plan: Plan) -> list[str]:
+    return columns([[f.data, f"{f.source} -> {f.destination}", f.place, f.country] for f in plan.flows])
+
+
+def _lead_time(plan: Plan) -> list[str]:
+    lead = plan.lead_time
+    rows = [f"  about {lead.days} days: " + ", ".join(f"{name} {days}" for name, days in lead.items.items())]
+    rows += [f"  misses the deadline {lead.deadline}: {item}" for item in lead.misses]
+    return rows

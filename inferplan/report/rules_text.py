@@ -1,0 +1,32 @@
+"""Rules for people: the list, and one rule's page.
+
+Not here: the rules (policies) and their JSON (json_format).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import fill
+from typing import Any
+
+import click
+
+from inferplan.report.money import columns
+
+
+def table(listed: Sequence[Any]) -> str:
+    """One line per rule: id, level, title."""
+    return "\n".join(columns([[rule.id, rule.level_name, rule.title] for rule in listed], indent=""))
+
+
+def page(rule: Any) -> str:
+    """Everything a rule says of itself, with its examples."""
+    lines = [click.style(f"{rule.id}  {rule.title}", bold=True), f"{rule.level_name}, pack {rule.pack}", ""]
+    for label, text in (("Why", rule.why), ("Fix", rule.fix)):
+        lines += [fill(f"{label}: {text}", width=100, subsequent_indent="  "), ""]
+    lines += [f"Source: {', '.join(rule.source)}", f"Applies to: {', '.join(rule.applies_to)}"]
+    if rule.regimes:
+        lines.append(f"Regimes: {', '.join(rule.regimes)}")
+    lines += ["", "Passes:"] + [f"  {example.note}" for example in rule.passing]
+    lines += ["Fails, after one change:"] + [f"  {change.note}" for change in rule.failing]
+    return "\n".join(lines)

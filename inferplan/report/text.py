@@ -1,0 +1,124 @@
+"""The review of one spec for a person in a hurry: what would run, what it costs, what the rules say.
+
+Not here: JSON (json_format) and the whole plan (plan_text).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from inferplan.exitcodes import ExitCode
+from inferplan.report.money import columns, usd, usd_range
+
+if TYPE_CHECKING:
+    from inferplan.plan.model import Plan
+    from inferplan.spec.declaration import Declaration
+
+COLORS = {"fail": "red", "undecided": "yellow", "waived": "cyan", "pass": "green"}
+LABELS = {"fail": "FAIL", "undecided": "UNDECIDED", "pass": "pass", "not_applicable": "n/a"}
+
+
+def review(plan: Plan | None, report: Any, *, declaration: Declaration, verbose: int = 0) -> str:
+    """Head, plan in a few lines, findings, counts, decision; `-v` lists every rule that ran."""
+    lines = [click.style(report.spec.name, bold=True) + f"  {report.spec.path}"]
+    if declaration.organization_is_default:
+        lines.append(
+            click.style("  NO ORGANIZATION FOLDER: judged by the built-in strict bar", fg="yellow", bold=True)
+        )
+    if plan is not None:
+        lines += _plan_lines(plan)
+    lines.append("")
+    for finding in report.findings:
+        lines += _finding_lines(finding)
+    if verbose:
+        lines += columns(
+            [[LABELS[rule.verdict], rule.id, rule.level, f"{rule.subjects} subjects"] for rule in report.rules],
+            indent="  ",
+        )
+    lines.append(f"  rules     {_counts(report.summary)}")
+    lines.append(f"  decision  {_decision(report)}")
+    return "\n".join(lines) + "\n"
+
+
+def closing(codes: Sequence[ExitCode], as_of: date) -> str:
+    """One line under several reviews."""
+    words = {
+        ExitCode.OK: "allowed",
+        ExitCode.DENIED: "denied",
+        ExitCode.NOT_UNDERSTOOD: "not understood",
+        ExitCode.NO_PLAN: "without a plan",
+    }
+    counts = [f"{codes.count(code)} {word}" for code, word in words.items() if code in codes]
+    return f"{len(codes)} specs as of {as_of}: {', '.join(counts)}"
+
+
+def _plan_lines(plan: Plan) -> list[str]:
+    target = plan.target
+    place = f"{target.region} ({target.country})" if target.platform == "aws" else f"own nodes ({target.country})"
+    rows = [["mode", f"{plan.mode} in {place}, account {target.account} ({target.environment})"]]
+    for route in plan.routes:
+        fallback = f", then {', '.join(route.fallback)}" if route.fallback else ""
+        rows.append(["route", f"{route.name} ({', '.join(route.classes)}) -> {route.backend}{fallback}"])
+    pools = {pool.name: pool for pool in plan.pools}
+    for server in plan.servers:
+        pool = pools[server.pool]
+        rows.append(
+            [
+                "server",
+                f"{server.model} x{server.replicas}, TP{server.tensor_parallel}, on {pool.nodes} {pool.instance_type} "
+                f"({pool.gpus} x {pool.gpu}), {', '.join(pool.zones)}",
+            ]
+        )
+    for vendor in plan.vendors:
+        how = "private endpoint" if vendor.path == "privatelink" else "firewall, exact host"
+        rows.append(["vendor", f"{vendor.model} at {vendor.host} ({how})"])
+    monthly = plan.cost.monthly_usd
+    budget = f"; budget {usd(plan.budget.monthly_usd)} USD" if plan.budget else ""
+    rows.append(["cost", f"{usd_range(monthly.low, monthly.expected, monthly.high)} a month{budget}"])
+    lines = columns(rows)
+    return lines + [click.style(f"  warning   {warning}", fg="yellow") for warning in plan.warnings]
+
+
+def _finding_lines(finding: Any) -> list[str]:
+    if finding.verdict in ("pass", "not_applicable"):
+        return []
+    label = "WAIVED" if finding.waiver else LABELS[finding.verdict]
+    color = COLORS["waived"] if finding.waiver else COLORS[finding.verdict]
+    where = f"{finding.file}:{finding.line}:{finding.column}" if finding.file and finding.line else ""
+    subject = finding.subject.type or finding.subject.kind
+    head = f"{click.style(label, fg=color, bold=True)} {click.style(finding.rule, bold=True)} {finding.level}"
+    lines = [f"  {head}  {where or finding.subject.urn or ''}".rstrip()]
+    path = f" {finding.path}" if finding.path else ""
+    lines.append(f"    {subject} {finding.subject.name}{path}: {finding.message}")
+    if finding.waiver:
+        lines.append(f"    waived by {finding.waiver} until {finding.valid_until}")
+    else:
+        lines.append(f"    fix: {finding.fix}")
+        lines.append(f"    source: {finding.source}")
+    return [*lines, ""]
+
+
+def _counts(summary: Any) -> str:
+    names = {
+        "pass": "pass",
+        "fail": "fail",
+        "undecided": "undecided",
+        "not_applicable": "not applicable",
+        "waived": "waived",
+    }
+    counts = summary if isinstance(summary, dict) else __import__("msgspec").to_builtins(summary)
+    return ", ".join(f"{counts[key]} {word}" for key, word in names.items())
+
+
+def _decision(report: Any) -> str:
+    color = "green" if report.decision == "allow" else "red"
+    words = [click.style(report.decision.upper(), fg=color, bold=True)]
+    if report.valid_until:
+        words.append(f"until {report.valid_until}")
+    if report.pending:
+        words.append(f"({report.pending} pins pending: run `inferplan lock`)")
+    return " ".join(words)

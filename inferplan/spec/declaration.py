@@ -1,0 +1,185 @@
+"""What was declared: spec and lock under the bar of the organization; plans and rules start from this.
+
+Not here: reading files (loading) and judging what they say (policies).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from inferplan.spec.model import DATA_CLASSES, Backend, DataClass, InferenceStack, Route, Spec
+from inferplan.spec.organization import (
+    AccountEntry,
+    Application,
+    Entity,
+    Lock,
+    Organization,
+    Waiver,
+)
+from inferplan.spec.position import Place, place, split
+from inferplan.spec.yaml12 import Node
+
+ANY_ACCOUNT = "000000000000"  # the entry of the built-in organization that stands for every account
+UNREGISTERED = "not registered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digests:
+    """SHA-256 of the canonical bytes; the organization's covers its waivers."""
+
+    spec: str
+    lock: str | None
+    organization: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """A valid spec with its lock, and the organization that it is held to.
+
+    `organization_is_default` says that the built-in strict bar applies because no folder was given.
+    """
+
+    spec: Spec
+    lock: Lock | None
+    organization: Organization
+    organization_is_default: bool
+    waivers: tuple[Waiver, ...] = ()
+    spec_path: Path | None = None
+    sources: Mapping[str, Node] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def digests(self) -> Digests:
+        """What identifies the inputs."""
+        return Digests(
+            spec=_sha256(self.spec),
+            lock=_sha256(self.lock) if self.lock else None,
+            organization=_sha256({"organization": self.organization, "waivers": self.waivers}),
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of `to_json()`."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @property
+    def account(self) -> AccountEntry:
+        """The account's entry; own nodes outside AWS have no account and get the strictest one."""
+        account = self.spec.target.account
+        if account is not None:
+            return self.organization.accounts[account]
+        return strictest_account(self.spec)
+
+    @property
+    def entity(self) -> Entity:
+        """The legal entity of the account; every field unknown where nobody registered one."""
+        return self.organization.entities.get(self.account.entity, Entity())
+
+    def locate(self, path: str) -> Place:
+        """File, line and column of a field, or of its nearest parent.
+
+        Paths start in the spec (`routes[0].load`), or with `lock.`, `organization.` or `waivers[0].`.
+        """
+        parts = split(path)
+        head = str(parts[0]) if parts else ""
+        if head == "waivers" and len(parts) > 1 and f"waivers[{parts[1]}]" in self.sources:
+            return place(self.sources[f"waivers[{parts[1]}]"], parts[2:])
+        if head in {"lock", "organization"} and head in self.sources:
+            return place(self.sources[head], parts[1:])
+        if "spec" in self.sources:
+            return place(self.sources["spec"], parts)
+        return (str(self.spec_path or "declaration"), 1, 1)
+
+    def to_json(self) -> str:
+        """Spec and lock as canonical JSON; never the organization, which the reader brings himself."""
+        return canonical({"spec": self.spec, "lock": self.lock}).decode()
+
+    @staticmethod
+    def from_json(
+        text: str, organization: Organization | None = None, waivers: tuple[Waiver, ...] = ()
+    ) -> Declaration:
+        """The declaration that `to_json` wrote, checked again under the reader's own organization.
+
+        Without an organization the built-in strict one applies. Raises SpecErrors.
+        """
+        from inferplan.spec.loading import from_json
+
+        return from_json(text, organization, waivers)
+
+
+def canonical(value: Any) -> bytes:
+    """The one JSON text of a record: defaults left out, keys sorted."""
+    return msgspec.json.encode(msgspec.to_builtins(value), order="deterministic")
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def strictest_account(spec: Spec) -> AccountEntry:
+    """The built-in entry for an account nobody registered, limited to the spec's own countries."""
+    from inferplan.spec.loading import default_organization
+
+    residency = spec.data.residency if isinstance(spec, InferenceStack) else None
+    return replace(
+        default_organization().accounts[ANY_ACCOUNT], countries=residency.countries if residency else ()
+    )
+
+
+def default_for(spec: Spec, default: Organization) -> Organization:
+    """The built-in organization for one spec: its account, and its callers at the strictest class."""
+    accounts = {spec.target.account: strictest_account(spec)} if spec.target.account else {}
+    routes = spec.routes if isinstance(spec, InferenceStack) else ()
+    callers = {caller for route in routes for caller in route.callers}
+    return replace(
+        default,
+        accounts=accounts,
+        applications={name: Application(class_="restricted", owner=UNREGISTERED) for name in sorted(callers)},
+    )
+
+
+# -- what follows from a declaration
+
+
+def strictest(classes: Iterable[DataClass]) -> DataClass:
+    """The strictest of some classes; public when there are none."""
+    return max(classes, key=DATA_CLASSES.index, default="public")
+
+
+def backend_kind(backend: Backend) -> Literal["self-hosted", "managed-api"]:
+    """Who runs the model: own weights on own GPUs, or a vendor."""
+    return "managed-api" if backend.vendor is not None else "self-hosted"
+
+
+def caller_classes(declaration: Declaration, route: Route) -> tuple[DataClass, ...]:
+    """The classes that the callers of a route send, in the order of its callers.
+
+    A route without callers may get anything the account may hold (settled 22).
+    """
+    applications = declaration.organization.applications
+    return tuple(applications[name].class_ for name in route.callers) or (declaration.account.max_class,)
+
+
+def route_class(declaration: Declaration, route: Route) -> DataClass:
+    """The strictest class a route may carry: what it admits and what its callers send."""
+    return strictest((*route.classes, *caller_classes(declaration, route)))
+
+
+def data_class(declaration: Declaration) -> DataClass:
+    """The strictest class in the deployment: of any route, caller or adapter; of the account for a baseline."""
+    spec = declaration.spec
+    if not isinstance(spec, InferenceStack):
+        return declaration.account.max_class
+    adapters = [
+        adapter.class_ or declaration.account.max_class
+        for backend in spec.backends.values()
+        for adapter in backend.adapters
+    ]
+    return strictest([*(route_class(declaration, route) for route in spec.routes), *adapters])

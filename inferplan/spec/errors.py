@@ -1,0 +1,89 @@
+"""What is wrong with a file, in words: one `SpecError` per problem, all of them raised together.
+
+Not here: finding problems (yaml12, structure, crossfield) and printing them (inferplan.cli).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+MAX_ERRORS = 100
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecError:
+    """One problem. Lines and columns count from 1; what concerns a whole file is at 1:1, without path."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+    path: str = ""
+    problem: str
+    allowed: tuple[str, ...] = ()
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}: " + (f"{self.path}: " if self.path else "")
+        return where + self.problem + (f"; {self.hint}" if self.hint else "")
+
+
+class SpecErrors(Exception):  # noqa: N818 - it carries many
+    """Every problem found, ordered by place; each is printed on its own line."""
+
+    def __init__(self, errors: Iterable[SpecError]) -> None:
+        unique = dict.fromkeys(
+            sorted(errors, key=lambda error: (error.file, error.line, error.column, error.path))
+        )
+        self.errors = tuple(unique)
+        super().__init__(self.errors)
+
+    def to_list(self) -> list[dict[str, object]]:
+        """Every problem as plain values, for machines."""
+        return [asdict(error) for error in self.errors]
+
+    def __str__(self) -> str:
+        lines = [str(error) for error in self.errors[:MAX_ERRORS]]
+        more = len(self.errors) - MAX_ERRORS
+        return "\n".join([*lines, f"... and {more} more problems"] if more > 0 else lines)
+
+
+def child(path: str, key: str | int) -> str:
+    """The path of a field or item below `path`: `routes[0].load`, `models["org/name"]`."""
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    if not _PLAIN_KEY.fullmatch(key):
+        return f'{path}["{clip(key)}"]'
+    return f"{path}.{key}" if path else key
+
+
+def clip(text: str, limit: int = 60) -> str:
+    """Text short enough for one line of a message, line breaks made visible."""
+    text = text if len(text) <= limit else text[: limit - 3] + "..."
+    return text.replace("\n", "\\n").replace("\t", "\\t")
+
+
+def listed(names: Iterable[str], word: str = "or") -> str:
+    """`a, b or c`."""
+    *head, last = list(names) or ["nothing"]
+    return f"{', '.join(head)} {word} {last}" if head else last
+
+
+def near(name: str, names: Iterable[str], limit: int = 1) -> tuple[str, ...]:
+    """The known names closest to `name`, best first; case, dashes and underscores do not count."""
+
+    def bare(text: str) -> str:
+        return text.lower().replace("-", "_")
+
+    known = {bare(known): known for known in names}
+    found = difflib.get_close_matches(bare(name[:100]), known, n=limit, cutoff=0.6)
+    return tuple(known[key] for key in found)
+
+
+def did_you_mean(names: Iterable[str]) -> str:
+    """The hint that offers `names`, empty when there are none."""
+    names = tuple(names)
+    return f"did you mean {listed(names)}?" if names else ""

@@ -1,0 +1,288 @@
+"""Names that a spec uses, looked up in the catalog and in the organization: unknown ones are errors.
+
+Not here: whether a known name may be used (policies) or is offered there (placement); fields that contradict
+each other (crossfield).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from inferplan import catalog
+from inferplan.spec.errors import did_you_mean, listed, near
+from inferplan.spec.model import PRIORITIES, Backend, InferenceStack
+from inferplan.spec.organization import Organization
+from inferplan.spec.position import Part
+from inferplan.spec.problem import Problem
+
+# Flags the planner sets itself, with the field that says the same; flags that a rule judges are not among them.
+PLANNER_FLAGS = {
+    "model": "weights", "served-model-name": "routes.*.name", "quantization": "quantization",
+    "kv-cache-dtype": "engine.kv_cache_dtype", "max-model-len": "engine.max_model_len",
+    "enable-lora": "adapters", "lora-modules": "adapters", "max-loras": "adapters", "max-lora-rank": "adapters",
+    "max-cpu-loras": "adapters",
+} | dict.fromkeys((
+    "tensor-parallel-size", "pipeline-parallel-size", "decode-context-parallel-size",
+    "prefill-context-parallel-size", "data-parallel-size", "data-parallel-size-local", "data-parallel-address",
+    "data-parallel-backend", "data-parallel-rank", "data-parallel-rpc-port", "data-parallel-start-rank",
+    "distributed-executor-backend", "nnodes", "node-rank", "master-addr", "master-port", "headless",
+    "gpu-memory-utilization", "device-memory-utilization", "kv-cache-memory-bytes", "num-gpu-blocks-override",
+    "max-num-seqs", "max-num-batched-tokens", "dtype", "download-dir", "tokenizer", "config", "host", "port",
+    "uds", "root-path", "grpc", "grpc-port",
+), "")  # fmt: skip
+_ZONE_ID = re.compile(r"[a-z]{2,}[0-9]+-az[0-9]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What the checks look at."""
+
+    spec: InferenceStack
+    organization: Organization
+    organization_is_default: bool
+    vllm_version: str
+
+
+def unknown(
+    parts: tuple[Part, ...], kind: str, name: str, close: Iterable[str] = (), otherwise: str = ""
+) -> Problem:
+    """A name that is in no table, with the names that come close, else with other advice."""
+    return Problem(parts, f"unknown {kind} '{name}'", hint=did_you_mean(close) or otherwise)
+
+
+def unknown_place(parts: tuple[Part, ...], code: str, *, groups: bool = True) -> Iterator[Problem]:
+    """A code that is neither a country nor, where allowed, a group of countries."""
+    if code in catalog.countries() or (groups and code in catalog.country_groups()):
+        return
+    close: tuple[str, ...] = ("GB",) if code == "UK" else ()
+    if not groups and code in catalog.country_groups():
+        yield Problem(parts, f"'{code}' is a group; name countries")
+        return
+    named = f"groups are {listed(catalog.country_groups(), 'and')}; countries are ISO 3166 codes"
+    yield unknown(parts, "country or group" if groups else "country", code, close, named if groups else "")
+
+
+def unknown_region(parts: tuple[Part, ...], name: str) -> Iterator[Problem]:
+    """A Region that no partition has."""
+    try:
+        catalog.region(name)
+    except catalog.UnknownName as error:
+        yield unknown(parts, "Region", name, error.near)
+
+
+def places_known(inputs: Inputs) -> Iterator[Problem]:
+    """Countries, groups of countries and regimes exist."""
+    data, target = inputs.spec.data, inputs.spec.target
+    for index, code in enumerate(data.subjects or ()):
+        yield from unknown_place(("data", "subjects", index), code, groups=False)
+    for index, code in enumerate(data.residency.countries if data.residency else ()):
+        yield from unknown_place(("data", "residency", "countries", index), code)
+    for index, transfer in enumerate(data.transfers):
+        yield from unknown_place(("data", "transfers", index, "from"), transfer.source, groups=False)
+        yield from unknown_place(("data", "transfers", index, "to"), transfer.destination, groups=False)
+        yield from _unknown_regime(("data", "transfers", index, "regime"), transfer.regime)
+    for index, regime in enumerate(data.regimes):
+        yield from _unknown_regime(("data", "regimes", index), regime)
+    if target.country is not None:
+        yield from unknown_place(("target", "country"), target.country, groups=False)
+    if target.region is not None:
+        yield from unknown_region(("target", "region"), target.region)
+
+
+def _unknown_regime(parts: tuple[Part, ...], regime: str) -> Iterator[Problem]:
+    if regime not in catalog.regimes():
+        yield unknown(parts, "regime", regime, near(regime, catalog.regimes(), 2))
+
+
+def account_known(inputs: Inputs) -> Iterator[Problem]:
+    """The account is registered; the built-in organization takes any."""
+    account = inputs.spec.target.account
+    if account is not None and account not in inputs.organization.accounts:
+        close = near(account, inputs.organization.accounts)
+        yield unknown(
+            ("target", "account"), "account", account, close, "the platform team registers accounts"
+        )
+
+
+def callers_registered(inputs: Inputs) -> Iterator[Problem]:
+    """Callers are in the application register."""
+    applications = inputs.organization.applications
+    for index, route in enumerate(inputs.spec.routes):
+        for position, caller in enumerate(route.callers):
+            if caller not in applications:
+                advice = "the platform team registers applications with the class of data they send"
+                parts = ("routes", index, "callers", position)
+                yield unknown(parts, "caller", caller, near(caller, applications), advice)
+
+
+def priorities_known(inputs: Inputs) -> Iterator[Problem]:
+    """Priorities name criteria of the decision."""
+    for name in inputs.spec.priorities:
+        if name not in PRIORITIES:
+            parts = ("priorities", name)
+            yield unknown(parts, "criterion", name, near(name, PRIORITIES), f"known: {', '.join(PRIORITIES)}")
+
+
+def vendors_known(inputs: Inputs) -> Iterator[Problem]:
+    """Vendors are registered and offer an API for inference."""
+    vendors = inputs.organization.vendors
+    for name, backend in inputs.spec.backends.items():
+        if backend.vendor is None:
+            continue
+        parts: tuple[Part, ...] = ("backends", name, "vendor")
+        entry = vendors.get(backend.vendor)
+        refused = _refused(backend.vendor, backend.model, entry.provider if entry else None)
+        if refused is not None:
+            yield Problem(parts, refused.says, hint=f"use {listed(refused.use_instead)} instead")
+        elif entry is None:
+            advice = "the platform team registers vendors"
+            if inputs.organization_is_default:
+                advice = "without an organization folder no vendor is registered"
+            yield unknown(parts, "vendor", backend.vendor, near(backend.vendor, vendors), advice)
+
+
+def models_known(inputs: Inputs) -> Iterator[Problem]:
+    """Own weights are a model of the catalog, or the spec gives their shapes."""
+    for name, backend in inputs.spec.backends.items():
+        if backend.weights is None:
+            continue
+        model, parts = _model_name(backend), ("backends", name, "weights")
+        if model is None:
+            if backend.shapes is None:
+                advice = (
+                    "name the catalog's model beside it (`model: org/name`), or describe it with `shapes`"
+                )
+                yield Problem(parts, "says where weights are, not which model they are", hint=advice)
+            continue
+        if backend.weights.startswith("s3://"):
+            parts = ("backends", name, "model")
+        refused = _refused(*model.split("/"), model)
+        if refused is not None:
+            yield Problem(parts, refused.says, hint=f"use {listed(refused.use_instead)} instead")
+        elif "@" in model:
+            yield Problem(parts, f"'{model}' names a revision", hint="revisions belong into the lock")
+        elif backend.shapes is None:
+            yield from _unknown_model(parts, model)
+        for index, base in enumerate(backend.base_lineage):
+            yield from _unknown_model(("backends", name, "base_lineage", index), base, shapes=False)
+
+
+def _model_name(backend: Backend) -> str | None:
+    if backend.weights is not None and backend.weights.startswith("hf://"):
+        return backend.weights.removeprefix("hf://").rstrip("/")
+    return backend.model
+
+
+def _unknown_model(parts: tuple[Part, ...], model: str, *, shapes: bool = True) -> Iterator[Problem]:
+    try:
+        catalog.model(model)
+    except catalog.UnknownName as error:
+        system = catalog.named_system(model)
+        close = system.models[:3] if system is not None else error.near
+        advice = "or describe it with `shapes`" if shapes else ""
+        hint = "; ".join(text for text in (did_you_mean(close), advice) if text)
+        yield Problem(parts, f"unknown model '{model}'", hint=hint.removeprefix("or "))
+
+
+def _refused(*names: str | None) -> catalog.NamedSystem | None:
+    """The system behind one of the names, where it can be no target at all."""
+    for name in names:
+        if name is None:
+            continue
+        system = catalog.named_system(name.replace("-", " ")) or catalog.named_system(name)
+        if system is not None and system.treatment == "refuse":
+            return system
+        for row in catalog.named_systems().values():
+            if row.treatment == "refuse" and name in row.vendors and name not in row.use_instead:
+                return row
+    return None
+
+
+def hardware_known(inputs: Inputs) -> Iterator[Problem]:
+    """Instance types, GPUs and zones exist somewhere."""
+    for index, node in enumerate(inputs.spec.target.nodes):
+        try:
+            catalog.gpu(node.gpu)
+        except catalog.UnknownName as error:
+            advice = f"known: {', '.join(catalog.gpus())}"
+            yield unknown(("target", "nodes", index, "gpu"), "GPU", node.gpu, error.near, advice)
+    for name, backend in inputs.spec.backends.items():
+        capacity, parts = backend.capacity, ("backends", name, "capacity")
+        if capacity.instance_type is not None:
+            try:
+                catalog.instance(capacity.instance_type)
+            except catalog.UnknownName as error:
+                yield unknown((*parts, "instance_type"), "instance type", capacity.instance_type, error.near)
+        if capacity.zone is not None:
+            yield from _unknown_zone((*parts, "zone"), capacity.zone)
+
+
+def _unknown_zone(parts: tuple[Part, ...], zone: str) -> Iterator[Problem]:
+    if not _ZONE_ID.fullmatch(zone):
+        yield Problem(
+            parts,
+            f"'{zone}' is not a zone id such as euc1-az1",
+            hint="zone names differ per account, ids do not",
+        )
+        return
+    zones = {zone for region in catalog.regions().values() for zone in region.zones}
+    if zone not in zones:
+        yield unknown(parts, "zone", zone, near(zone, sorted(zones)))
+
+
+def quantizations_known(inputs: Inputs) -> Iterator[Problem]:
+    """Weight and KV-cache formats exist in the pinned engine."""
+    for name, backend in inputs.spec.backends.items():
+        for kind, value, parts in (
+            ("weights", backend.quantization, ("backends", name, "quantization")),
+            ("kv_cache", backend.engine.kv_cache_dtype, ("backends", name, "engine", "kv_cache_dtype")),
+        ):
+            if value is None:
+                continue
+            rows = [row for row in catalog.quantizations().values() if row.kind == kind]
+            known = sorted({method for row in rows if row.supported for method in row.methods})
+            if kind == "weights":
+                known = sorted({*known, *catalog.vllm_methods(inputs.vllm_version)})
+            if value in known:
+                continue
+            listed_rows = [row for row in rows if value in row.methods]
+            what = "quantization" if kind == "weights" else "KV-cache type"
+            if listed_rows:
+                why = f"vLLM {inputs.vllm_version} cannot be planned with {what} '{value}'"
+                yield Problem(parts, why, hint=listed_rows[0].note or "")
+            else:
+                yield unknown(parts, what, value, near(value, known), f"known: {', '.join(known)}")
+
+
+def engine_args_known(inputs: Inputs) -> Iterator[Problem]:
+    """Flags exist in the pinned engine and are not those that the planner sets."""
+    flags = catalog.vllm_flags(inputs.vllm_version)
+    known = sorted(flag.removeprefix("--") for flag in flags if flag.startswith("--"))
+    for name, backend in inputs.spec.backends.items():
+        for arg in backend.engine.args:
+            parts = ("backends", name, "engine", "args", arg)
+            plain = arg.removeprefix("no-")
+            if arg in PLANNER_FLAGS or plain in PLANNER_FLAGS:
+                field = PLANNER_FLAGS.get(arg) or PLANNER_FLAGS.get(plain)
+                yield Problem(
+                    parts, "the planner sets this flag", hint=f"say it with `{field}`" if field else ""
+                )
+            elif f"--{arg}" not in flags:
+                bare = arg.lstrip("-").replace("_", "-")
+                close = (bare,) if bare in known else near(bare, known)
+                yield unknown(parts, f"flag of vLLM {inputs.vllm_version}", arg, close)
+
+
+CHECKS = (
+    places_known,
+    account_known,
+    callers_registered,
+    priorities_known,
+    vendors_known,
+    models_known,
+    hardware_known,
+    quantizations_known,
+    engine_args_known,
+)

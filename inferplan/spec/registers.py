@@ -1,0 +1,109 @@
+"""What does not hold together in organization.yaml, in a waiver or in a lock.
+
+Not here: whether an entry is recent or sufficient (policies); fields of a spec (crossfield, names).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inferplan import catalog
+from inferplan.spec.crossfield import no_such_day
+from inferplan.spec.errors import did_you_mean, listed, near
+from inferplan.spec.model import DATA_CLASSES
+from inferplan.spec.names import unknown, unknown_place, unknown_region
+from inferplan.spec.organization import Lock, Organization, VendorEntry, Waiver
+from inferplan.spec.position import Part
+from inferplan.spec.problem import Problem
+
+
+def organization_problems(organization: Organization) -> Iterator[Problem]:
+    """Everything in a well-formed organization.yaml that cannot be understood."""
+    yield from classes_complete(organization)
+    yield from entities_known(organization)
+    yield from accounts_known(organization)
+    for name, entry in organization.vendors.items():
+        yield from vendor_known(("vendors", name), entry)
+    for name, store in organization.stores.items():
+        yield from unknown_region(("stores", name, "region"), store.region)
+    for index, evidence in enumerate(organization.evidence):
+        yield from no_such_day(("evidence", index, "date"), evidence.date)
+    for index, fact in enumerate(organization.facts.confirmed):
+        yield from fact_known(("facts", "confirmed", index), fact.id)
+        yield from no_such_day(("facts", "confirmed", index, "date"), fact.date)
+    for rule, setting in organization.rules.items():
+        yield from no_such_day(("rules", rule, "from"), setting.from_)
+        yield from no_such_day(("rules", rule, "existing_stacks_from"), setting.existing_stacks_from)
+
+
+def classes_complete(organization: Organization) -> Iterator[Problem]:
+    """Every class of data has a ceiling: what is left out would have none."""
+    for name in DATA_CLASSES:
+        if name not in organization.classes:
+            yield Problem(("classes", name), "missing", hint="every class of data needs a ceiling")
+
+
+def entities_known(organization: Organization) -> Iterator[Problem]:
+    """Seats of entities are countries."""
+    for name, entity in organization.entities.items():
+        if entity.domicile is not None:
+            yield from unknown_place(("entities", name, "domicile"), entity.domicile, groups=False)
+
+
+def accounts_known(organization: Organization) -> Iterator[Problem]:
+    """Accounts belong to a registered entity and to countries that exist."""
+    for account, entry in organization.accounts.items():
+        parts: tuple[Part, ...] = ("accounts", account)
+        if entry.entity not in organization.entities:
+            close = near(entry.entity, organization.entities)
+            advice = f"entities are {listed(organization.entities, 'and')}"
+            yield unknown((*parts, "entity"), "entity", entry.entity, close, advice)
+        for index, code in enumerate(entry.countries):
+            yield from unknown_place((*parts, "countries", index), code)
+
+
+def vendor_known(parts: tuple[Part, ...], entry: VendorEntry) -> Iterator[Problem]:
+    """A vendor has facts, and its dates and countries exist."""
+    if entry.provider not in catalog.vendors():
+        close = near(entry.provider, catalog.vendors())
+        advice = f"known: {', '.join(catalog.vendors())}"
+        yield unknown((*parts, "provider"), "provider", entry.provider, close, advice)
+    for index, subprocessor in enumerate(entry.subprocessors or ()):
+        yield from unknown_place(
+            (*parts, "subprocessors", index, "country"), subprocessor.country, groups=False
+        )
+    yield from no_such_day((*parts, "review_by"), entry.review_by)
+    if entry.retention is not None:
+        yield from no_such_day((*parts, "retention", "date"), entry.retention.date)
+    if entry.assessment is not None:
+        yield from no_such_day((*parts, "assessment", "date"), entry.assessment.date)
+
+
+def fact_known(parts: tuple[Part, ...], fact: str) -> Iterator[Problem]:
+    """A confirmed fact is one of the catalog's."""
+    if fact not in catalog.facts():
+        table = fact.partition("/")[0]
+        of_table = [known for known in catalog.facts() if known.startswith(f"{table}/")]
+        hint = did_you_mean(near(fact, of_table)) or "ids are <table>/<key>"
+        yield Problem((*parts, "id"), f"unknown fact '{fact}'", hint=hint)
+
+
+def waiver_problems(waiver: Waiver) -> Iterator[Problem]:
+    """A waiver lasts from one day of the calendar to a later one."""
+    days = [*no_such_day(("created",), waiver.created), *no_such_day(("expires",), waiver.expires)]
+    yield from days
+    if not days and waiver.expires < waiver.created:
+        yield Problem(("expires",), f"'{waiver.expires}' is before created, '{waiver.created}'")
+
+
+def lock_problems(lock: Lock) -> Iterator[Problem]:
+    """Images name a registry and a version."""
+    for name, image in lock.images.items():
+        if "." not in image.repository.partition("/")[0]:
+            hint = f"did you mean docker.io/{image.repository}?"
+            problem = f"'{image.repository}' names no registry"
+            yield Problem(("images", name, "repository"), problem, hint=hint)
+        if image.tag == "latest":
+            yield Problem(
+                ("images", name, "tag"), "'latest' is no version", hint="name the version that was pinned"
+            )

@@ -1,0 +1,314 @@
+"""What a check may ask beyond its subject: the declaration, the organization's bar, facts, places and relations.
+
+Not here: how verdicts are counted (evaluate); nothing in here knows the planner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from inferplan import catalog
+from inferplan.resource import Resource
+from inferplan.spec.model import DATA_CLASSES, Backend, DataClass, InferenceStack, Route, Spec
+from inferplan.spec.organization import AccountEntry, Organization, VendorEntry
+from policies.read import arn, get, known
+from policies.stack import Stack, Target
+
+if TYPE_CHECKING:
+    from inferplan.spec.declaration import Declaration
+
+FACT_AGE_DAYS = 180
+REGULATED_SECTORS = frozenset({"finance", "healthcare", "government", "defense"})
+
+
+class Undecidable(Exception):  # noqa: N818 - not an error of the rule: it ends a check as undecided
+    """The check cannot go on; the text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedBackend:
+    """A backend of the spec under its name, with the vendor's entry and facts where a vendor serves it."""
+
+    name: str
+    backend: Backend
+    vendor: VendorEntry | None
+    fact: catalog.Vendor | None
+
+    @property
+    def kind(self) -> str:
+        """`managed-api` or `self-hosted`, in the words of the organization's class ceilings."""
+        return "managed-api" if self.backend.vendor else "self-hosted"
+
+    @property
+    def on_bedrock(self) -> bool:
+        """Whether AWS itself serves the model."""
+        return self.vendor is not None and self.vendor.provider == "amazon-bedrock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedVendor:
+    """A vendor entry of the organization that this spec uses, and the classes of data sent there."""
+
+    name: str
+    entry: VendorEntry
+    fact: catalog.Vendor | None
+    backends: tuple[str, ...]
+    classes: tuple[DataClass, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a destination lies; `account` is empty where the address does not say."""
+
+    region: str
+    account: str = ""
+
+
+def strictest(classes: Iterator[DataClass] | list[DataClass]) -> DataClass:
+    """The strictest of some classes; public when there are none."""
+    return max(classes, key=DATA_CLASSES.index, default="public")
+
+
+class Context:
+    """Read-only; it remembers which facts were read, so that the report can say how old they are.
+
+    `complete` is False when a single resource is judged: what only a reference can settle is then left to the
+    stack check of the same rule.
+    """
+
+    def __init__(
+        self, declaration: Declaration | None, stack: Stack, as_of: date, *, complete: bool = True
+    ) -> None:
+        self._declaration = declaration
+        self.stack = stack
+        self.as_of = as_of
+        self.complete = complete
+        self.facts_used: dict[str, date | None] = {}
+
+    # -- declaration -----------------------------------------------------------------------------------------------
+    @property
+    def declared(self) -> bool:
+        return self._declaration is not None
+
+    @property
+    def declaration(self) -> Declaration:
+        if self._declaration is None:
+            raise Undecidable("no declaration: name the spec that these resources belong to")
+        return self._declaration
+
+    @property
+    def spec(self) -> Spec:
+        return self.declaration.spec
+
+    @property
+    def inference(self) -> InferenceStack | None:
+        """The spec when it deploys inference, None for an account baseline."""
+        return self.spec if isinstance(self.spec, InferenceStack) else None
+
+    @property
+    def organization(self) -> Organization:
+        return self.declaration.organization
+
+    @property
+    def account(self) -> AccountEntry:
+        return self.declaration.account
+
+    @property
+    def sector(self) -> str:
+        return self.declaration.entity.sector
+
+    @property
+    def regulated(self) -> bool:
+        return self.sector in REGULATED_SECTORS
+
+    # -- classes of data -------------------------------------------------------------------------------------------
+    def route_class(self, route: Route) -> DataClass:
+        """The strictest class a route may carry: what it declares and what its registered callers send.
+
+        A route without callers counts with the account's ceiling (settled 22).
+        """
+        callers = [self.organization.applications[name].class_ for name in route.callers]
+        return strictest([*route.classes, *(callers or [self.account.max_class])])
+
+    @cached_property
+    def data_class(self) -> DataClass:
+        """The strictest class in the deployment; restricted when nothing is declared."""
+        if self._declaration is None:
+            return "restricted"
+        spec = self.inference
+        if spec is None:
+            return self.account.max_class
+        adapters = [
+            adapter.class_ or self.account.max_class
+            for backend in spec.backends.values()
+            for adapter in backend.adapters
+        ]
+        return strictest([*map(self.route_class, spec.routes), *adapters])
+
+    def at_least(self, data_class: DataClass) -> bool:
+        """Whether the deployment carries data of this class or a stricter one."""
+        return DATA_CLASSES.index(self.data_class) >= DATA_CLASSES.index(data_class)
+
+    @cached_property
+    def absolute(self) -> bool:
+        """Whether spec or organization ask that no operator under foreign law is involved."""
+        spec = self.inference
+        if spec is None:
+            return False
+        classes = self.organization.classes
+        asked = {classes[name].sovereignty for name in map(self.route_class, spec.routes) if name in classes}
+        return spec.data.sovereignty == "absolute" or "absolute" in asked
+
+    # -- backends --------------------------------------------------------------------------------------------------
+    def backend(self, name: str) -> NamedBackend:
+        """One backend of the spec with what organization and facts say about its vendor."""
+        assert self.inference is not None
+        backend = self.inference.backends[name]
+        entry = self.organization.vendors.get(backend.vendor) if backend.vendor else None
+        fact = catalog.vendors().get(entry.provider) if entry else None
+        return NamedBackend(name=name, backend=backend, vendor=entry, fact=fact)
+
+    def serving(self, route: Route) -> list[tuple[int, NamedBackend]]:
+        """The backends of a route, with their place in its list, that `mode` lets serve."""
+        assert self.inference is not None
+        mode = self.inference.mode
+        found = [(index, self.backend(name)) for index, name in enumerate(route.backends)]
+        return [(index, item) for index, item in found if mode in {"hybrid", "auto", item.kind}]
+
+    @cached_property
+    def vendors(self) -> tuple[NamedVendor, ...]:
+        """Vendors that may serve a route of this spec."""
+        if self.inference is None:
+            return ()
+        classes: dict[str, list[DataClass]] = {}
+        backends: dict[str, list[str]] = {}
+        for route in self.inference.routes:
+            for _, item in self.serving(route):
+                if item.backend.vendor:
+                    classes.setdefault(item.backend.vendor, []).append(self.route_class(route))
+                    backends.setdefault(item.backend.vendor, []).append(item.name)
+        return tuple(
+            NamedVendor(
+                name=name,
+                entry=self.organization.vendors[name],
+                fact=catalog.vendors().get(self.organization.vendors[name].provider),
+                backends=tuple(dict.fromkeys(backends[name])),
+                classes=tuple(dict.fromkeys(classes[name])),
+            )
+            for name in classes
+        )
+
+    @cached_property
+    def self_hosted(self) -> bool:
+        """Whether own weights may serve."""
+        spec = self.inference
+        return spec is not None and any(
+            item.kind == "self-hosted" for route in spec.routes for _, item in self.serving(route)
+        )
+
+    @cached_property
+    def approved_hosts(self) -> frozenset[str]:
+        """Exact hosts outside AWS that this spec may call: those of the vendor entries it uses."""
+        return frozenset(vendor.entry.host for vendor in self.vendors if vendor.entry.host)
+
+    # -- places ----------------------------------------------------------------------------------------------------
+    @cached_property
+    def allowed_countries(self) -> frozenset[str]:
+        """What spec and account both allow; a spec can tighten, never widen."""
+        ceiling = catalog.expand_places(self.account.countries)
+        spec = self.inference
+        if spec is None or spec.data.residency is None:
+            return ceiling
+        return ceiling & catalog.expand_places(spec.data.residency.countries)
+
+    def region_of(self, resource: Resource) -> str | None:
+        """The Region a resource lies in, None for a global service; raises when it is not known.
+
+        The resource's own `region` (pulumi-aws v7) comes before the provider's.
+        """
+        if catalog.global_service(resource.type) is not None:
+            return None
+        if (own := get(resource.props, "region")) is not None:
+            return str(own)
+        if (
+            resource.provider is not None
+            and (inherited := get(resource.provider.config, "region")) is not None
+        ):
+            return str(inherited)
+        raise Undecidable("neither the resource nor its provider names a Region")
+
+    def country_of(self, region: str) -> str:
+        """The country of a Region; raises when the catalog does not know it."""
+        if region not in catalog.regions():
+            raise Undecidable(f"{region} is no Region that the catalog knows")
+        fact = catalog.region(region)
+        self.use(f"regions/{region}", fact)
+        return fact.country
+
+    def outside(self, region: str) -> str | None:
+        """What is wrong with a Region, None when its country is allowed."""
+        country = self.country_of(region)
+        if country in self.allowed_countries:
+            return None
+        return f"{region} lies in {country}; allowed: {self.allowed_text}"
+
+    @property
+    def allowed_text(self) -> str:
+        """The allowed countries for a message."""
+        return (
+            ", ".join(sorted(self.allowed_countries)) or "none (spec and account have no country in common)"
+        )
+
+    def allowed_regions(self) -> list[str]:
+        """Commercial Regions inside the boundary."""
+        return sorted(
+            name
+            for name, fact in catalog.regions().items()
+            if fact.country in self.allowed_countries and fact.partition == "aws"
+        )
+
+    def destination(self, target: Target) -> Place | None:
+        """Where the destination that a property names lies, None when neither it nor the stack says.
+
+        Raises UnknownValueError for a value of unknown origin. Bucket ARNs carry no Region, so the bucket must be
+        a resource of the stack.
+        """
+        address = arn(target.value) if isinstance(target.value, str) else None
+        if address is not None and address.region:
+            return Place(region=address.region, account=address.account)
+        if target.resources:
+            return Place(region=self.region_of(target.resources[0]) or "")
+        known(target.value)
+        return None
+
+    # -- facts -----------------------------------------------------------------------------------------------------
+    def confirmed(self, fact_id: str) -> bool:
+        """Whether a named person vouches for a fact by its id."""
+        return any(
+            fact.id == fact_id and date.fromisoformat(fact.date) <= self.as_of
+            for fact in self.organization.facts.confirmed
+        )
+
+    def use(self, fact_id: str, row: catalog.Row) -> None:
+        """Remember that the decision rests on a fact."""
+        self.facts_used[fact_id] = catalog.stated_date(row.as_of)
+
+    def doubt(self, fact_id: str, row: catalog.Row, *parts: str) -> str | None:
+        """Why a fact cannot carry a mandatory pass, None when it can (settled 23).
+
+        Verified facts can; partial ones outside their unverified parts (`parts` are the words that the check
+        relies on); others once the organization confirms them.
+        """
+        self.use(fact_id, row)
+        if self.confirmed(fact_id):
+            return None
+        doubtful = [
+            text for text in row.unverified_parts if any(part.lower() in text.lower() for part in parts)
+        ]
+        if row.verified is False:
+            return f"the fact {fact_id} is unverified"
+        return f"{fact_id} is unverified where it says: {doubtful[0]}" if doubtful else None

@@ -1,0 +1,124 @@
+"""The LLM proxy's configuration as rules read it, wherever a resource carries it.
+
+Not here: which backend a route may use (sovereignty.routing) and which hosts are allowed (sovereignty.allowlists).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from inferplan.resource import Resource
+from policies.hosts import value_of
+from policies.read import texts
+
+CARRIERS = (
+    "kubernetes:core/v1:ConfigMap",
+    "kubernetes:core/v1:Secret",
+    "aws:s3/bucketObject:BucketObject",
+    "aws:s3/bucketObjectv2:BucketObjectv2",
+    "aws:ssm/parameter:Parameter",
+)
+# Providers of the proxy that find their place without `api_base`: a Region, or an address of the own cluster.
+PLACED = frozenset({"bedrock", "bedrock_converse", "sagemaker", "sagemaker_chat"})
+OWN = frozenset({"hosted_vllm", "vllm"})
+ADDRESSES = ("api_base", "base_url", "aws_bedrock_runtime_endpoint")
+LOCAL_GUARDRAILS = frozenset({"presidio", "bedrock", "hide-secrets", "custom_guardrail"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One deployment of a model group: the name that callers use, and what answers."""
+
+    path: str
+    model_name: str
+    model: str
+    host: str | None  # where the call goes; None: the provider's own default
+
+    @property
+    def provider(self) -> str:
+        return self.model.partition("/")[0]
+
+    @property
+    def own(self) -> bool:
+        """Whether own weights answer: a vLLM server at an address inside the cluster."""
+        inside = self.host is not None and self.host.endswith(
+            (".svc", ".cluster.local", ".internal", "localhost")
+        )
+        return inside and self.provider in OWN | {"openai"}
+
+    @property
+    def default_host(self) -> bool:
+        """Whether the proxy would call the vendor's default host, which is the global one."""
+        return self.host is None and self.provider not in PLACED
+
+
+def configurations(resource: Resource) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every proxy configuration inside a resource, with its place."""
+    for text in texts(dict(resource.props)):
+        if "model_list" in text.value:
+            parsed = _parsed(text.value)
+            if isinstance(parsed, Mapping) and isinstance(parsed.get("model_list"), list):
+                yield text.path, parsed
+    for path, value in _plain(resource.props):
+        yield path, value
+
+
+def _plain(props: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Configurations in JSON text, which `texts` has taken apart."""
+    for key, value in props.items():
+        if isinstance(value, Mapping):
+            yield from _plain(value)
+        elif isinstance(value, str) and value.lstrip().startswith("{") and "model_list" in value:
+            parsed = _parsed(value)
+            if isinstance(parsed, Mapping) and isinstance(parsed.get("model_list"), list):
+                yield key, parsed
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError:
+        return None
+
+
+def entries(config: Mapping[str, Any]) -> Iterator[Entry]:
+    """Every deployment of the model list."""
+    for index, item in enumerate(config["model_list"]):
+        params = item.get("litellm_params") or {}
+        address = next((params[key] for key in ADDRESSES if params.get(key)), None)
+        yield Entry(
+            path=f"model_list[{index}]",
+            model_name=str(item.get("model_name", "")),
+            model=str(params.get("model", "")),
+            host=value_of(address) if address else None,
+        )
+
+
+def fallbacks(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Every edge from one model group to another: where it stands, from, to."""
+    for section in ("router_settings", "litellm_settings"):
+        settings = config.get(section) or {}
+        for kind in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+            for block in settings.get(kind) or []:
+                for source, targets in block.items():
+                    yield from ((f"{section}.{kind}", str(source), str(target)) for target in targets)
+        for target in settings.get("default_fallbacks") or []:
+            yield f"{section}.default_fallbacks", "*", str(target)
+
+
+def guardrails_without_address(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Guardrails that would call a vendor's default host."""
+    for index, item in enumerate(config.get("guardrails") or []):
+        params = item.get("litellm_params") or {}
+        kind = str(params.get("guardrail", ""))
+        if kind not in LOCAL_GUARDRAILS and not any(params.get(key) for key in ADDRESSES):
+            yield f"guardrails[{index}]", kind

@@ -1,0 +1,253 @@
+"""Subnets, routes and security groups as a graph over a stack's resources.
+
+Not here: which of them may lead where (sovereignty.egress).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any
+
+from inferplan import catalog
+from inferplan.resource import Resource, Unknown
+from policies.read import each, get, known
+from policies.stack import Stack
+
+SUBNET = "aws:ec2/subnet:Subnet"
+ROUTE_TABLES = ("aws:ec2/routeTable:RouteTable", "aws:ec2/defaultRouteTable:DefaultRouteTable")
+ROUTE = "aws:ec2/route:Route"
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+FIREWALL = "aws:networkfirewall/firewall:Firewall"
+NAT = "aws:ec2/natGateway:NatGateway"
+INTERNET_GATEWAYS = (
+    "aws:ec2/internetGateway:InternetGateway",
+    "aws:ec2/egressOnlyInternetGateway:EgressOnlyInternetGateway",
+)
+SECURITY_GROUPS = (
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+)
+EGRESS_RULES = (
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+    "aws:ec2/securityGroupRule:SecurityGroupRule",
+)
+# Ranges that no public host has: RFC 1918, carrier NAT, loopback, link local, unique local.
+_PRIVATE = tuple(
+    map(
+        ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+         "fc00::/7", "fe80::/10", "::1/128"),
+    )
+)  # fmt: skip
+_HOPS = {
+    "gatewayId": "internet gateway",
+    "natGatewayId": "NAT gateway",
+    "egressOnlyGatewayId": "egress-only gateway",
+    "vpcEndpointId": "VPC endpoint",
+    "transitGatewayId": "transit gateway",
+    "vpcPeeringConnectionId": "peering connection",
+    "networkInterfaceId": "network interface",
+    "carrierGatewayId": "carrier gateway",
+    "localGatewayId": "local gateway",
+    "coreNetworkArn": "core network",
+    "instanceId": "instance",
+}
+
+
+def public(cidr: Any) -> bool:
+    """Whether a range holds public addresses; a range that cannot be read counts as public."""
+    try:
+        network = ip_network(str(known(cidr)), strict=False)
+    except ValueError:
+        return True
+    return not any(
+        network.version == private.version and network.subnet_of(private)  # type: ignore[arg-type]
+        for private in _PRIVATE
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A route to public addresses: where it stands, through what, and the property that names it."""
+
+    resource: Resource
+    path: str
+    destination: str
+    hop: str
+    kind: str
+
+
+def ways_out(table: Resource, stack: Stack) -> Iterator[Way]:
+    """Every route of a route table that leads to public addresses, inline or as a resource of its own."""
+    for path, block in each(table.props, "routes[]"):
+        yield from _way(table, path, known(block))
+    for route in stack.of(ROUTE):
+        if table in stack.named(route, "routeTableId", *ROUTE_TABLES):
+            yield from _way(route, "", route.props)
+
+
+def _way(resource: Resource, path: str, block: Any) -> Iterator[Way]:
+    destination = next(
+        (
+            get(block, key)
+            for key in ("destinationCidrBlock", "destinationIpv6CidrBlock", "cidrBlock", "ipv6CidrBlock")
+            if get(block, key) is not None
+        ),
+        None,
+    )
+    if destination is None or not public(destination):
+        return
+    hop = next((key for key in _HOPS if block.get(key) not in (None, "")), None)
+    if hop is not None and block.get(hop) != "local":
+        yield Way(resource, path, str(destination), hop, _HOPS[hop])
+
+
+def tables_of(subnet: Resource, stack: Stack) -> list[Resource]:
+    """The route table of a subnet: its own, or the main one of its VPC."""
+    own = [
+        table
+        for association in stack.of("aws:ec2/routeTableAssociation:RouteTableAssociation")
+        if subnet in stack.named(association, "subnetId", SUBNET)
+        for table in stack.named(association, "routeTableId", *ROUTE_TABLES)
+    ]
+    if own:
+        return own
+    main = [
+        table
+        for association in stack.of("aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation")
+        for table in stack.named(association, "routeTableId", *ROUTE_TABLES)
+    ]
+    return main or stack.of(ROUTE_TABLES[1])
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceNodes:
+    """Machines with accelerators (or not shown to be without): what declares them, their subnets and groups."""
+
+    resource: Resource
+    subnets: tuple[Resource, ...]
+    unseen_subnets: bool  # some subnets are not declared in this stack
+    groups: tuple[Resource, ...]
+    own_groups: bool  # False: the group that EKS makes, which lets everything out
+
+
+def inference_nodes(stack: Stack) -> Iterator[InferenceNodes]:
+    """Node groups and instances that serve models."""
+    for group in stack.of(NODE_GROUP):
+        templates = stack.named(group, "launchTemplate.id", LAUNCH_TEMPLATE)
+        templates += [
+            t for t in stack.named(group, "launchTemplate.name", LAUNCH_TEMPLATE) if t not in templates
+        ]
+        if _accelerated(group, *templates):
+            groups = [
+                item
+                for template in templates
+                for path in ("vpcSecurityGroupIds", "networkInterfaces[].securityGroups")
+                for item in stack.named(template, path, *SECURITY_GROUPS)
+            ]
+            own = any(_names_groups(template) for template in templates)
+            yield _nodes(group, "subnetIds", groups, own, stack)
+    for instance in stack.of("aws:ec2/instance:Instance"):
+        if _accelerated(instance):
+            groups = stack.named(instance, "vpcSecurityGroupIds", *SECURITY_GROUPS)
+            yield _nodes(instance, "subnetId", groups, bool(instance.props.get("vpcSecurityGroupIds")), stack)
+
+
+def _nodes(resource: Resource, path: str, groups: list[Resource], own: bool, stack: Stack) -> InferenceNodes:
+    targets = list(stack.targets(resource, path, SUBNET))
+    subnets = {item.urn: item for target in targets for item in target.resources}
+    unseen = not targets or any(not target.resources for target in targets)
+    return InferenceNodes(resource, tuple(subnets.values()), unseen, tuple(groups), own)
+
+
+def _names_groups(template: Resource) -> bool:
+    if template.props.get("vpcSecurityGroupIds") is not None:
+        return True
+    return any(True for _ in each(template.props, "networkInterfaces[].securityGroups"))
+
+
+def _accelerated(*resources: Resource) -> bool:
+    """Whether a node group or instance has accelerators; an unknown type counts as one that has."""
+    types: list[Any] = []
+    for resource in resources:
+        if "NVIDIA" in str(get(resource.props, "amiType", "")) or "NEURON" in str(
+            get(resource.props, "amiType", "")
+        ):
+            return True
+        types += get(resource.props, "instanceTypes", []) or []
+        if (single := resource.props.get("instanceType")) is not None:
+            types.append(single)
+    if any(isinstance(item, Unknown) for item in types):
+        return True
+    return any(item in catalog.instances() or _gpu_family(str(item)) for item in types)
+
+
+def _gpu_family(instance_type: str) -> bool:
+    """By AWS's naming: p and g families carry GPUs, inf and trn accelerators."""
+    family = instance_type.partition(".")[0]
+    return family[:3] in {"inf", "trn"} or (family[:1] in {"p", "g"} and family[1:2].isdigit())
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Egress of a security group to public addresses."""
+
+    resource: Resource
+    path: str
+    cidr: str
+    protocol: str
+    from_port: int | None
+    to_port: int | None
+
+    @property
+    def only_https(self) -> bool:
+        """Whether it opens TCP 443 and nothing else."""
+        return self.protocol in {"tcp", "6"} and self.from_port == self.to_port == 443
+
+    def opens(self, port: int) -> bool:
+        """Whether it opens this port."""
+        if self.protocol == "-1" or self.from_port is None or self.to_port is None:
+            return True
+        return self.from_port <= port <= self.to_port
+
+
+def openings(resource: Resource) -> Iterator[Opening]:
+    """Egress to public addresses that a group or rule resource declares, IPv4 and IPv6."""
+    if resource.type == EGRESS_RULES[0]:
+        yield from _opening(resource, "", resource.props, ("cidrIpv4", "cidrIpv6"), "ipProtocol")
+    elif resource.type == EGRESS_RULES[1]:
+        if get(resource.props, "type") == "egress":
+            yield from _opening(
+                resource, "", resource.props, ("cidrBlocks[]", "ipv6CidrBlocks[]"), "protocol"
+            )
+    else:
+        for path, block in each(resource.props, "egress[]"):
+            yield from _opening(
+                resource, path, known(block), ("cidrBlocks[]", "ipv6CidrBlocks[]"), "protocol"
+            )
+
+
+def _opening(
+    resource: Resource, path: str, block: Any, keys: tuple[str, ...], protocol: str
+) -> Iterator[Opening]:
+    for key in keys:
+        for place, cidr in each(block, key):
+            if public(cidr):
+                yield Opening(
+                    resource,
+                    ".".join(part for part in (path, place) if part),
+                    str(cidr),
+                    str(get(block, protocol, "-1")),
+                    get(block, "fromPort"),
+                    get(block, "toPort"),
+                )
+
+
+def groups_of(opening: Opening, stack: Stack) -> list[Resource]:
+    """The security groups that an opening belongs to."""
+    if opening.resource.type in SECURITY_GROUPS:
+        return [opening.resource]
+    return stack.named(opening.resource, "securityGroupId", *SECURITY_GROUPS)

@@ -1,0 +1,17 @@
+"""The sovereignty pack as CrossGuard starts it: `pulumi preview --policy-pack policies/sovereignty`.
+
+Not here: rules (the modules of this folder). `PolicyPack` serves until the engine ends it.
+"""
+
+from pathlib import Path
+
+from pulumi_policy import EnforcementLevel, PolicyPack
+
+from policies.crossguard import policies
+from policies.sovereignty import RULES
+
+PolicyPack(
+    name="inferplan-sovereignty",
+    enforcement_level=EnforcementLevel.MANDATORY,
+    policies=policies(RULES, Path(__file__).resolve().parents[2]),
+)

@@ -1,0 +1,148 @@
+"""Services and links that reach beyond a Region: edge services, peerings, other partitions.
+
+Not here: copies of data (copies) and routes to the internet (egress).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inferplan import catalog
+from inferplan.resource import Resource
+from policies.context import Context
+from policies.example import Example, change, resource
+from policies.hosts import aws_regions, value_of
+from policies.levels import restricted_only
+from policies.read import arns, each, get, known, regions_named, texts
+from policies.rule import Outcome, fail, on_resource, rule
+
+EDGE = {
+    "aws:cloudfront/distribution:Distribution": "CloudFront answers from edge locations all over the world",
+    "aws:cloudfront/multitenantDistribution:MultitenantDistribution": "CloudFront answers from edge locations all over the world",
+    "aws:globalaccelerator/accelerator:Accelerator": "Global Accelerator takes traffic in at edge locations",
+    "aws:globalaccelerator/customRoutingAccelerator:CustomRoutingAccelerator": "Global Accelerator takes traffic in at edge locations",
+    "aws:dynamodb/globalTable:GlobalTable": "a global table holds its items in several Regions",
+    "aws:s3control/multiRegionAccessPoint:MultiRegionAccessPoint": "a multi-Region access point routes by distance",
+}
+ACCELERATION = ("aws:s3/bucketAccelerateConfiguration:BucketAccelerateConfiguration",
+                "aws:s3/bucketAccelerateConfigurationV2:BucketAccelerateConfigurationV2")  # fmt: skip
+
+
+def _accelerated(item: Resource, _context: Context) -> Iterator[Outcome]:
+    key = "status" if item.type in ACCELERATION else "accelerationStatus"
+    if get(item.props, key) == "Enabled":
+        yield fail("S3 acceleration takes uploads in at edge locations; use the Region's endpoint", path=key)
+
+
+@rule(
+    id="SOV-012",
+    title="No global or edge service carries payload",
+    why="An edge location decrypts and may store what passes, wherever the caller happens to be.",
+    fix="Use the regional counterpart: an internal balancer, a regional bucket endpoint, a regional table.",
+    source=("000:116",),
+    level=restricted_only,
+    on=("aws:*",),
+    more=(on_resource(_accelerated, *ACCELERATION, "aws:s3/bucket:Bucket"),),
+    passing=(
+        Example(note="a regional bucket", resources=(
+            resource("aws:s3/bucket:Bucket", "bucket", {"bucket": "example"}),
+            resource(ACCELERATION[0], "speed", {"status": "Suspended"}))),
+    ),
+    failing=(
+        change("a CDN", add=(resource("aws:cloudfront/distribution:Distribution", "cdn"),)),
+        change("a multi-tenant CDN", add=(resource("aws:cloudfront/multitenantDistribution:MultitenantDistribution", "cdn"),)),
+        change("an accelerator", add=(resource("aws:globalaccelerator/accelerator:Accelerator", "fast"),)),
+        change("a custom accelerator", add=(
+            resource("aws:globalaccelerator/customRoutingAccelerator:CustomRoutingAccelerator", "fast"),)),
+        change("a global table", add=(resource("aws:dynamodb/globalTable:GlobalTable", "table"),)),
+        change("a multi-Region access point", add=(
+            resource("aws:s3control/multiRegionAccessPoint:MultiRegionAccessPoint", "point"),)),
+        change("acceleration", {"speed:status": "Enabled"}),
+        change("acceleration on the bucket itself", {"bucket:accelerationStatus": "Enabled"}),
+    ),
+)  # fmt: skip
+def sov_012(item: Resource, _context: Context) -> Iterator[Outcome]:
+    if item.type in EDGE:
+        yield fail(EDGE[item.type])
+
+
+LINKS = {
+    "aws:ec2/vpcPeeringConnection:VpcPeeringConnection": ("peerRegion", "peerOwnerId"),
+    "aws:ec2transitgateway/peeringAttachment:PeeringAttachment": ("peerRegion", "peerAccountId"),
+    "aws:ec2/vpcEndpoint:VpcEndpoint": ("serviceRegion", None),
+}
+
+
+@rule(
+    id="SOV-017",
+    title="Network links do not extend the boundary",
+    why="A peering or a cross-Region endpoint makes a network abroad part of this one.",
+    fix="Remove the link, or register why the far end may be reached.",
+    source=("004:73",),
+    level="mandatory",
+    on=tuple(LINKS),
+    passing=(
+        Example(note="links inside Germany and the account", resources=(
+            resource("aws:ec2/vpcPeeringConnection:VpcPeeringConnection", "peer",
+                     {"peerRegion": "eu-central-1", "peerOwnerId": "111111111111"}),
+            resource("aws:ec2transitgateway/peeringAttachment:PeeringAttachment", "transit",
+                     {"peerRegion": "eu-central-1", "peerAccountId": "111111111111"}),
+            resource("aws:ec2/vpcEndpoint:VpcEndpoint", "endpoint",
+                     {"serviceName": "com.amazonaws.eu-central-1.logs", "serviceRegion": "eu-central-1",
+                      "policy": '{"Statement": []}'}))),
+    ),
+    failing=(
+        change("a peering abroad", {"peer:peerRegion": "us-east-1"}, also=("SOV-001",)),
+        change("a peering with another account", {"peer:peerOwnerId": "999999999999"}),
+        change("a transit gateway abroad", {"transit:peerRegion": "us-east-1"}, also=("SOV-001",)),
+        change("a transit gateway of another account", {"transit:peerAccountId": "999999999999"}),
+        change("a cross-Region endpoint", {"endpoint:serviceRegion": "us-east-1"}, also=("SOV-001",)),
+    ),
+)  # fmt: skip
+def sov_017(item: Resource, context: Context) -> Iterator[Outcome]:
+    region_key, account_key = LINKS[item.type]
+    region = get(item.props, region_key)
+    if region is not None and (wrong := context.outside(str(region))):
+        yield fail(f"links a network abroad: {wrong}", path=region_key)
+    for path, account in each(item.props, account_key) if account_key else ():
+        if known(account) != context.spec.target.account:
+            yield fail("links the network of another account", path=path)
+
+
+def _partition_of(region: str) -> str:
+    return catalog.region(region).partition
+
+
+@rule(
+    id="SOV-018",
+    title="Nothing calls from one partition into another",
+    why="A sovereign or government partition protects only what stays inside it.",
+    fix="Use models and services of the own partition, or own weights.",
+    source=("004:73",),
+    level="mandatory",
+    on=("aws:*", "kubernetes:*"),
+    passing=(
+        Example(note="ARNs and hosts of the own partition", resources=(
+            resource("aws:sns/topicSubscription:TopicSubscription", "alarms",
+                     {"topic": "arn:aws:sns:eu-central-1:111111111111:alarms"}),
+            resource("kubernetes:apps/v1:Deployment", "app", {"spec": {"template": {"spec": {"containers": [
+                {"name": "app", "env": [{"name": "URL",
+                                         "value": "https://bedrock-runtime.eu-central-1.amazonaws.com"}]}]}}}}))),
+    ),
+    failing=(
+        change("an ARN of GovCloud", {"alarms:topic": "arn:aws-us-gov:sns:us-gov-west-1:111111111111:alarms"},
+               also=("SOV-001",)),
+        change("a host of GovCloud", {"app:spec.template.spec.containers[0].env[0].value":
+               "https://bedrock-runtime.us-gov-west-1.amazonaws.com"}, also=("SOV-001",)),
+        change("an ARN of a partition without Region", {"alarms:topic": "arn:aws-cn:iam::111111111111:role/r"}),
+    ),
+)  # fmt: skip
+def sov_018(item: Resource, context: Context) -> Iterator[Outcome]:
+    target = context.spec.target.region
+    own = _partition_of(target) if target in catalog.regions() else "aws"
+    for text in texts(dict(item.props)):
+        foreign = {found.partition for found in arns(text.value) if found.partition.startswith("aws")}
+        if aws_regions(value_of(text.value)) is not None:
+            foreign |= {_partition_of(name) for name in regions_named(text.value)}
+        for partition in sorted(foreign - {own}):
+            yield fail(f"reaches into the partition {partition} from {own}", path=text.path)

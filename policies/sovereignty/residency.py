@@ -1,0 +1,372 @@
+"""Where things may be: Regions, the questions a spec must answer, and countries that AWS does not reach.
+
+Not here: copies and sinks (copies), vendors (vendors), profiles (profiles).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from inferplan import catalog
+from inferplan.resource import Resource, walk_unknowns
+from inferplan.spec.model import InferenceStack
+from inferplan.spec.organization import AccountEntry
+from policies.context import Context
+from policies.example import DROP, Example, change, resource
+from policies.read import get, regions_named, texts
+from policies.rule import Outcome, fail, on_declaration, on_resource, on_stack, rule, undecided
+
+PROVIDER = "pulumi:providers:aws"
+CLUSTER = "aws:eks/cluster:Cluster"
+
+
+def _target(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
+    target = context.spec.target
+    if target.region is not None and (wrong := context.outside(target.region)):
+        yield fail(f"{wrong}; {_offer(context)}", path="region")
+    if target.country is not None and target.country not in context.allowed_countries:
+        yield fail(f"own nodes in {target.country}; allowed: {context.allowed_text}", path="country")
+
+
+def _provider(provider: Resource, context: Context) -> Iterator[Outcome]:
+    region = get(provider.props, "region")
+    if region is None:
+        yield fail("names no Region, so the deploying machine's environment chooses it", path="region")
+    elif wrong := context.outside(str(region)):
+        yield fail(f"{wrong}; {_offer(context)}", path="region")
+
+
+def _named(item: Resource, context: Context) -> Iterator[Outcome]:
+    """Regions in ARNs, hosts, zone names, environment and documents; unknowns come from judged resources."""
+    seen = set()
+    for text in texts(dict(item.props)):
+        for name in regions_named(text.value):
+            if text.path != "region" and name not in seen and (wrong := context.outside(name)):
+                seen.add(name)
+                yield fail(f"names a Region outside the boundary: {wrong}", path=text.path)
+    strays = [path for path, value in walk_unknowns(item.props) if not value.urns]
+    if strays and context.complete:
+        yield undecided(
+            f"{strays[0]} is only known after deployment and comes from no resource", path=strays[0]
+        )
+
+
+def _offer(context: Context) -> str:
+    regions = context.allowed_regions()
+    return f"allowed Regions: {', '.join(regions)}" if regions else "no AWS Region lies in an allowed country"
+
+
+_BUCKET = resource("aws:s3/bucket:Bucket", "weights", {"bucket": "example-weights"})
+_POD = resource(
+    "kubernetes:apps/v1:Deployment",
+    "proxy",
+    {
+        "spec": {
+            "template": {
+                "spec": {
+                    "containers": [
+                        {"name": "proxy", "env": [{"name": "AWS_REGION", "value": "eu-central-1"}]}
+                    ]
+                }
+            }
+        }
+    },
+)
+
+
+@rule(
+    id="SOV-001",
+    title="Every regional resource lies in a country that the spec and the account allow",
+    why="A resource in another country brings the data under another law, whatever the rest of the stack does.",
+    fix="Deploy in a Region whose country is in data.residency.countries, or have the account's countries extended.",
+    source=("000:116",),
+    level="mandatory",
+    on=("aws:*",),
+    more=(
+        on_declaration(_target, "account"),
+        on_resource(_provider, PROVIDER),
+        on_resource(_named, "aws:*", "kubernetes:*"),
+    ),
+    passing=(
+        Example(
+            note="a bucket and a pod in Frankfurt for a residency of DE",
+            resources=(
+                _BUCKET,
+                _POD,
+                resource(PROVIDER, "aws", {"region": "eu-central-1"}),
+                resource("aws:sns/topicSubscription:TopicSubscription", "alarms",
+                         {"topic": "arn:aws:sns:eu-central-1:111111111111:alarms"}),
+                resource("aws:iam/role:Role", "role", {"name": "example"}, region=None),
+            ),
+        ),
+    ),
+    failing=(
+        change("the spec targets Virginia", spec={"target.region": "us-east-1"}),
+        change("the account allows France only", organization={"accounts.111111111111.countries": ["FR"]}),
+        change("one resource overrides the provider's Region", {"weights:region": "eu-west-1"}),
+        change("the provider is elsewhere", {"aws:region": "us-east-1"}),
+        change("the provider names no Region", {"aws:region": DROP}),
+        change("S3 reports a bucket in another Region", {"weights:bucketRegion": "us-east-1"}),
+        change("an ARN names another Region", {"alarms:topic": "arn:aws:sns:us-east-1:111111111111:alarms"}),
+        change("the environment sends calls elsewhere",
+               {"proxy:spec.template.spec.containers[0].env[0].value": "us-east-1"}),
+    ),
+)  # fmt: skip
+def sov_001(item: Resource, context: Context) -> Iterator[Outcome]:
+    region = context.region_of(item)
+    if region is not None and (wrong := context.outside(region)):
+        yield fail(f"{wrong}; {_offer(context)}", path="region")
+
+
+def implied_regimes(countries: tuple[str, ...]) -> list[str]:
+    """The general data-protection regimes of some countries; sector regimes come on top where they apply."""
+    return sorted(
+        regime.id
+        for regime in catalog.regimes().values()
+        if "US" not in regime.jurisdictions and _covers(regime.jurisdictions, countries)
+    )
+
+
+def _covers(jurisdictions: tuple[str, ...], countries: tuple[str, ...]) -> bool:
+    known = [
+        place for place in jurisdictions if place in catalog.country_groups() or place in catalog.countries()
+    ]
+    return bool(catalog.expand_places(known) & set(countries))
+
+
+@rule(
+    id="SOV-002",
+    title="The spec says whose data it is and where it may be",
+    why="Every other rule rests on these answers; a default would be a guess about somebody else's data.",
+    fix="Say data.subjects and data.residency.countries; leave data.regimes out, or name at least the implied ones.",
+    source=("001:109", "000:145"),
+    level="mandatory",
+    on=("spec",),
+    passing=(
+        Example(note="subjects and residency are said; regimes follow from them"),
+        Example(note="regimes are named and complete", spec={"data.regimes": ["EU-GDPR"]}),
+    ),
+    failing=(
+        change("no subjects", spec={"data.subjects": DROP}),
+        change("no residency", spec={"data.residency": DROP}),
+        change("a regime is left out", of=1, spec={"data.regimes": ["CH-FADP"]}),
+    ),
+)
+def sov_002(spec: InferenceStack, context: Context) -> Iterator[Outcome]:
+    data = spec.data
+    implied = implied_regimes(data.subjects or ())
+    if data.subjects is None:
+        yield fail("data.subjects is empty: whose data is it?", path="data")
+    if data.residency is None:
+        law = f"; the subjects imply {', '.join(implied)}" if implied else ""
+        yield fail(f"data.residency.countries is empty: where may it be?{law}", path="data")
+    missing = sorted(set(implied) - set(data.regimes))
+    if data.regimes and missing:
+        yield fail(
+            f"data.regimes leaves out {', '.join(missing)}, which the subjects imply", path="data.regimes"
+        )
+
+
+def _operator(item: Resource, context: Context) -> Iterator[Outcome]:
+    region = get(item.props, "region")
+    if context.absolute and region in catalog.regions():
+        home = catalog.region(str(region)).operator_home
+        if home not in context.allowed_countries:
+            yield fail(
+                f"the operator of {region} is at home in {home} and can be compelled there; take a partition, "
+                "a national provider or own nodes under the law of an allowed country",
+                path="region",
+            )
+
+
+def _absolute_level(context: Context) -> Any:
+    return "mandatory" if not context.declared or context.absolute else "advisory"
+
+
+@rule(
+    id="SOV-008",
+    title="Where absolute control is asked, no operator under foreign law takes part",
+    why="The law of an operator's home reaches the operator wherever its machines stand.",
+    fix="Run on own nodes (target.platform: kubernetes), in a sovereign partition, or lower data.sovereignty.",
+    source=("000:186",),
+    level=_absolute_level,
+    on=("account",),
+    more=(on_resource(_operator, PROVIDER),),
+    passing=(
+        Example(note="absolute control on own nodes in the country",
+                spec={"data.sovereignty": "absolute", "target": {"platform": "kubernetes", "country": "DE",
+                      "account": "111111111111", "nodes": [{"gpu": "L4", "count": 1}]}}),
+        Example(note="no absolute control asked", resources=(resource(PROVIDER, "aws", {"region": "eu-central-1"}),)),
+    ),
+    failing=(
+        change("absolute control in a commercial Region",
+               spec={"target": {"platform": "aws", "account": "111111111111", "region": "eu-central-1"}}),
+        change("the organization asks it for the class", of=1,
+               organization={"classes.restricted.sovereignty": "absolute"}),
+    ),
+)  # fmt: skip
+def sov_008(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
+    if not context.absolute:
+        return
+    target = context.spec.target
+    if target.platform == "aws" and target.region in catalog.regions():
+        home = catalog.region(str(target.region)).operator_home
+        if home not in context.allowed_countries:
+            yield fail(
+                f"AWS in {target.region} is at home in {home} and can be compelled there", path="region"
+            )
+    for vendor in context.vendors:
+        if vendor.fact is None or vendor.fact.home_country not in context.allowed_countries:
+            home = vendor.fact.home_country if vendor.fact else "a place that no fact names"
+            yield fail(f"the vendor {vendor.name} is at home in {home} and can be compelled there")
+
+
+def localizing(context: Context) -> list[str]:
+    """Subject countries that keep some data at home and that no AWS Region lies in."""
+    spec = context.inference
+    if spec is None or spec.data.personal is False:
+        return []
+    served = {region.country for region in catalog.regions().values()}
+    regimes = [
+        regime for regime in catalog.regimes().values() if regime.transfer == "conditional_plus_localization"
+    ]
+    return sorted(
+        country
+        for country in spec.data.subjects or ()
+        if country not in served and any(_covers(regime.jurisdictions, (country,)) for regime in regimes)
+    )
+
+
+def _hybrid_nodes(clusters: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
+    for country in localizing(context):
+        for cluster in clusters:
+            if not get(cluster.props, "remoteNetworkConfig"):
+                yield fail(f"{country} keeps data at home and has no AWS Region: no hybrid nodes are declared",
+                           path="remoteNetworkConfig", subject=cluster)  # fmt: skip
+
+
+@rule(
+    id="SOV-009",
+    title="Data that a country keeps at home stays on premises where AWS has no Region",
+    why="A Local Zone hangs on a Region abroad: its control plane and most of its data services are there.",
+    fix="Run on own nodes in the country (target.platform: kubernetes), as EKS hybrid nodes, or at a national provider.",
+    source=("000:116",),
+    level="mandatory",
+    on=("account",),
+    more=(on_stack(_hybrid_nodes, CLUSTER),),
+    passing=(
+        Example(note="the boundary has a Region"),
+        Example(
+            note="a cluster with hybrid nodes for subjects in Vietnam",
+            spec={"data.subjects": ["VN"], "data.residency.countries": ["VN", "SG"], "target.region": "ap-southeast-1"},
+            organization={"accounts.111111111111.countries": ["VN", "SG"]},
+            resources=(
+                resource(CLUSTER, "cluster", {"remoteNetworkConfig": {"remoteNodeNetworks": {"cidrs": ["10.9.0.0/16"]}},
+                         "vpcConfig": {"endpointPublicAccess": False, "endpointPrivateAccess": True}},
+                         region="ap-southeast-1"),
+            ),
+        ),
+    ),
+    failing=(
+        change("a boundary without any Region", spec={"data.residency.countries": ["PL"], "target.region": DROP},
+               organization={"accounts.111111111111.countries": ["PL"]}),
+        change("no hybrid nodes", {"cluster:remoteNetworkConfig": DROP}, of=1),
+    ),
+)  # fmt: skip
+def sov_009(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
+    if context.spec.target.platform == "aws" and not context.allowed_regions():
+        without = catalog.countries_without_region()
+        plans = {without[name].plan for name in context.allowed_countries if name in without} or {
+            without["other"].plan
+        }
+        yield fail(f"no AWS Region lies in {context.allowed_text}: {'; '.join(sorted(plans))}")
+
+
+def _opt_in(item: Resource, context: Context) -> Iterator[Outcome]:
+    region = str(get(item.props, "region", ""))
+    enabled = {get(found.props, "regionName") for found in context.stack.of("aws:account/region:Region")}
+    if region in catalog.regions() and catalog.region(region).opt_in and region not in enabled:
+        yield fail(
+            f"{region} must be enabled for the account first; cross-Region inference may still use Regions that "
+            "the account never enabled",
+            path="region",
+        )
+
+
+@rule(
+    id="SOV-013",
+    title="Opt-in Regions that are used are enabled, the others stay disabled",
+    why="A Region that nobody needs is one more place where data can come to rest.",
+    fix="Enable the Region in the account baseline, or leave it disabled when its country is not allowed.",
+    source=("000:146",),
+    level="advisory",
+    on=("aws:account/region:Region",),
+    more=(on_resource(_opt_in, PROVIDER),),
+    passing=(
+        Example(
+            note="Zurich is enabled where CH is allowed",
+            base="vendor",
+            resources=(
+                resource(
+                    "aws:account/region:Region", "zurich", {"regionName": "eu-central-2", "enabled": True}
+                ),
+                resource(PROVIDER, "aws", {"region": "eu-central-1"}),
+            ),
+        ),
+    ),
+    failing=(
+        change("a Region outside is enabled", {"zurich:regionName": "me-central-1"}),
+        change("an opt-in Region is used without being enabled", {"aws:region": "eu-south-1"}),
+    ),
+)
+def sov_013(item: Resource, context: Context) -> Iterator[Outcome]:
+    region = str(get(item.props, "regionName", ""))
+    if get(item.props, "enabled", True) and (wrong := context.outside(region)):
+        yield fail(f"enables a Region outside the boundary: {wrong}", path="regionName")
+
+
+def _guard_content(policy: Resource, _context: Context) -> Iterator[Outcome]:
+    if get(policy.props, "type", "SERVICE_CONTROL_POLICY") == "SERVICE_CONTROL_POLICY":
+        content = str(get(policy.props, "content", ""))
+        if "aws:RequestedRegion" not in content:
+            yield fail("guards no Region: it never looks at aws:RequestedRegion", path="content")
+
+
+@rule(
+    id="SOV-016",
+    title="The account has a Region guard that does not depend on this stack",
+    why="What a stack declares, the next change can undo; a guard outside it cannot be undone from inside.",
+    fix="Deny other Regions by aws:RequestedRegion in a control policy (global services exempt), and register the "
+    "evidence as region_guard; a denied destination also breaks Bedrock profiles that may route there.",
+    source=("000:186",),
+    level="advisory",
+    on=("account",),
+    more=(on_resource(_guard_content, "aws:organizations/policy:Policy"),),
+    passing=(
+        Example(
+            note="a guard is on file",
+            organization={"evidence": [{"kind": "region_guard", "subject": "111111111111", "reference": "SCP-1",
+                                        "date": "2026-08-01", "approver": "ciso@example.com"}]},
+        ),
+        Example(
+            note="the stack itself declares the guard",
+            resources=(resource("aws:organizations/policy:Policy", "guard",
+                                {"content": '{"Statement":[{"Effect":"Deny","Condition":{"StringNotEquals":'
+                                            '{"aws:RequestedRegion":["eu-central-1"]}}}]}'}, region=None),),
+        ),
+    ),
+    failing=(
+        change("no guard anywhere", organization={"evidence": []}),
+        change("a policy that guards nothing", {"guard:content": '{"Statement":[]}'}, of=1),
+    ),
+)  # fmt: skip
+def sov_016(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
+    spec = context.spec
+    subjects = {spec.target.account, spec.metadata.name}
+    on_file = any(
+        item.kind == "region_guard" and item.subject in subjects for item in context.organization.evidence
+    )
+    guards = context.stack.of("aws:organizations/policy:Policy")
+    if not on_file and not any("aws:RequestedRegion" in str(guard.props.get("content")) for guard in guards):
+        yield fail("no Region guard is on file for the account")

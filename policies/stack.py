@@ -1,0 +1,126 @@
+"""The resources of one stack with the questions that rules ask about their relations.
+
+Not here: what is allowed (context) and reading inside one resource (read).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from inferplan.resource import Resource, Unknown
+from policies.read import Arn, arn, each
+from policies.rule import Check
+
+# Properties by which other resources name a resource in plain text.
+NAME_PROPERTIES = (
+    "bucket",
+    "name",
+    "arn",
+    "id",
+    "repository",
+    "clusterIdentifier",
+    "identifier",
+    "groupName",
+)
+ROOT_TYPE = "inferplan:index:Deployment"
+
+
+class Stack:
+    """An index over resources; nothing here changes them."""
+
+    def __init__(self, resources: Iterable[Resource]) -> None:
+        self.resources = tuple(resources)
+
+    @cached_property
+    def _by_urn(self) -> dict[str, Resource]:
+        return {resource.urn: resource for resource in self.resources}
+
+    @cached_property
+    def _by_type(self) -> dict[str, list[Resource]]:
+        index: dict[str, list[Resource]] = defaultdict(list)
+        for resource in self.resources:
+            index[resource.type].append(resource)
+        return dict(index)
+
+    def of(self, *types: str) -> list[Resource]:
+        """Resources of these types; `*` stands for anything."""
+        pattern = Check(scope="stack", applies_to=types, run=_nothing)
+        return [
+            resource for type_, found in self._by_type.items() if pattern.matches(type_) for resource in found
+        ]
+
+    @cached_property
+    def root(self) -> Resource | None:
+        """The component that carries the declaration, None for a program that is not ours."""
+        return next(iter(self._by_type.get(ROOT_TYPE, ())), None)
+
+    @cached_property
+    def layers(self) -> frozenset[str]:
+        """The layers that are present."""
+        roots = self._by_type.get(ROOT_TYPE, ())
+        return frozenset(str(root.props.get("layer")) for root in roots)
+
+    def targets(self, resource: Resource, path: str, *types: str) -> Iterator[Target]:
+        """Every value at a property path with the resources of these types that it names.
+
+        A value names a resource by reference (an unknown), by ARN, URN or plain name, and, where it is a generated
+        id, by what the property was computed from.
+        """
+        candidates = self.of(*types)
+        origins = resource.property_dependencies.get(re.split(r"[.\[]", path, maxsplit=1)[0], ())
+        for place, value in each(resource.props, path):
+            for item in value if isinstance(value, list) else [value]:
+                found = [candidate for candidate in candidates if _names(item, candidate)]
+                if not found and isinstance(item, str):
+                    found = [candidate for candidate in candidates if candidate.urn in origins]
+                yield Target(place, item, tuple(found))
+
+    def named(self, resource: Resource, path: str, *types: str) -> list[Resource]:
+        """The resources of these types that a property names, each once."""
+        found = (item for target in self.targets(resource, path, *types) for item in target.resources)
+        return list({item.urn: item for item in found}.values())
+
+    def pointing_at(self, target: Resource, path: str, *types: str) -> list[Resource]:
+        """Resources of these types whose property `path` names the target."""
+        return [item for item in self.of(*types) if target in self.named(item, path, target.type)]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One value of a property and the resources it names."""
+
+    path: str
+    value: Any
+    resources: tuple[Resource, ...]
+
+
+def _nothing(_subject: Any, _context: Any) -> Iterator[Any]:
+    return iter(())
+
+
+def _names(value: Any, candidate: Resource) -> bool:
+    """Whether a property value means this resource."""
+    if isinstance(value, Unknown):
+        return candidate.urn in value.urns
+    if not isinstance(value, str):
+        return False
+    wanted = {value, _plain_name(arn(value))}
+    return candidate.urn == value or any(
+        isinstance(own := candidate.props.get(key), str) and own in wanted for key in NAME_PROPERTIES
+    )
+
+
+def _plain_name(parsed: Arn | None) -> str | None:
+    """The name of a resource in its ARN: `log-group:/x:*` gives `/x`, `role/deploy` gives `deploy`."""
+    if parsed is None:
+        return None
+    if parsed.service == "s3":
+        return parsed.resource.partition("/")[0]
+    if parsed.service == "logs":
+        return re.sub(r"^log-group:|:\*$", "", parsed.resource)
+    return re.split("[/:]", parsed.resource, maxsplit=1)[-1]

@@ -1,0 +1,63 @@
+"""The Pulumi program: from the stack's configuration to its resources, on the same road as the CLI.
+
+Not here: planning (inferplan.plan) and building (stacks); pulumi itself is driven by its own commands.
+
+Configuration, all optional: `inferplan:spec` (default specs/<stack without its layer>.yaml),
+`inferplan:organization` (default organization), `inferplan:layer` (default the stack's suffix),
+`inferplan:as-of` (default today), `inferplan:foundation` (the other layer's stack, default by name).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import get_args
+
+import pulumi
+
+from inferplan.errors import InferplanError
+from inferplan.plan.make import make_plan
+from inferplan.spec.errors import SpecErrors
+from inferplan.spec.loading import load
+from stacks import Layer, build
+
+ORGANIZATION = Path("organization")
+
+
+def run() -> None:
+    """Declare the resources of this stack's layer; what is wrong is said without a traceback."""
+    config = pulumi.Config("inferplan")
+    name, _, suffix = pulumi.get_stack().rpartition(".")
+    layer = config.get("layer") or suffix
+    if layer not in get_args(Layer):
+        stack = pulumi.get_stack()
+        raise pulumi.RunError(
+            f"stack {stack}: the layer {layer!r} is not one of {', '.join(get_args(Layer))}; "
+            f"call the stack <name>.<layer> or set inferplan:layer"
+        )
+    spec = Path(config.get("spec") or f"specs/{name or pulumi.get_stack()}.yaml")
+    try:
+        declaration = load(spec, _organization(config.get("organization")))
+        plan = make_plan(declaration, _as_of(config.get("as-of")))
+        build(plan, layer, declaration)
+    except (InferplanError, SpecErrors) as error:
+        raise pulumi.RunError(str(error)) from error
+
+
+def _organization(said: str | None) -> Path | None:
+    """The folder that was named, the usual one where it exists, else the built-in strict bar."""
+    if said:
+        return Path(said)
+    if ORGANIZATION.is_dir():
+        return ORGANIZATION
+    pulumi.warn("no organization folder: the built-in strict organization applies (inferplan:organization)")
+    return None
+
+
+def _as_of(said: str | None) -> date:
+    if said is None:
+        return date.today()
+    try:
+        return date.fromisoformat(said)
+    except ValueError as error:
+        raise pulumi.RunError(f"inferplan:as-of: {said!r} is not a date, YYYY-MM-DD") from error

@@ -1,0 +1,184 @@
+"""What every stack starts from (keys, logs, network, endpoints, registry) and the joint of the two layers.
+
+Not here: what makes the stacks differ (self_hosted, managed_api, hybrid) and the gateway (gateway).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components import naming
+from components.deployment import Deployment
+from components.dns_firewall import DnsFirewall, DnsFirewallArgs
+from components.endpoints import Endpoints, EndpointsArgs
+from components.keys import Keys, KeysArgs
+from components.logs import Logs, LogsArgs
+from components.network import Network, NetworkArgs
+from components.registry import Registry, RegistryArgs
+from components.role import Role, RoleArgs
+from inferplan.plan.model import Plan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Base:
+    """The parts that both kinds of stack attach to."""
+
+    keys: Keys
+    logs: Logs
+    network: Network
+    endpoints: Endpoints
+
+
+def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dict[str, str]) -> Base:
+    """Make them; `keys` are purposes, `logs` further log groups by role."""
+    production = naming.is_production(plan)
+    made_keys = Keys(
+        f"{plan.name}-keys", KeysArgs(plan=plan, purposes=keys, keep=production), deployment.options()
+    )
+    groups = {
+        "flow": naming.log_group(plan, "flow"),
+        "dns": naming.delivered_log_group(plan, "dns"),
+        **logs,
+    }
+    made_logs = Logs(
+        f"{plan.name}-logs",
+        LogsArgs(
+            target=plan.target,
+            groups=groups,
+            retention_days=plan.log_retention_days,
+            kms_key_arn=made_keys.arns["logs"],
+            keep=production,
+        ),
+        deployment.options(),
+    )
+    flow_role = Role(
+        f"{plan.name}-flow-logs",
+        RoleArgs(
+            role_name=naming.role_name(plan, "flow-logs"),
+            trust=naming.trust(plan.target, "vpc-flow-logs"),
+            managed={},
+            policy=naming.policy(
+                [
+                    {
+                        "Sid": "Deliver",
+                        "Effect": "Allow",
+                        "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+                        "Resource": [made_logs.arns["flow"], f"{made_logs.arns['flow']}:*"],
+                    }
+                ]
+            ),
+        ),
+        deployment.options(),
+    )
+    network = Network(
+        f"{plan.name}-network",
+        NetworkArgs(
+            network=plan.network,
+            flow_log_group_arn=made_logs.groups["flow"].arn,
+            flow_log_role_arn=flow_role.arn,
+        ),
+        deployment.options(),
+    )
+    endpoints = Endpoints(
+        f"{plan.name}-endpoints",
+        EndpointsArgs(
+            plan=plan,
+            network=network,
+            buckets=tuple(bucket for bucket in (plan.weights_bucket, plan.config_bucket) if bucket),
+        ),
+        deployment.options(),
+    )
+    DnsFirewall(
+        f"{plan.name}-dns",
+        DnsFirewallArgs(
+            vpc_id=network.vpc_id,
+            allow=plan.network.dns_allow,
+            query_log_group_arn=made_logs.groups["dns"].arn,
+        ),
+        deployment.options(),
+    )
+    Registry(
+        f"{plan.name}-registry",
+        RegistryArgs(images=naming.images(plan), kms_key_arn=made_keys.arns["data"], keep=production),
+        deployment.options(),
+    )
+    return Base(keys=made_keys, logs=made_logs, network=network, endpoints=endpoints)
+
+
+def export_plan(plan: Plan, layer: str, digest: str) -> None:
+    """Why the stack is as it is, readable from `pulumi stack output`."""
+    pulumi.export("layer", layer)
+    pulumi.export("planDigest", digest)
+    pulumi.export("decision", msgspec.to_builtins(plan.decision))
+
+
+def export_base(plan: Plan, base: Base) -> None:
+    pulumi.export("vpcId", base.network.vpc_id)
+    pulumi.export("subnetIds", base.network.subnet_ids)
+    pulumi.export("logGroups", {role: group.name for role, group in base.logs.groups.items()})
+    pulumi.export("registry", naming.registry(plan.target))
+
+
+def foundation_of(deployment: Deployment, plan: Plan) -> pulumi.StackReference:
+    """The outputs of the other layer, `inferplan:foundation` where its stack has another name."""
+    usual = f"{pulumi.get_organization()}/{pulumi.get_project()}/{plan.name}.foundation"
+    stack = pulumi.Config("inferplan").get("foundation") or usual
+    return pulumi.StackReference(
+        f"{plan.name}-foundation", stack_name=stack, opts=pulumi.ResourceOptions(parent=deployment)
+    )
+
+
+def use_cluster(deployment: Deployment, plan: Plan, foundation: pulumi.StackReference) -> None:
+    """Let what follows be made in the foundation's cluster, and only there.
+
+    The provider is explicit, so nothing can land in whatever cluster the machine points to, and
+    `cluster_identifier` keeps a changed kubeconfig or tunnel from replacing every object (field-notes 38).
+    """
+    if plan.cluster is None:
+        raise ValueError("a workload in a cluster needs a cluster in its plan")
+    provider = kubernetes.Provider(
+        f"{plan.name}-kubernetes",
+        kubeconfig=pulumi.Output.all(
+            endpoint=foundation.require_output("clusterEndpoint"),
+            certificate=foundation.require_output("clusterCertificateAuthority"),
+        ).apply(lambda known: kubeconfig(plan, known["endpoint"], known["certificate"])),
+        cluster_identifier=naming.cluster_arn(plan.target, plan.cluster.name),
+        enable_server_side_apply=True,
+        opts=pulumi.ResourceOptions(parent=deployment),
+    )
+    deployment.use(provider)
+
+
+def kubeconfig(plan: Plan, endpoint: str, certificate_authority: str) -> str:
+    """A kubeconfig that holds no credential: the AWS CLI asks for a token where Pulumi runs."""
+    name = plan.cluster.name if plan.cluster else ""
+    command = ["eks", "get-token", "--cluster-name", name, "--region", plan.target.region, "--output", "json"]
+    user: dict[str, Any] = {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1beta1",
+            "command": "aws",
+            "args": command,
+            "interactiveMode": "Never",
+        }
+    }
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [
+                {
+                    "name": name,
+                    "cluster": {"server": endpoint, "certificate-authority-data": certificate_authority},
+                }
+            ],
+            "users": [{"name": name, "user": user}],
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+            "current-context": name,
+        }
+    )

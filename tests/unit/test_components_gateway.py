@@ -1,0 +1,236 @@
+"""The gateway itself: its role, its tasks and pods, and the programs that run inside the containers.
+
+Not here: what surrounds it in AWS (test_components_managed).
+"""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pulumi
+import pytest
+from msgspec.structs import replace
+
+from components import gateway_process
+from components.gateway_names import gateway_names
+from components.gateway_service import env_file
+from inferplan.resource import Unknown, walk_unknowns
+from stacks.record import record
+from tests.unit.managed_plans import (
+    ACCOUNT,
+    MODEL_ARN,
+    PLANS,
+    REGION,
+    Stack,
+    managed,
+    recorded,
+)
+
+# The AWS SDK warns about its own modules when one of its packages is first imported.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws")
+
+
+@pytest.fixture
+def desk() -> Stack:
+    return recorded("managed")
+
+
+def test_gateway_role_names_its_secrets_and_models(desk: Stack) -> None:
+    """Least privilege over plain ARNs: two secrets, one login, one cache, one model, no star."""
+    policy = json.loads(desk.named("desk-gateway-policy").props["policy"])
+    statements = {statement["Sid"]: statement for statement in policy["Statement"]}
+    models = json.loads(desk.named("desk-bedrock-policy").props["policy"])["Statement"][0]
+
+    assert statements["Secrets"]["Resource"] == [
+        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:inferplan/desk/gateway-master-key-??????",
+        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:inferplan/desk/openai-??????",
+    ]
+    assert statements["Database"]["Resource"].endswith(":dbuser:*/desk_gateway")
+    assert statements["Cache"]["Resource"] == [
+        f"arn:aws:elasticache:{REGION}:{ACCOUNT}:replicationgroup:inferplan-desk",
+        f"arn:aws:elasticache:{REGION}:{ACCOUNT}:user:desk-gateway",
+    ]
+    assert models["Resource"] == [MODEL_ARN]
+    assert "*" not in [statement["Resource"] for statement in policy["Statement"]]
+
+
+def test_task_is_locked_down_and_plain(desk: Stack) -> None:
+    """Images by digest, no root, read-only root, migration first, readiness that calls no model."""
+    definitions = json.loads(desk.named("desk-gateway-task").props["containerDefinitions"])
+    by_name = {definition["name"]: definition for definition in definitions}
+    gateway = by_name["gateway"]
+
+    assert list(by_name) == ["migrate", "presidio-analyzer", "gateway"]
+    for definition in definitions:
+        assert definition["image"].startswith(f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/inferplan/")
+        assert "@sha256:" in definition["image"]
+        assert definition["readonlyRootFilesystem"] is True
+        assert definition["user"] == str(gateway_process.USER_ID)
+        assert definition["logConfiguration"]["options"]["awslogs-region"] == REGION
+    assert by_name["migrate"]["essential"] is False
+    assert {"name": "DISABLE_SCHEMA_UPDATE", "value": "false"} in by_name["migrate"]["environment"]
+    assert {"containerName": "migrate", "condition": "SUCCESS"} in gateway["dependsOn"]
+    assert "/health/readiness" in gateway["healthCheck"]["command"][-1]
+    assert "environmentFiles" not in by_name["presidio-analyzer"]
+
+
+def test_task_environment_names_secrets_and_holds_none(desk: Stack) -> None:
+    """The container is told where its secrets are; no variable of a key has a value."""
+    gateway = json.loads(desk.named("desk-gateway-task").props["containerDefinitions"])[-1]
+    environment = {entry["name"]: entry["value"] for entry in gateway["environment"]}
+
+    assert json.loads(environment[gateway_process.SECRETS]) == PLANS["managed"].gateway.secret_env
+    assert not environment.keys() & PLANS["managed"].gateway.secret_env.keys()
+
+
+def test_service_waits_and_rolls_back(desk: Stack) -> None:
+    """`up` is green only when tasks are healthy (field-notes 4); no task has a public address."""
+    service = desk.one("aws:ecs/service:Service")
+
+    assert service["waitForSteadyState"] is True
+    assert service["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
+    assert service["networkConfiguration"]["assignPublicIp"] is False
+    assert service["enableExecuteCommand"] is False
+    assert ".workload::" in desk.of("aws:ecs/service:Service")[0].urn
+
+
+def test_configuration_goes_to_the_bucket_as_the_plan_wrote_it(desk: Stack) -> None:
+    """The proxy's file is plain; only the file of addresses waits for the deployment."""
+    config = desk.named("desk-gateway-configuration").props
+    addresses = desk.named("desk-gateway-addresses").props
+
+    assert config["key"] == "gateway/desk.yaml"
+    assert json.loads(config["content"]) == PLANS["managed"].gateway.config
+    assert isinstance(addresses["content"], Unknown)
+    assert config["serverSideEncryption"] == "aws:kms"
+
+
+def test_gateway_pods_pass_the_strictest_admission() -> None:
+    """Non-root, read-only, no privilege, no service account token, images by digest."""
+    stack = recorded("hybrid")
+    pod = stack.named("desk-gateway-deployment").props["spec"]["template"]["spec"]
+
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["enableServiceLinks"] is False
+    for container in [*pod["initContainers"], *pod["containers"]]:
+        assert "@sha256:" in container["image"]
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_gateway_in_the_cluster_is_reached_from_the_balancer_only() -> None:
+    """Ingress from the balancer tier, egress to the store tier, and no Kubernetes Secret at all."""
+    stack = recorded("hybrid")
+    subnets = PLANS["hybrid"].network.subnets
+    ingress = stack.named("desk-gateway-from-balancer").props["spec"]["ingress"]
+    egress = stack.named("desk-gateway-egress").props["spec"]["egress"]
+
+    assert [peer["ipBlock"]["cidr"] for peer in ingress[0]["from"]] == [
+        s.cidr for s in subnets if s.tier == "balancer"
+    ]
+    assert "0.0.0.0/0" not in json.dumps(egress)
+    assert not stack.of("kubernetes:core/v1:Secret")
+    assert stack.one("aws:autoscaling/attachment:Attachment")
+
+
+def test_hybrid_runs_the_gateway_on_nodes_of_its_own_only_for_outside_vendors() -> None:
+    """Bedrock needs no way out; an outside vendor gets nodes in the tier that leads to the firewall."""
+    inside, outside = recorded("hybrid"), recorded("hybrid with an outside vendor")
+
+    assert not inside.of("inferplan:index:GatewayNodes")
+    assert not inside.of("aws:ec2/internetGateway:InternetGateway")
+    assert outside.of("inferplan:index:GatewayNodes")
+    assert len(outside.of("aws:networkfirewall/firewall:Firewall")) == 1
+    pod = outside.named("desk-gateway-deployment").props["spec"]["template"]["spec"]
+    assert pod["nodeSelector"] == {"inferplan/pool": "gateway"}
+
+
+def test_kubernetes_objects_wait_only_for_addresses() -> None:
+    """Of all Kubernetes objects only the two maps of addresses are unknown before deployment."""
+    unknown = {
+        resource.name
+        for resource in recorded("hybrid").resources
+        if resource.package == "kubernetes" and list(walk_unknowns(resource.props))
+    }
+
+    assert unknown == {"desk-gateway-gateway-addresses", "desk-gateway-gateway-bootstrap"}
+
+
+def test_launcher_fetches_secrets_and_becomes_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run as in the container, with a stand-in client: values reach the environment, the proxy starts."""
+    plan = PLANS["managed"]
+    _python, _flag, program, *command = gateway_process.proxy_command(plan)
+    environment = gateway_process.environment(plan, LITELLM_MIGRATION_DIR="/tmp")
+    asked: list[str] = []
+    started: list[list[str]] = []
+
+    def get_secret_value(*, SecretId: str) -> dict[str, str]:  # noqa: N803 (the client's name)
+        asked.append(SecretId)
+        return {"SecretString": f"value of {SecretId}"}
+
+    client = SimpleNamespace(get_secret_value=get_secret_value)
+    monkeypatch.setitem(__import__("sys").modules, "boto3", SimpleNamespace(client=lambda *_a, **_k: client))
+    monkeypatch.setattr("sys.argv", ["-c", *command])
+    monkeypatch.setattr("os.environ", dict(environment))
+    monkeypatch.setattr("os.execvp", lambda _file, argv: started.append(list(argv)))
+    exec(compile(program, "launcher", "exec"), {})
+
+    import os
+
+    assert asked == ["inferplan/desk/gateway-master-key", "inferplan/desk/openai"]
+    assert os.environ["OPENAI_API_KEY"] == "value of inferplan/desk/openai"
+    assert gateway_process.SECRETS not in os.environ
+    assert started == [["litellm", "--host", "0.0.0.0", "--port", "4000"]]
+
+
+def test_bootstrap_grants_iam_login_and_quotes_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The managed password may hold any character; the login gets rds_iam and no password."""
+    master = {"username": "postgres_admin", "password": "a/b:c@d"}
+    calls: list[tuple[list[str], str]] = []
+    client = SimpleNamespace(get_secret_value=lambda **_k: {"SecretString": json.dumps(master)})
+    monkeypatch.setitem(__import__("sys").modules, "boto3", SimpleNamespace(client=lambda *_a, **_k: client))
+    monkeypatch.setattr(
+        "subprocess.run", lambda command, **options: calls.append((command, options["input"]))
+    )
+    monkeypatch.setattr(
+        "os.environ",
+        {
+            **PLANS["managed"].gateway.env,
+            "DATABASE_HOST": "db.example",
+            "DATABASE_MASTER_SECRET_ARN": "arn",
+        },
+    )
+    exec(compile(gateway_process.bootstrap_command()[-1], "bootstrap", "exec"), {})
+
+    ((command, sql),) = calls
+    assert command[-1] == "postgresql://postgres_admin:a%2Fb%3Ac%40d@db.example:5432/litellm?sslmode=require"
+    assert 'GRANT rds_iam TO "desk_gateway"' in sql
+    assert "PASSWORD" not in sql
+
+
+def test_addresses_are_lines_of_an_environment_file() -> None:
+    """ECS reads NAME=value per line; the order does not depend on the caller's."""
+    seen: list[str] = []
+
+    def program() -> None:
+        values = {
+            "REDIS_HOST": pulumi.Output.from_input("cache"),
+            "DATABASE_HOST": pulumi.Output.from_input("db"),
+        }
+        env_file(values).apply(seen.append)
+
+    record(program, stack="desk.foundation")
+
+    assert seen == ["DATABASE_HOST=db\nREDIS_HOST=cache\n"]
+
+
+def test_names_come_from_the_plans_configuration() -> None:
+    """The process signs in with the names of its file, so the resources carry those and no others."""
+    names = gateway_names(PLANS["managed"])
+
+    assert (names.cache, names.cache_user) == ("inferplan-desk", "desk-gateway")
+    plan = managed()
+    with pytest.raises(KeyError):
+        gateway_names(replace(plan, gateway=replace(plan.gateway, config={"general_settings": {}})))

@@ -1,0 +1,98 @@
+"""Area of concern: the examples at three depths: plan, resources, report. `make golden` rewrites them."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import click
+import msgspec
+import pytest
+
+from inferplan.cli.review import Review, review
+from inferplan.plan.make import make_plan
+from inferplan.report import json_format, text
+from inferplan.resource import Resource, Unknown
+from inferplan.spec.loading import load
+from stacks.record import record_plan
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden"
+AS_OF = date(2026, 11, 20)
+EXAMPLES = ("de-clinic-notes", "eu-support-desk", "in-bank-assistant", "minimal", "eu-both-ways")
+
+
+@pytest.fixture(autouse=True)
+def at_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def compare(name: str, found: str, rewrite: bool) -> None:
+    path = GOLDEN / name
+    if rewrite:
+        path.write_text(found)
+        return
+    assert path.exists(), f"{path} is missing: run `make golden` and read the diff"
+    assert found == path.read_text(), f"{path.name} differs: run `make golden` and read the diff"
+
+
+def walked(name: str) -> Review:
+    return review(Path(f"specs/{name}.yaml"), Path("organization"), AS_OF, state=None, locked=False)
+
+
+def plain(value: object) -> object:
+    if isinstance(value, Unknown):
+        return {"unknown": [urn.rpartition("::")[2] for urn in value.urns]}
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in sorted(value.items())}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def row(resource: Resource) -> str:
+    fields = {
+        "type": resource.type,
+        "name": resource.name,
+        "parent": (resource.parent or "").rpartition("::")[2],
+        "provider": resource.provider and resource.provider.package,
+        "props": plain(dict(resource.props)),
+    }
+    return json.dumps(fields, sort_keys=False)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_plan(name: str, rewrite_golden: bool) -> None:
+    """The plan of each example is the reviewed one."""
+    plan = make_plan(load(Path(f"specs/{name}.yaml"), Path("organization")), AS_OF)
+
+    compare(f"{name}.plan.json", json_format.plan(plan) + "\n", rewrite_golden)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_resources(name: str, rewrite_golden: bool) -> None:
+    """The resources of each example, in the order of registration, are the reviewed ones."""
+    declaration = load(Path(f"specs/{name}.yaml"), Path("organization"))
+    rows = [row(resource) for resource in record_plan(make_plan(declaration, AS_OF), declaration)]
+
+    compare(f"{name}.resources.json", "[\n" + ",\n".join(rows) + "\n]\n", rewrite_golden)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_report(name: str, rewrite_golden: bool) -> None:
+    """The review of each example is the reviewed one, and it is allowed with nothing undecided but pins."""
+    done = walked(name)
+
+    summary = msgspec.to_builtins(done.report.summary)
+    assert done.report.decision == "allow"
+    assert summary["fail"] == 0
+    report = click.unstyle(text.review(done.plan, done.report, declaration=done.declaration, verbose=1))
+    compare(f"{name}.report.txt", report, rewrite_golden)
+
+
+def test_every_golden_belongs_to_an_example() -> None:
+    """No golden outlives its example."""
+    kinds = ("plan.json", "resources.json", "report.txt")
+
+    assert {path.name for path in GOLDEN.iterdir()} == {f"{name}.{kind}" for name in EXAMPLES for kind in kinds}
