@@ -40,7 +40,7 @@ class Keys(pulumi.ComponentResource):
                 enable_key_rotation=True,
                 multi_region=False,
                 deletion_window_in_days=30,
-                opts=pulumi.ResourceOptions(parent=self, protect=args.keep, retain_on_delete=args.keep),
+                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.keep),
             )
             self.aliases[purpose] = aws.kms.Alias(
                 f"{name}-{purpose}-alias",

@@ -12,7 +12,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.isolated_namespace import peer, port
-from components.model_server_pod import USER, PodArgs, pod_labels, pod_spec
+from components.model_server_pod import USER, Mount, PodArgs, pod_labels, pod_spec
 from components.weights_volume import WeightsVolume, WeightsVolumeArgs
 from inferplan.plan.model import Server
 
@@ -49,7 +49,7 @@ class ModelServer(pulumi.ComponentResource):
             server=args.server,
             registry=args.registry,
             drain_seconds=args.drain_seconds,
-            claims={path: volume.claim for path, volume in volumes.items()},
+            mounts=tuple(volumes),
         )
         after = [*volumes.values(), *policies]
         workload = (
@@ -59,21 +59,21 @@ class ModelServer(pulumi.ComponentResource):
         self._service(workload)
         self.register_outputs({"serviceName": self.service_name})
 
-    def _volumes(self) -> dict[str, WeightsVolume]:
-        """By mount path, which mirrors the key in the bucket: weights first, then adapters."""
+    def _volumes(self) -> dict[Mount, WeightsVolume]:
+        """Weights, then adapters; the path in the container mirrors the key in the bucket."""
         args, volumes = self._args, {}
-        mounts = {"weights": args.server.weights_key}
-        mounts |= {
+        keys = {"weights": args.server.weights_key}
+        keys |= {
             f"adapter-{adapter.name}": adapter.path.removeprefix("/") for adapter in args.server.adapters
         }
-        for role, key in mounts.items():
+        for role, key in keys.items():
             # A volume cannot be pointed elsewhere: a new revision gets a new one, and pods move over.
-            named = f"{args.server.name}-{role}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
-            volumes[f"/{key}"] = WeightsVolume(
+            claim = f"{args.server.name}-{role}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+            volumes[Mount(name=role, path=f"/{key}", claim=claim)] = WeightsVolume(
                 f"{self._name}-{role}",
                 WeightsVolumeArgs(
-                    volume=f"{args.stack}-{named}",
-                    claim=named,
+                    volume=f"{args.stack}-{claim}",
+                    claim=claim,
                     namespace=args.namespace,
                     bucket=args.bucket,
                     prefix=key,

@@ -6,13 +6,11 @@ Not here: which draft to take (placement, decision) and prices themselves (catal
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import version
 
 from inferplan import catalog
 from inferplan.plan.draft import Draft, Traffic
 from inferplan.plan.model import Cost, CostLine, Pool, Range, Vendor
+from inferplan.token_price import price_source, request_usd
 
 HOURS_PER_MONTH = 730
 LABOR_HOURS_PER_FTE = 160
@@ -22,19 +20,6 @@ LOG_KIB_PER_REQUEST = (
     4  # working estimate: access line of balancer and proxy, spend row, firewall and query logs
 )
 BYTES_PER_TOKEN = 4  # working estimate for what passes firewall and endpoints
-
-# Provider id of the vendor facts -> provider id of genai-prices.
-TOKEN_PROVIDER = {
-    "amazon-bedrock": "aws",
-    "anthropic": "anthropic",
-    "azure-openai": "azure",
-    "deepseek": "deepseek",
-    "google-gemini-api": "google",
-    "google-vertex": "google",
-    "mistral": "mistral",
-    "openai": "openai",
-    "perplexity": "perplexity",
-}
 
 
 def price(draft: Draft) -> Cost:
@@ -69,7 +54,7 @@ def _total(lines: Iterable[CostLine]) -> Range:
 
 
 def _service(
-    draft: Draft, service: str, name: str, quantity: float, unit: str, note: str = "", *, usage: bool = False
+    draft: Draft, service: str, name: str, quantity: float, unit: str, *, note: str = "", usage: bool = False
 ) -> CostLine:
     """A line from the service price table; `quantity` counts the unit of the price (hours, GB, keys)."""
     found = catalog.service_price(service, draft.target.region)
@@ -95,7 +80,7 @@ def _service(
 def _instances(
     draft: Draft, name: str, instance_type: str, count: int, note: str = "", *, listed: bool = True
 ) -> CostLine:
-    """A line of on-demand instances; `listed` False: the capacity is not bought at the on-demand list price."""
+    """A line of instances; `listed` False: they are not bought at the on-demand list price."""
     found = catalog.instance_price(instance_type, draft.target.region)
     hours = count * HOURS_PER_MONTH
     known = found.usd_hour is not None and listed
@@ -131,9 +116,13 @@ def _gpu_line(draft: Draft, pool: Pool) -> CostLine:
     note = f"{pool.nodes} x {pool.instance_type} around the clock"
     if pool.capacity in {"spot", "capacity-block"}:
         return _instances(
-            draft, f"GPU nodes {pool.name}", pool.instance_type, pool.nodes,
-            f"{note}; {pool.capacity} has no list price, so this line is not in the totals", listed=False,
-        )  # fmt: skip
+            draft,
+            f"GPU nodes {pool.name}",
+            pool.instance_type,
+            pool.nodes,
+            f"{note}; {pool.capacity} has no list price, so this line is not in the totals",
+            listed=False,
+        )
     if pool.capacity == "reservation":
         note += "; a reservation is billed at the on-demand price whether it is used or not"
     return _instances(draft, f"GPU nodes {pool.name}", pool.instance_type, pool.nodes, note)
@@ -167,19 +156,35 @@ def _network_lines(draft: Draft) -> tuple[CostLine, ...]:
     interface = sum(1 for endpoint in network.endpoints if endpoint.type == "Interface")
     lines = [
         _service(
-            draft, "vpc-interface-endpoint-az-hour", "interface endpoints", interface * zones * HOURS_PER_MONTH,
-            "endpoint-zone hours", f"{interface} endpoints in {zones} zones",
+            draft,
+            "vpc-interface-endpoint-az-hour",
+            "interface endpoints",
+            interface * zones * HOURS_PER_MONTH,
+            "endpoint-zone hours",
+            note=f"{interface} endpoints in {zones} zones",
         ),
-        _service(draft, "dns-firewall-domain-month", "DNS Firewall list", len(network.dns_allow), "domain-months"),
-    ]  # fmt: skip
+        _service(
+            draft, "dns-firewall-domain-month", "DNS Firewall list", len(network.dns_allow), "domain-months"
+        ),
+    ]
     if network.firewall:
         lines += [
             _service(
-                draft, "network-firewall-endpoint-hour", "Network Firewall", zones * HOURS_PER_MONTH,
-                "endpoint hours", "NAT gateway hours and GB are waived against it",
+                draft,
+                "network-firewall-endpoint-hour",
+                "Network Firewall",
+                zones * HOURS_PER_MONTH,
+                "endpoint hours",
+                note="NAT gateway hours and GB are waived against it",
             ),
-            _service(draft, "public-ipv4-hour", "public addresses of the NAT gateways", zones * HOURS_PER_MONTH, "hours"),
-        ]  # fmt: skip
+            _service(
+                draft,
+                "public-ipv4-hour",
+                "public addresses of NAT gateways",
+                zones * HOURS_PER_MONTH,
+                "hours",
+            ),
+        ]
     if draft.gateway.host is not None and draft.gateway.existing_url is None:
         lines.append(_service(draft, "nlb-hour", "internal load balancer", HOURS_PER_MONTH, "hours"))
     return tuple(lines)
@@ -196,14 +201,21 @@ def _gateway_lines(draft: Draft) -> tuple[CostLine, ...]:
     lines = [
         _service(draft, f"rds-pg-{size}{multi}-hour", "gateway database", HOURS_PER_MONTH, "hours"),
         _service(
-            draft, f"rds-gp3{multi}-gb-month", "gateway database storage", gateway.database_storage_gib, "GB-months"
+            draft,
+            f"rds-gp3{multi}-gb-month",
+            "gateway database storage",
+            gateway.database_storage_gib,
+            "GB-months",
         ),
         _service(
-            draft, f"elasticache-valkey-{cache_size}-hour", "gateway cache", gateway.cache_nodes * HOURS_PER_MONTH,
+            draft,
+            f"elasticache-valkey-{cache_size}-hour",
+            "gateway cache",
+            gateway.cache_nodes * HOURS_PER_MONTH,
             "node hours",
         ),
         _service(draft, "secret-month", "secrets", len(gateway.secrets), "secrets"),
-    ]  # fmt: skip
+    ]
     if gateway.host_kind == "ecs":
         vcpu, gib = gateway.cpu / 1024, gateway.memory_mib / 1024
         lines += [
@@ -218,14 +230,24 @@ def _usage_lines(draft: Draft) -> tuple[CostLine, ...]:
     log_gb = requests * LOG_KIB_PER_REQUEST / 1024**2
     lines = [
         _service(
-            draft, "cw-logs-ingest-gb", "log ingestion", log_gb, "GB",
-            f"working estimate of {LOG_KIB_PER_REQUEST} KiB a request", usage=True,
+            draft,
+            "cw-logs-ingest-gb",
+            "log ingestion",
+            log_gb,
+            "GB",
+            note=f"working estimate of {LOG_KIB_PER_REQUEST} KiB a request",
+            usage=True,
         ),
         _service(
-            draft, "cw-logs-storage-gb-month", "log storage", log_gb * draft.log_retention_days / 30, "GB-months",
-            f"kept {draft.log_retention_days} days", usage=True,
+            draft,
+            "cw-logs-storage-gb-month",
+            "log storage",
+            log_gb * draft.log_retention_days / 30,
+            "GB-months",
+            note=f"kept {draft.log_retention_days} days",
+            usage=True,
         ),
-    ]  # fmt: skip
+    ]
     if draft.network.firewall:
         outside = {vendor.backend for vendor in draft.vendors if vendor.path == "firewall"}
         gb = sum(
@@ -240,35 +262,11 @@ def _usage_lines(draft: Draft) -> tuple[CostLine, ...]:
                 "Network Firewall traffic",
                 gb,
                 "GB",
-                "working estimate",
+                note="working estimate",
                 usage=True,
             )
         )
     return tuple(lines)
-
-
-@cache
-def request_usd(provider: str, model: str, input_tokens: int, output_tokens: int, as_of: str) -> float | None:
-    """USD of one typical request on a day, None where genai-prices does not know the model.
-
-    Prices are tiered per request, so one request is priced and multiplied; a monthly total would be wrong.
-    """
-    from genai_prices import Usage, calc_price
-
-    known = TOKEN_PROVIDER.get(provider)
-    if known is None:
-        return None
-    when = datetime.fromisoformat(as_of).replace(tzinfo=UTC)
-    try:
-        found = calc_price(
-            Usage(input_tokens=input_tokens, output_tokens=output_tokens),
-            model_ref=model,
-            provider_id=known,
-            genai_request_timestamp=when,
-        )
-    except LookupError:
-        return None
-    return float(found.total_price)
 
 
 def _token_line(draft: Draft, vendor: Vendor, traffic: Traffic) -> CostLine:
@@ -298,7 +296,7 @@ def _token_line(draft: Draft, vendor: Vendor, traffic: Traffic) -> CostLine:
         unit="requests",
         unit_usd=unit_usd,
         estimated=vendor.provider == "amazon-bedrock",
-        source=f"genai-prices {version('genai-prices')}",
+        source=price_source(),
         as_of=draft.as_of,
         note="; ".join(notes),
     )
@@ -337,18 +335,22 @@ def _labor_line(draft: Draft) -> CostLine | None:
 
 def _over_months(draft: Draft, lines: list[CostLine], months: int) -> Range:
     """The sum over some months: token lines grow with their route, everything else stays as planned."""
-    growth = {f" for {traffic.route}": traffic.growth_percent_per_month / 100 for traffic in draft.traffic}
+    grown = {
+        f" for {traffic.route}": sum(
+            (1 + traffic.growth_percent_per_month / 100) ** month for month in range(months)
+        )
+        for traffic in draft.traffic
+    }
 
     def factor(line: CostLine) -> float:
-        rate = next(
-            (rate for tail, rate in growth.items() if line.kind == "usage" and line.name.endswith(tail)), 0.0
-        )
-        return float(sum((1 + rate) ** month for month in range(months)))
+        tail = next((tail for tail in grown if line.kind == "usage" and line.name.endswith(tail)), None)
+        return float(months) if tail is None else grown[tail]
 
+    weighed = [(line, factor(line)) for line in lines]
     return Range(
-        low=round(sum((line.low_usd or 0.0) * factor(line) for line in lines), 2),
-        expected=round(sum((line.expected_usd or 0.0) * factor(line) for line in lines), 2),
-        high=round(sum((line.high_usd or 0.0) * factor(line) for line in lines), 2),
+        low=round(sum((line.low_usd or 0.0) * times for line, times in weighed), 2),
+        expected=round(sum((line.expected_usd or 0.0) * times for line, times in weighed), 2),
+        high=round(sum((line.high_usd or 0.0) * times for line, times in weighed), 2),
     )
 
 
@@ -377,7 +379,8 @@ def _wording(draft: Draft, lines: list[CostLine], unknown: list[str]) -> str:
     dates = sorted({line.as_of for line in lines if line.kind == "fixed" and line.as_of[:2] == "20"})
     estimated = sum(1 for line in lines if line.estimated)
     text = (
-        f"List prices of {dates[0] if dates else 'unknown date'} to {dates[-1] if dates else 'unknown date'}, "
+        f"List prices of {dates[0] if dates else 'unknown date'} to "
+        f"{dates[-1] if dates else 'unknown date'}, "
         f"tokens as of {draft.as_of}; input to output tokens {', '.join(ratios)}; "
         f"GPU nodes around the clock at the planned count; {estimated} of {len(lines)} lines estimated"
     )

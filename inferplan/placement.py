@@ -31,7 +31,8 @@ def candidate_regions(
 ) -> tuple[catalog.Region, ...]:
     """The Region as said, even outside the boundary (rules judge that), or every Region the search may take.
 
-    Raises NoPlan for a partition whose offerings are not in the catalog, and when the boundary holds no Region.
+    Raises NoPlan for a partition whose offerings are not in the catalog, and when the boundary holds no
+    Region.
     """
     if spec.target.region is not None:
         region = catalog.region(spec.target.region)
@@ -42,7 +43,7 @@ def candidate_regions(
                     Conflict(
                         path="target.region",
                         value=region.region,
-                        reason=f"what partition {region.partition} offers, and at what price, is not in the catalog",
+                        reason=f"what partition {region.partition} offers is not in the catalog",
                         change="a Region of the commercial partition",
                     ),
                 ),
@@ -67,7 +68,7 @@ def candidate_regions(
                     path="data.residency.countries",
                     value=", ".join(sorted(allowed)) or "nothing that the account allows too",
                     reason=f"no commercial Region there{' with ' + ' and '.join(needed) if needed else ''}",
-                    change="allow a country with a Region, or run on own nodes there (target.platform: kubernetes)",
+                    change="allow a country with a Region, or run on own nodes (platform: kubernetes)",
                 ),
             ),
         )
@@ -88,7 +89,9 @@ def zones_wanted(spec: InferenceStack, environment: str, notes: Notes) -> int:
 
 
 def choose_zones(region: catalog.Region, offers: Sequence[tuple[str, ...]], count: int) -> tuple[str, ...]:
-    """`count` zone ids of a Region, those first that offer most of the chosen instance types, then by name."""
+    """`count` zone ids of a Region, those first that offer most of the chosen instance types, then by
+    name.
+    """
     ranked = sorted(region.zones, key=lambda zone: (-sum(zone in offer for offer in offers), zone))
     return tuple(sorted(ranked[:count]))
 

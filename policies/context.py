@@ -1,11 +1,10 @@
-"""What a check may ask beyond its subject: the declaration, the organization's bar, facts, places and relations.
+"""What a check may ask beyond its subject: declaration, the organization's bar, facts, places and relations.
 
 Not here: how verdicts are counted (evaluate); nothing in here knows the planner.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from inferplan import catalog
 from inferplan.resource import Resource
+from inferplan.spec.declaration import backend_kind, data_class, route_class
 from inferplan.spec.model import DATA_CLASSES, Backend, DataClass, InferenceStack, Route, Spec
 from inferplan.spec.organization import AccountEntry, Organization, VendorEntry
 from policies.read import arn, get, known
@@ -41,7 +41,7 @@ class NamedBackend:
     @property
     def kind(self) -> str:
         """`managed-api` or `self-hosted`, in the words of the organization's class ceilings."""
-        return "managed-api" if self.backend.vendor else "self-hosted"
+        return backend_kind(self.backend)
 
     @property
     def on_bedrock(self) -> bool:
@@ -68,11 +68,6 @@ class Place:
     account: str = ""
 
 
-def strictest(classes: Iterator[DataClass] | list[DataClass]) -> DataClass:
-    """The strictest of some classes; public when there are none."""
-    return max(classes, key=DATA_CLASSES.index, default="public")
-
-
 class Context:
     """Read-only; it remembers which facts were read, so that the report can say how old they are.
 
@@ -89,7 +84,7 @@ class Context:
         self.complete = complete
         self.facts_used: dict[str, date | None] = {}
 
-    # -- declaration -----------------------------------------------------------------------------------------------
+    # -- declaration -------------------------------------------------------------------------------
     @property
     def declared(self) -> bool:
         return self._declaration is not None
@@ -118,36 +113,19 @@ class Context:
         return self.declaration.account
 
     @property
-    def sector(self) -> str:
-        return self.declaration.entity.sector
-
-    @property
     def regulated(self) -> bool:
-        return self.sector in REGULATED_SECTORS
+        """Whether the entity's sector is regulated; a sector that nobody registered counts as one that is."""
+        return self.declaration.entity.sector in REGULATED_SECTORS | {None}
 
-    # -- classes of data -------------------------------------------------------------------------------------------
+    # -- classes of data ---------------------------------------------------------------------------
     def route_class(self, route: Route) -> DataClass:
-        """The strictest class a route may carry: what it declares and what its registered callers send.
-
-        A route without callers counts with the account's ceiling (settled 22).
-        """
-        callers = [self.organization.applications[name].class_ for name in route.callers]
-        return strictest([*route.classes, *(callers or [self.account.max_class])])
+        """The strictest class a route may carry: what it admits and what its registered callers send."""
+        return route_class(self.declaration, route)
 
     @cached_property
     def data_class(self) -> DataClass:
         """The strictest class in the deployment; restricted when nothing is declared."""
-        if self._declaration is None:
-            return "restricted"
-        spec = self.inference
-        if spec is None:
-            return self.account.max_class
-        adapters = [
-            adapter.class_ or self.account.max_class
-            for backend in spec.backends.values()
-            for adapter in backend.adapters
-        ]
-        return strictest([*map(self.route_class, spec.routes), *adapters])
+        return "restricted" if self._declaration is None else data_class(self._declaration)
 
     def at_least(self, data_class: DataClass) -> bool:
         """Whether the deployment carries data of this class or a stricter one."""
@@ -163,7 +141,7 @@ class Context:
         asked = {classes[name].sovereignty for name in map(self.route_class, spec.routes) if name in classes}
         return spec.data.sovereignty == "absolute" or "absolute" in asked
 
-    # -- backends --------------------------------------------------------------------------------------------------
+    # -- backends ----------------------------------------------------------------------------------
     def backend(self, name: str) -> NamedBackend:
         """One backend of the spec with what organization and facts say about its vendor."""
         assert self.inference is not None
@@ -215,7 +193,7 @@ class Context:
         """Exact hosts outside AWS that this spec may call: those of the vendor entries it uses."""
         return frozenset(vendor.entry.host for vendor in self.vendors if vendor.entry.host)
 
-    # -- places ----------------------------------------------------------------------------------------------------
+    # -- places ------------------------------------------------------------------------------------
     @cached_property
     def allowed_countries(self) -> frozenset[str]:
         """What spec and account both allow; a spec can tighten, never widen."""
@@ -274,8 +252,8 @@ class Context:
     def destination(self, target: Target) -> Place | None:
         """Where the destination that a property names lies, None when neither it nor the stack says.
 
-        Raises UnknownValueError for a value of unknown origin. Bucket ARNs carry no Region, so the bucket must be
-        a resource of the stack.
+        Raises UnknownValueError for a value of unknown origin. Bucket ARNs carry no Region, so the bucket
+        must be a resource of the stack.
         """
         address = arn(target.value) if isinstance(target.value, str) else None
         if address is not None and address.region:
@@ -285,7 +263,7 @@ class Context:
         known(target.value)
         return None
 
-    # -- facts -----------------------------------------------------------------------------------------------------
+    # -- facts -------------------------------------------------------------------------------------
     def confirmed(self, fact_id: str) -> bool:
         """Whether a named person vouches for a fact by its id."""
         return any(

@@ -43,6 +43,7 @@ PROVIDER_PREFIX = "pulumi:providers:"
 ANCHOR = "inferplan-declaration"
 BLOCKING, NOTICES = "inferplan-blocking", "inferplan-notices"
 CLOUD_PACKAGES = frozenset({"aws", "kubernetes"})
+UNPLACED = "declaration"  # the file of findings about a declaration that came without its file
 Filed = dict[str, list[Finding]]  # by policy name
 LEVELS = {"mandatory": EnforcementLevel.MANDATORY, "advisory": EnforcementLevel.ADVISORY}
 
@@ -114,12 +115,12 @@ def _both(
 
 def _text(finding: Finding) -> str:
     """One finding as people read it; messages of rules never hold property values."""
-    place = f" at {finding.path}" if finding.path else ""
-    waived = f" (waived: {finding.waiver.ticket} until {finding.waiver.expires})" if finding.waiver else ""
     subject = f"{finding.subject.kind} {finding.subject.name}"
-    return (
-        f"{finding.rule} {finding.verdict}: {subject}{place}: {finding.message}{waived}\n  fix: {finding.fix}"
-    )
+    place = f" at {finding.path}" if finding.path else ""
+    line = f" ({finding.file}:{finding.line}:{finding.column})" if finding.file != UNPLACED else ""
+    waived = f" (waived: {finding.waiver.ticket} until {finding.waiver.expires})" if finding.waiver else ""
+    said = f"{finding.rule} {finding.verdict}: {subject}{place}: {finding.message}{waived}"
+    return f"{said}{line if finding.file else ''}\n  fix: {finding.fix}"
 
 
 class Judge:

@@ -1,6 +1,6 @@
 """The single evaluator over (declaration, resources): command line, packs, state check and tests call it.
 
-Not here: the rules (sovereignty), what they may ask (context), printing (inferplan.report), CrossGuard (crossguard).
+Not here: rules (sovereignty), what they may ask (context), printing (inferplan.report), CrossGuard.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from policies.rule import (
     Rule,
     Scope,
     Subject,
+    Verdict,
     undecided,
     worst,
 )
@@ -79,14 +80,13 @@ def evaluate(
 
 
 def run_rule(rule: Rule, subject: Subject | Stack, context: Context) -> tuple[Outcome, ...]:
-    """Run the checks of a rule that fit: a subject against declaration or resource checks, a stack against all.
+    """Run the checks of a rule that fit a subject (declaration and resource checks), or all over a stack.
 
     An unknown that a check reads, and any error in it, becomes undecided with the rule's id; never a pass.
     """
     if isinstance(subject, Stack):
-        return tuple(
-            outcome for check in rule.checks for _, outcome in _run_check(rule, check, context, SCOPES)
-        )
+        found = [outcome for check in rule.checks for _, outcome in _run_check(rule, check, context, SCOPES)]
+        return tuple(outcome for outcome in found if outcome is not None)
     return tuple(
         outcome
         for check in rule.checks
@@ -118,7 +118,8 @@ class _Judged:
         return bool(self.findings) and all(finding.waiver for finding in self.findings)
 
     def result(self) -> RuleResult:
-        verdict = worst([finding.verdict for finding in self.findings] + ["pass"] * bool(self.subjects))
+        verdicts: list[Verdict] = [finding.verdict for finding in self.findings]
+        verdict = worst([*verdicts, "pass"] if self.subjects else verdicts)
         first = min(self.lapses, key=lambda lapse: lapse.until, default=None)
         return RuleResult(
             id=self.rule.id,
@@ -199,15 +200,13 @@ def _subjects(check: Check, context: Context, *, deferred_only: bool) -> Iterato
 
 
 def declared_subjects(kind: str, context: Context) -> Iterator[Subject]:
-    """The declared things of a kind; without a declaration one nameless subject, so that the rule is undecided."""
+    """The declared things of a kind; without a declaration one without a name: the rule is undecided."""
     if not context.declared:
         yield Subject(kind=kind, name="", value=None)
         return
     spec = context.inference
     if kind == "account":
-        yield Subject(
-            kind=kind, name=str(context.spec.target.account), value=context.account, path="target.account"
-        )
+        yield Subject(kind=kind, name=str(context.spec.target.account), value=context.account, path="target")
     elif spec is None:
         return
     elif kind == "spec":

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -242,8 +243,9 @@ def _copied(value: Any) -> Any:
 
 def _set(target: Any, path: str, value: Any) -> None:
     """Set or drop the value at `a.b[0].c`; a list may be extended by one."""
-    keys = [int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", path)]
-    for key, following in zip(keys[:-1], keys[1:], strict=True):
+    parts = re.findall(r"\[(\d+)\]|([^.\[\]]+)", path)
+    keys = [int(index) if index else name for index, name in parts]
+    for key, following in pairwise(keys):
         if isinstance(key, str):
             target = target.setdefault(key, [] if isinstance(following, int) else {})
         else:

@@ -1,6 +1,6 @@
 """The LLM proxy's configuration as rules read it, wherever a resource carries it.
 
-Not here: which backend a route may use (sovereignty.routing) and which hosts are allowed (sovereignty.allowlists).
+Not here: which backend a route may use (sovereignty.routing) and which hosts are allowed (vendor_hosts).
 """
 
 from __future__ import annotations
@@ -64,8 +64,7 @@ def configurations(resource: Resource) -> Iterator[tuple[str, Mapping[str, Any]]
             parsed = _parsed(text.value)
             if isinstance(parsed, Mapping) and isinstance(parsed.get("model_list"), list):
                 yield text.path, parsed
-    for path, value in _plain(resource.props):
-        yield path, value
+    yield from _plain(resource.props)
 
 
 def _plain(props: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

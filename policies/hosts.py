@@ -47,7 +47,7 @@ class Listed:
 
 
 def allowlist(resource: Resource, context: Context) -> Iterator[Listed]:
-    """What a firewall rule group or a DNS Firewall domain list lets out; lists that only block yield nothing."""
+    """What a firewall rule group or a DNS Firewall domain list lets out; what only blocks gives nothing."""
     if resource.type == DOMAIN_LIST:
         if not _only_blocks(resource, context):
             yield from _entries(resource, "domains[]")
@@ -70,7 +70,7 @@ def _only_blocks(domain_list: Resource, context: Context) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class HostFact:
-    """A host as a vendor's facts describe it; `place` is what its placeholder stands for, such as a Region."""
+    """A host as a vendor's facts describe it; `place` is what its placeholder stands for."""
 
     vendor: catalog.Vendor
     host: catalog.Host

@@ -26,7 +26,7 @@ def regulated_sectors(context: Context) -> Level:
 
 def absolute_sovereignty(context: Context) -> Level:
     """Mandatory where spec or organization ask for absolute control."""
-    return "mandatory" if context.absolute else "advisory"
+    return "mandatory" if not context.declared or context.absolute else "advisory"
 
 
 def without_internet(context: Context) -> Level:

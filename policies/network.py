@@ -125,7 +125,7 @@ def tables_of(subnet: Resource, stack: Stack) -> list[Resource]:
 
 @dataclass(frozen=True, slots=True)
 class InferenceNodes:
-    """Machines with accelerators (or not shown to be without): what declares them, their subnets and groups."""
+    """Machines with accelerators (or not shown to be without), their subnets and security groups."""
 
     resource: Resource
     subnets: tuple[Resource, ...]

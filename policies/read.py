@@ -82,22 +82,22 @@ class Text:
 
 
 def texts(value: Any, path: str = "") -> Iterator[Text]:
-    """Every machine-read string of a property value, documents in JSON taken apart, `Deny` statements left out."""
+    """Every machine-read string of a value, documents in JSON taken apart, `Deny` statements left out."""
     if isinstance(value, str):
-        document = json_document(value)
+        document = json_document(value) if value[:1] in "{[ \n" else None
         if document is not None:
             yield from texts(document, path)
         else:
             yield Text(path, value)
             if path.lower().endswith(("userdata", "userdatabase64")):
                 yield from _decoded(value, path)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         if value.get("Effect") == "Deny":
             return
         for key, item in value.items():
             if key not in PROSE_KEYS:
                 yield from texts(item, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from texts(item, f"{path}[{index}]")
 

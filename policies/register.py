@@ -19,7 +19,7 @@ from policies.verdicts import WaiverRef
 
 @dataclass(frozen=True, slots=True)
 class LevelNow:
-    """The level a rule has on the day, and the day from which it becomes mandatory where that is announced."""
+    """The level a rule has on the day, and the day from which it is mandatory where that is announced."""
 
     level: Level | Literal["disabled"]
     mandatory_from: date | None = None

@@ -85,8 +85,8 @@ def undecided(
 class Check:
     """One pure function of a rule and the subjects it judges.
 
-    `applies_to` holds declared kinds (`route`) or type tokens with `*` (`aws:ec2/*`). A declaration check gets
-    the declared record, a resource check the Resource, a stack check the matching resources as a tuple.
+    `applies_to` holds declared kinds (`route`) or type tokens with `*` (`aws:ec2/*`). A declaration check
+    gets the declared record, a resource check the Resource, a stack check the matching resources as a tuple.
     """
 
     scope: Scope
@@ -176,7 +176,7 @@ CheckFunction = Callable[[Any, "Context"], Iterator[Outcome]]
 
 
 def on_declaration(run: CheckFunction, *kinds: str) -> Check:
-    """A check of declared things; the root component carries it, so it stops an update before anything exists."""
+    """A check of declared things; under Pulumi it stops an update before anything exists."""
     return Check(scope="declaration", applies_to=kinds, run=run)
 
 
@@ -186,7 +186,7 @@ def on_resource(run: CheckFunction, *types: str) -> Check:
 
 
 def on_stack(run: CheckFunction, *types: str) -> Check:
-    """A check that needs several resources; it gets the matching ones and finds the others in `context.stack`."""
+    """A check that needs several resources; it gets the matching ones, the others are in `context.stack`."""
     return Check(scope="stack", applies_to=types, run=run)
 
 

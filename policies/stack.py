@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from inferplan.resource import Resource, Unknown
-from policies.read import Arn, arn, each
+from policies.read import Arn, Text, arn, each, texts
 from policies.rule import Check
 
 # Properties by which other resources name a resource in plain text.
@@ -35,6 +35,8 @@ class Stack:
 
     def __init__(self, resources: Iterable[Resource]) -> None:
         self.resources = tuple(resources)
+        self._found: dict[tuple[str, ...], list[Resource]] = {}
+        self._texts: dict[str, tuple[Text, ...]] = {}
 
     @cached_property
     def _by_urn(self) -> dict[str, Resource]:
@@ -49,10 +51,17 @@ class Stack:
 
     def of(self, *types: str) -> list[Resource]:
         """Resources of these types; `*` stands for anything."""
-        pattern = Check(scope="stack", applies_to=types, run=_nothing)
-        return [
-            resource for type_, found in self._by_type.items() if pattern.matches(type_) for resource in found
-        ]
+        if types not in self._found:
+            pattern = Check(scope="stack", applies_to=types, run=_nothing)
+            matching = (found for type_, found in self._by_type.items() if pattern.matches(type_))
+            self._found[types] = [resource for found in matching for resource in found]
+        return self._found[types]
+
+    def texts(self, resource: Resource) -> tuple[Text, ...]:
+        """Every machine-read string among the inputs of a resource."""
+        if resource.urn not in self._texts:
+            self._texts[resource.urn] = tuple(texts(dict(resource.props)))
+        return self._texts[resource.urn]
 
     @cached_property
     def root(self) -> Resource | None:
@@ -65,11 +74,15 @@ class Stack:
         roots = self._by_type.get(ROOT_TYPE, ())
         return frozenset(str(root.props.get("layer")) for root in roots)
 
+    def follow(self, value: Unknown) -> list[Resource]:
+        """The resources of this stack that an unknown value comes from."""
+        return [self._by_urn[urn] for urn in value.urns if urn in self._by_urn]
+
     def targets(self, resource: Resource, path: str, *types: str) -> Iterator[Target]:
         """Every value at a property path with the resources of these types that it names.
 
-        A value names a resource by reference (an unknown), by ARN, URN or plain name, and, where it is a generated
-        id, by what the property was computed from.
+        A value names a resource by reference (an unknown), by ARN, URN or plain name, and, where it is a
+        generated id, by what the property was computed from.
         """
         candidates = self.of(*types)
         origins = resource.property_dependencies.get(re.split(r"[.\[]", path, maxsplit=1)[0], ())

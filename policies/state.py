@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from inferplan.properties import plain_number, provider_config
+from inferplan.errors import InferplanError
 from inferplan.resource import Provider, Resource, Unknown
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -36,7 +37,7 @@ GOING = frozenset({"delete", "delete-replaced", "discard", "discard-replaced", "
 VERSIONS = frozenset({3, 4})
 
 
-class StateError(Exception):
+class StateError(InferplanError):
     """The file is neither an export of a stack nor the JSON of a preview."""
 
 
@@ -47,6 +48,7 @@ class State(msgspec.Struct, rename="camel"):
     type: str
     custom: bool = False
     delete: bool = False  # replaced, and waiting for its deletion
+    external: bool = False  # only read: another stack, or what somebody else owns
     parent: str | None = None
     provider: str | None = None  # URN::id
     inputs: dict[str, Any] | None = None
@@ -83,7 +85,7 @@ class Document(msgspec.Struct):
     config: dict[str, Any] | None = None
 
     def states(self) -> Iterator[State]:
-        """Every state that stays."""
+        """Every state that stays and is the program's own."""
         if self.steps is not None:
             found = [step.new_state or step.old_state for step in self.steps if step.op not in GOING]
         elif self.deployment is not None:
@@ -92,7 +94,7 @@ class Document(msgspec.Struct):
             found = list(self.deployment.resources or ())
         else:
             raise StateError("neither `pulumi stack export` nor `pulumi preview --json`")
-        return (state for state in found if state is not None and not state.delete)
+        return (state for state in found if state is not None and not state.delete and not state.external)
 
 
 def read_state(path: Path) -> tuple[Resource, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from inferplan.resource import Resource
 from policies.read import each, get, known, listed
@@ -19,14 +18,14 @@ _LINE = re.compile(
 )
 _EXACT = frozenset({"startswith", "endswith"})
 _HARMLESS = frozenset(
-    {"startswith", "endswith", "nocase", "bsize", "msg", "sid", "rev", "flow", "content", "tls.sni", "tls_sni",
-     "ssl_state", "metadata", "reference", "priority", "classtype"}
+    {"startswith", "endswith", "nocase", "bsize", "msg", "sid", "rev", "flow", "content", "tls.sni",
+     "tls_sni", "ssl_state", "metadata", "reference", "priority", "classtype"}
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One rule that lets traffic out; `host` is the exact server name it asks for, None when it asks for none."""
+    """One rule that lets traffic out; `host` is the server name it asks for, None when it asks for none."""
 
     path: str
     host: str | None
@@ -79,6 +78,6 @@ def _judge(path: str, protocol: str, port: str, options: list[tuple[str, str]]) 
         problem = "does not ask for one server name"
     elif extra := [keyword for keyword in keywords if keyword not in _HARMLESS]:
         problem = f"uses {extra[0]}, which cannot be shown to match one host"
-    elif not _EXACT <= set(keywords) and ("bsize", str(len(host))) not in options:
+    elif not set(keywords) >= _EXACT and ("bsize", str(len(host))) not in options:
         problem = f"also matches names that only contain {host} (startswith and endswith are missing)"
     return Pass(path, host, problem)

@@ -1,4 +1,4 @@
-"""The report of one evaluation as frozen records: they encode to the `stacks` entries of `check --format json`.
+"""The report of one evaluation as frozen records; it encodes to an entry of `stacks` in check's JSON.
 
 Not here: how a verdict is reached (evaluate) and how a report is printed (inferplan.report).
 """
@@ -16,7 +16,7 @@ class Record(Struct, frozen=True, kw_only=True):
     """Base of every report record."""
 
 
-class SubjectRef(Record):
+class SubjectRef(Record, frozen=True, kw_only=True):
     """What a finding is about, without its value."""
 
     kind: str
@@ -25,7 +25,7 @@ class SubjectRef(Record):
     urn: str | None = None
 
 
-class WaiverRef(Record):
+class WaiverRef(Record, frozen=True, kw_only=True):
     """The waiver that covers a finding."""
 
     ticket: str
@@ -35,11 +35,11 @@ class WaiverRef(Record):
     expires: str
 
 
-class Finding(Record):
+class Finding(Record, frozen=True, kw_only=True):
     """One problem: of a rule, or (ids that start with WAIVER or FACTS) of the register itself.
 
-    `blocks` says whether it stands between the stack and a deployment; `pending` that only `inferplan lock` can
-    settle it.
+    `blocks` says whether it stands between the stack and a deployment; `pending` that only `inferplan lock`
+    can settle it.
     """
 
     rule: str
@@ -59,7 +59,7 @@ class Finding(Record):
     pending: bool = False
 
 
-class RuleResult(Record):
+class RuleResult(Record, frozen=True, kw_only=True):
     """One rule that ran: its worst verdict over all subjects, and until when its passes hold."""
 
     id: str
@@ -70,7 +70,7 @@ class RuleResult(Record):
     valid_because: str | None = None
 
 
-class Summary(Record, rename={"passed": "pass"}):
+class Summary(Record, frozen=True, kw_only=True, rename={"passed": "pass"}):
     """Rules by verdict; a rule whose problems are all waived counts as waived only."""
 
     passed: int
@@ -80,12 +80,12 @@ class Summary(Record, rename={"passed": "pass"}):
     waived: int
 
 
-class SpecRef(Record):
+class SpecRef(Record, frozen=True, kw_only=True):
     path: str | None
     name: str | None
 
 
-class Digests(Record):
+class Digests(Record, frozen=True, kw_only=True):
     """SHA-256 of what the verdicts rest on; None where it was not given."""
 
     spec: str | None
@@ -95,7 +95,7 @@ class Digests(Record):
     policies: str
 
 
-class Report(Record):
+class Report(Record, frozen=True, kw_only=True):
     """Verdicts over one stack; `valid_until` is the last day on which the decision holds by itself."""
 
     spec: SpecRef

@@ -24,9 +24,8 @@ from inferplan.resource import Provider, Resource, Unknown
 from stacks.lean_sdk import lean_sdk
 
 if TYPE_CHECKING:
-    from inferplan.spec.declaration import Declaration
-
     from inferplan.plan.model import Plan
+    from inferplan.spec.declaration import Declaration
 
 ROOT_TYPE = "pulumi:pulumi:Stack"
 PROVIDER_PREFIX = "pulumi:providers:"
@@ -49,7 +48,7 @@ class RecordError(Exception):
 
 
 def record(build: Callable[[], Any], *, project: str = "inferplan", stack: str) -> tuple[Resource, ...]:
-    """The resources that `build` declares, sorted by URN, without the implicit stack resource.
+    """The resources that `build` declares, sorted by URN; not the implicit stack, nor what is only read.
 
     `build` runs with its own event loop and a fresh Pulumi context, so nothing is left behind for the next
     run. Whatever it raises comes out unchanged; `RecordError` when it asks what only a cloud could answer.
@@ -179,17 +178,15 @@ class _Monitor:
             return resource_pb2.RegisterResourceResponse(urn=urn)
         if request.remote:
             raise RecordError(f"{request.type} {request.name!r} lives in another language's plugin")
-        resource = self._keep(urn, request, request.object, custom=request.custom)
+        resource = self._keep(urn, request)
         response = resource_pb2.RegisterResourceResponse(urn=urn)
         if self._answers(resource):
             response.object.CopyFrom(request.object)
         return response
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802
-        """Reading a stack or a resource that exists: nothing about it is known here."""
-        urn = self._urn(request)
-        self._keep(urn, request, request.properties, custom=True)
-        return resource_pb2.ReadResourceResponse(urn=urn)
+        """A stack or a resource that exists is not the program's own, and nothing about it is known here."""
+        return resource_pb2.ReadResourceResponse(urn=self._urn(request))
 
     def RegisterResourceOutputs(self, request: Any) -> empty_pb2.Empty:  # noqa: N802
         return empty_pb2.Empty()
@@ -210,16 +207,16 @@ class _Monitor:
             raise RecordError(f"two resources have the URN {urn}")
         return urn
 
-    def _keep(self, urn: str, request: Any, inputs: struct_pb2.Struct, *, custom: bool) -> Resource:
+    def _keep(self, urn: str, request: Any) -> Resource:
         dependencies = {
             key: tuple(sorted(value.urns))
-            for key, value in sorted(getattr(request, "propertyDependencies", {}).items())
+            for key, value in sorted(request.propertyDependencies.items())
             if value.urns
         }
         secrets: list[str] = []
         props = {
             key: _value(value, key, dependencies.get(key, ()), secrets)
-            for key, value in sorted(inputs.fields.items())
+            for key, value in sorted(request.object.fields.items())
         }
         if request.type.startswith(PROVIDER_PREFIX):
             props = provider_config(props)
@@ -235,7 +232,7 @@ class _Monitor:
             provider=self._provider(request),
             dependencies=tuple(sorted(request.dependencies)),
             property_dependencies=dependencies,
-            custom=custom,
+            custom=request.custom,
             secret_paths=frozenset(secrets),
         )
         self.resources[urn] = resource
@@ -247,7 +244,7 @@ class _Monitor:
             urn = request.provider.rpartition("::")[0]
             return self._providers[urn]
         package = request.type.partition(":")[0]
-        if not getattr(request, "custom", True) or package == "pulumi":
+        if not request.custom or package == "pulumi":
             return None
         urn = f"urn:pulumi:{self.stack}::{self.project}::{PROVIDER_PREFIX}{package}::default"
         return Provider(urn=urn, package=package)

@@ -78,8 +78,16 @@ if TYPE_CHECKING:
     from inferplan.catalog.table import UnknownName as UnknownName
     from inferplan.catalog.table import digest as digest
     from inferplan.catalog.table import stated_date as stated_date
+    from inferplan.catalog.weighing import Criterion as Criterion
+    from inferplan.catalog.weighing import DecisionSetting as DecisionSetting
+    from inferplan.catalog.weighing import LeadTimeItem as LeadTimeItem
+    from inferplan.catalog.weighing import Side as Side
+    from inferplan.catalog.weighing import criteria as criteria
+    from inferplan.catalog.weighing import decision_settings as decision_settings
+    from inferplan.catalog.weighing import lead_times as lead_times
 
 _EXPORTS = {
+    "weighing": "Criterion DecisionSetting LeadTimeItem Side criteria decision_settings lead_times",
     "standing": "Fact facts",
     "hardware": "Gpu Instance gpu gpus instance instances",
     "open_weights": "License LicenseStanding Model ModelHubHost ModelServing license_of "

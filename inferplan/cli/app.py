@@ -48,7 +48,9 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="inferplan")
 def cli() -> None:
     """Plan, price and prove sovereign inference stacks: own GPUs, vendor APIs, or both.
@@ -76,7 +78,7 @@ def run(arguments: list[str]) -> int:
     return int(result or 0)
 
 
-class DateOption(click.ParamType):
+class DateOption(click.ParamType[date]):
     """A date given as YYYY-MM-DD."""
 
     name = "date"
@@ -100,7 +102,7 @@ class Common(NamedTuple):
     verbose: int
 
     def organization_for(self, spec: Path) -> Path | None:
-        """The folder given, else `organization/` beside the spec's folder or here; None means the built-in bar."""
+        """The folder given, else `organization/` beside the spec's folder or here, else None."""
         if self.organization is not None:
             return self.organization
         near = (spec.resolve().parent.parent / "organization", Path("organization"))
@@ -122,7 +124,9 @@ def common_options(*formats: str) -> Callable[[F], F]:
         for option in (
             click.option("-v", "--verbose", count=True, help="Say more."),
             click.option("-q", "--quiet", is_flag=True, help="Only the result."),
-            click.option("--format", type=click.Choice(formats or ("text", "json")), default="text", show_default=True),
+            click.option(
+                "--format", type=click.Choice(formats or ("text", "json")), default="text", show_default=True
+            ),
             click.option("--as-of", type=DateOption(), help="The date that counts (default: today)."),
             click.option(
                 "--organization",

@@ -21,7 +21,9 @@ COLLECT_EVERY_SPECS = 8
 
 @click.command()
 @click.argument("specs", nargs=-1)
-@click.option("--locked", is_flag=True, help="Refuse pending pins: what `inferplan lock` has not settled denies.")
+@click.option(
+    "--locked", is_flag=True, help="Refuse pending pins: what `inferplan lock` has not settled denies."
+)
 @click.option(
     "--state",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -38,7 +40,7 @@ COLLECT_EVERY_SPECS = 8
 def check(specs: tuple[str, ...], locked: bool, state: Path | None, fail_on: str, common: Common) -> int:
     """Judge SPECS (default: specs/) against every rule; the answer needs no cloud account.
 
-    Prints one review per spec. Exit 1 if a rule denies, 2 if a spec cannot be understood, 3 if no plan exists.
+    Prints one review per spec. Exit 1: a rule denies; 2: a spec cannot be understood; 3: no plan exists.
     """
     if state is not None and len(specs) != 1:
         raise click.UsageError("--state judges one deployment: name exactly one SPEC")
@@ -50,13 +52,17 @@ def check(specs: tuple[str, ...], locked: bool, state: Path | None, fail_on: str
                 done = review(path, common.organization_for(path), common.as_of, state=state, locked=locked)
             except InferplanError as problem:
                 codes.append(problem.exit_code)
-                click.echo(f"{path}: {problem}" if problem.exit_code is ExitCode.NO_PLAN else str(problem), err=True)
+                click.echo(
+                    f"{path}: {problem}" if problem.exit_code is ExitCode.NO_PLAN else str(problem), err=True
+                )
                 continue
             codes.append(_code(done, fail_on))
             if common.format == "text":
                 from inferplan.report import text
 
-                click.echo(text.review(done.plan, done.report, declaration=done.declaration, verbose=common.verbose))
+                click.echo(
+                    text.review(done.plan, done.report, declaration=done.declaration, verbose=common.verbose)
+                )
             reviews.append(done)
             if number % COLLECT_EVERY_SPECS == 0:
                 gc.collect()

@@ -44,7 +44,9 @@ def explain(spec: Path, subject: str | None, common: Common) -> int:
     elif subject in plan.derivations:
         derivation = plan.derivations[subject]
         click.echo(
-            json_format.plan(derivation) if common.format == "json" else explain_text.derivation(subject, derivation)
+            json_format.plan(derivation)
+            if common.format == "json"
+            else explain_text.derivation(subject, derivation)
         )
     else:
         near = get_close_matches(subject, [*plan.derivations, *TOPICS], n=3, cutoff=0.4)

@@ -14,7 +14,9 @@ from inferplan.cli.app import Common, common_options
 
 @click.command()
 @click.argument("spec", type=click.Path(path_type=Path))
-@click.option("--mode", type=click.Choice(["self-hosted", "managed-api", "hybrid", "auto"]), help="Plan as if.")
+@click.option(
+    "--mode", type=click.Choice(["self-hosted", "managed-api", "hybrid", "auto"]), help="Plan as if."
+)
 @common_options("text", "json")
 def plan(spec: Path, mode: str | None, common: Common) -> int:
     """Plan SPEC: what would be deployed where, at what cost, and why."""

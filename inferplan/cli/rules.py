@@ -25,6 +25,8 @@ def rules(rule_id: str | None, format: str) -> int:
         from difflib import get_close_matches
 
         near = get_close_matches(rule_id.upper(), [known.id for known in all_rules()], n=3, cutoff=0.5)
-        raise click.UsageError(f"no rule {rule_id!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+        raise click.UsageError(
+            f"no rule {rule_id!r}" + (f"; did you mean {', '.join(near)}?" if near else "")
+        )
     click.echo(json_format.rules([rule]) if format == "json" else rules_text.page(rule))
     return 0

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+LOCK_SUFFIX = ".lock.yaml"
 MAX_STDIN_BYTES = 1024 * 1024 + 1
 
 
@@ -26,10 +27,12 @@ def spec_files(arguments: Sequence[str]) -> Iterator[list[Path]]:
                 path.write_bytes(click.get_binary_stream("stdin").read(MAX_STDIN_BYTES))
                 files.append(path)
             elif Path(argument).is_dir():
-                found = sorted(p for p in Path(argument).glob("*.yaml") if not p.name.endswith(".lock.yaml"))
+                found = sorted(p for p in Path(argument).glob("*.yaml") if not p.name.endswith(LOCK_SUFFIX))
                 if not found:
                     raise click.UsageError(f"no *.yaml specs in {argument}")
                 files += found
+            elif argument.endswith(LOCK_SUFFIX) and len(arguments) > 1:
+                continue  # `specs/*.yaml` as a shell expands it: the lock is read with its spec
             else:
                 files.append(Path(argument))
         if not arguments and not Path("specs").is_dir():

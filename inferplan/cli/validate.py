@@ -37,7 +37,11 @@ def validate(specs: tuple[str, ...], common: Common) -> int:
             codes.append(ExitCode.OK)
             results.append({"spec": str(path), "valid": True, "errors": []})
             if common.format == "text" and not common.quiet:
-                bar = "" if not declaration.organization_is_default else "; no organization folder: built-in strict bar"
+                bar = (
+                    ""
+                    if not declaration.organization_is_default
+                    else "; no organization folder: built-in strict bar"
+                )
                 click.echo(f"{path}: {declaration.spec.kind} {declaration.spec.metadata.name} is valid{bar}")
     if common.format == "json":
         click.echo(json.dumps({"schema": "inferplan.validate/v1beta1", "specs": results}, indent=2))

@@ -1,4 +1,5 @@
-"""What every part of one planning run shares: the declaration, the mode that is planned, routes and their load.
+"""What every part of one planning run shares: the declaration, the mode that is planned, routes and their
+load.
 
 Not here: anything that depends on the Region (the parts take it beside the case).
 """

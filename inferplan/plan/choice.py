@@ -1,4 +1,5 @@
-"""Which instance type serves a backend in a Region: every offered type judged, the cheapest that keeps the objectives.
+"""Which instance type serves a backend in a Region: every offered type judged, the cheapest that keeps the
+objectives.
 
 Not here: what fits on a GPU (layouts) and what the chosen one becomes in the plan (servers).
 """
@@ -16,7 +17,8 @@ from inferplan.spec.model import Capacity
 TENSOR_PARALLEL = (1, 2, 4, 8)
 PIPELINE_PARALLEL = (2, 4)
 SURVIVE_FROM_PERCENT = 99.9
-# Host memory and vCPUs of a pod beside its GPUs: working estimates for the API server, one worker per GPU, and IPC.
+# Host memory and vCPUs of a pod beside its GPUs: working estimates for the API server, one worker per GPU,
+# and IPC.
 BASE_MEMORY_GIB = 6
 MEMORY_GIB_PER_GPU = 2
 NODE_RESERVE_GIB = 3
@@ -24,7 +26,7 @@ NODE_USABLE_SHARE = 0.92
 NODE_RESERVE_VCPU = 1
 
 
-class Choice(Record):
+class Choice(Record, frozen=True, kw_only=True):
     """A backend on instances of one type: pods of `replicas`, on nodes spread over `zones` zones."""
 
     backend: str
@@ -37,6 +39,16 @@ class Choice(Record):
     pods_per_node: int
     nodes: int
     monthly_usd: float | None
+
+
+class Wish(Record, frozen=True, kw_only=True):
+    """What is looked for: a demand in a Region, how GPUs are bought, and what must be survived."""
+
+    demand: Demand
+    region: str
+    capacity: Capacity
+    zones: int
+    survive: bool  # the loss of a zone
 
 
 def shm_gib(tensor_parallel: int) -> int:
@@ -60,28 +72,23 @@ def must_survive(environment: str, availability_percent: float, zones: int) -> b
 
 
 def spread(layout_: Layout, zones: int) -> int:
-    """Replicas per zone so that all together carry the peak, and those left after losing one zone still do."""
+    """Replicas per zone: all together carry the peak, and so do those left after losing one zone."""
     return max(math.ceil(layout_.replicas / zones), math.ceil(layout_.failure_replicas / (zones - 1)))
 
 
-def choose(
-    demand: Demand, region: str, capacity: Capacity, *, zones: int, survive: bool
-) -> tuple[Choice | None, tuple[Candidate, ...]]:
+def choose(wish: Wish) -> tuple[Choice | None, tuple[Candidate, ...]]:
     """The cheapest way of serving a backend in a Region, and every offered type with why it was not taken."""
     choices: list[Choice] = []
     refused: list[Candidate] = []
+    named = wish.capacity.instance_type
     for instance in catalog.instances().values():
-        if capacity.instance_type not in {None, instance.type}:
-            continue
-        offers = instance.offers(region)
-        if not offers and capacity.instance_type is None:
-            continue
-        reason = _unusable(instance, region, offers, capacity, survive)
-        found, why = (None, reason) if reason else _best(demand, region, instance, capacity, zones, survive)
-        if found is not None:
-            choices.append(found)
-        else:
-            refused.append(_refused(demand, region, instance, why or ""))
+        if instance.type == named or (named is None and instance.offers(wish.region)):
+            reason = _unusable(wish, instance)
+            found, why = (None, reason) if reason else _best(wish, instance)
+            if found is not None:
+                choices.append(found)
+            else:
+                refused.append(_refused(wish, instance, why or ""))
     choices.sort(key=_rank)
     taken = choices[0] if choices else None
     listed = [_listed(choice, taken) for choice in choices]
@@ -93,30 +100,28 @@ def _rank(choice: Choice) -> tuple[bool, float, int, str]:
     return (choice.monthly_usd is None, choice.monthly_usd or 0.0, choice.nodes, choice.instance.type)
 
 
-def _unusable(
-    instance: catalog.Instance, region: str, offers: tuple[str, ...], capacity: Capacity, survive: bool
-) -> str | None:
+def _unusable(wish: Wish, instance: catalog.Instance) -> str | None:
+    """Why a type cannot be taken whatever the model, or None."""
+    capacity, offers = wish.capacity, instance.offers(wish.region)
     if not offers:
-        return f"not offered in {region}"
+        return f"not offered in {wish.region}"
     if instance.vllm != "ok":
         reasons = {"no": "the vLLM wheel has no kernels for it", "neuron": "needs another engine (Neuron)"}
         return reasons.get(instance.vllm, "a fraction of a GPU: not planned")
     if not instance.ami_verified and capacity.instance_type is None:
-        return "no EKS image is known to carry its driver; name it in capacity.instance_type to take it all the same"
+        return "no EKS image is known to carry its driver; capacity.instance_type takes it all the same"
     if capacity.zone is not None and capacity.zone not in offers:
         return f"not offered in zone {capacity.zone}"
-    if survive and (len(offers) < 2 or capacity.zone is not None):
+    if wish.survive and (len(offers) < 2 or capacity.zone is not None):
         return f"in one zone only ({capacity.zone or offers[0]}), and the loss of a zone must be survived"
-    price = catalog.instance_price(instance.type, region)
+    price = catalog.instance_price(instance.type, wish.region)
     if (capacity.kind or "on-demand") == "on-demand" and price.usd_hour is None:
         return price.basis
     return None
 
 
-def _best(
-    demand: Demand, region: str, instance: catalog.Instance, capacity: Capacity, zones: int, survive: bool
-) -> tuple[Choice | None, str]:
-    """The parallel size that needs the fewest nodes on one instance type; several nodes only when one cannot."""
+def _best(wish: Wish, instance: catalog.Instance) -> tuple[Choice | None, str]:
+    """The parallel size with the fewest nodes of a type; several nodes a replica only when one cannot."""
     best: Choice | None = None
     reason = ""
     singles = [(size, 1) for size in TENSOR_PARALLEL if size <= instance.count and instance.count % size == 0]
@@ -128,17 +133,15 @@ def _best(
     for tensor, pipeline in (*singles, *several):
         if pipeline > 1 and best is not None:
             break
-        found = layout(demand, instance.gpu, tensor, pipeline)
+        found = layout(wish.demand, instance.gpu, tensor, pipeline)
         if isinstance(found, NoLayout):
-            reason = found.reason  # the last one has the most GPUs, and says most
+            reason = found.reason if pipeline == 1 else reason  # the most GPUs of one node say most
             continue
         pods = _pods_per_node(instance, tensor, pipeline)
         if pods < 1:
             reason = f"{instance.ram_gib} GiB of host memory or {instance.vcpu} vCPUs are too few for a pod"
             continue
-        choice = _sized(
-            demand, region, instance, found, capacity, min(zones, len(instance.offers(region))), pods, survive
-        )
+        choice = _sized(wish, instance, found, pods)
         if best is None or (choice.nodes, choice.layout.tensor_parallel) < (
             best.nodes,
             best.layout.tensor_parallel,
@@ -155,25 +158,15 @@ def _pods_per_node(instance: catalog.Instance, tensor: int, pipeline: int) -> in
     return min(instance.count // tensor, by_memory, by_cpu)
 
 
-def _sized(
-    demand: Demand,
-    region: str,
-    instance: catalog.Instance,
-    found: Layout,
-    capacity: Capacity,
-    zones: int,
-    pods: int,
-    survive: bool,
-) -> Choice:
-    if capacity.zone is not None:
-        zones = 1
-    per_zone = spread(found, zones) if survive else None
+def _sized(wish: Wish, instance: catalog.Instance, found: Layout, pods: int) -> Choice:
+    zones = 1 if wish.capacity.zone is not None else min(wish.zones, len(instance.offers(wish.region)))
+    per_zone = spread(found, zones) if wish.survive else None
     replicas = per_zone * zones if per_zone is not None else found.replicas
     groups = [per_zone] * zones if per_zone is not None else [replicas]
     nodes = sum(math.ceil(group / pods) for group in groups) * found.pipeline_parallel
     return Choice(
-        backend=demand.backend,
-        region=region,
+        backend=wish.demand.backend,
+        region=wish.region,
         instance=instance,
         layout=found,
         zones=zones,
@@ -181,7 +174,7 @@ def _sized(
         replicas_per_zone=per_zone,
         pods_per_node=pods,
         nodes=nodes,
-        monthly_usd=gpu_monthly_usd(instance.type, region, nodes),
+        monthly_usd=gpu_monthly_usd(instance.type, wish.region, nodes),
     )
 
 
@@ -209,10 +202,10 @@ def _listed(choice: Choice, taken: Choice | None) -> Candidate:
     )
 
 
-def _refused(demand: Demand, region: str, instance: catalog.Instance, reason: str) -> Candidate:
+def _refused(wish: Wish, instance: catalog.Instance, reason: str) -> Candidate:
     return Candidate(
-        backend=demand.backend,
-        region=region,
+        backend=wish.demand.backend,
+        region=wish.region,
         instance_type=instance.type,
         gpu=instance.gpu,
         tensor_parallel=instance.count,

@@ -27,7 +27,7 @@ ADDONS = (
 
 
 def plan_cluster(case: Case, gateway: GatewayService, notes: Notes) -> Cluster:
-    """The cluster of a stack with own weights; versions of add-ons come from the lock and are pending without it."""
+    """The cluster of a stack with own weights; add-on versions come from the lock, None is pending."""
     declaration, said = case.declaration, case.spec.cluster
     admins = said.admins
     if not admins and declaration.account.deploy_role is not None:

@@ -19,7 +19,7 @@ from inferplan.plan.model import (
 )
 
 
-class Traffic(Record):
+class Traffic(Record, frozen=True, kw_only=True):
     """The load of one route as planned: what the spec says, completed by recorded defaults."""
 
     route: str
@@ -33,14 +33,14 @@ class Traffic(Record):
     growth_percent_per_month: float
 
 
-class Labor(Record):
+class Labor(Record, frozen=True, kw_only=True):
     """People as the spec states them; None where it says nothing."""
 
     fte: float | None
     hourly_usd: float | None
 
 
-class Draft(Record):
+class Draft(Record, frozen=True, kw_only=True):
     """A plan without its price. `as_of` is an ISO date; token prices are those of that day."""
 
     as_of: str

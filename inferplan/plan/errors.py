@@ -10,7 +10,7 @@ from inferplan.exitcodes import ExitCode
 from inferplan.plan.model import Record
 
 
-class Conflict(Record):
+class Conflict(Record, frozen=True, kw_only=True):
     """One requirement that takes part in a conflict; `change` is what would resolve it, None when unknown."""
 
     path: str  # field of the spec or the organization, such as target.region
@@ -19,7 +19,7 @@ class Conflict(Record):
     change: str | None = None
 
 
-class NoPlan(InferplanError):
+class NoPlan(InferplanError):  # noqa: N818 - an answer more than a fault
     """Nothing satisfies the spec; `conflicts` holds the requirements that do not go together."""
 
     exit_code = ExitCode.NO_PLAN

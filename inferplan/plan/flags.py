@@ -13,7 +13,8 @@ from inferplan.spec.model import Api, Backend
 
 MODELS_MOUNT = "/models"
 PORT = 8000
-# No host ends in .invalid (RFC 6761). An empty list would mean "any", so the list holds a name nothing can have.
+# No host ends in .invalid (RFC 6761). An empty list would mean "any", so the list holds a name nothing can
+# have.
 NO_MEDIA_DOMAIN = "none.invalid"
 
 ENVIRONMENT = {
@@ -28,15 +29,27 @@ ENVIRONMENT = {
 # What the plan decides itself; a spec that sets one of these would contradict the sizing behind it.
 PLANNED = frozenset(
     {
-        "tensor-parallel-size", "pipeline-parallel-size", "max-model-len", "max-num-seqs", "max-num-batched-tokens",
-        "gpu-memory-utilization", "quantization", "kv-cache-dtype", "load-format", "served-model-name", "port",
-        "revision", "tokenizer-revision", "host", "model",
+        "gpu-memory-utilization",
+        "host",
+        "kv-cache-dtype",
+        "load-format",
+        "max-model-len",
+        "max-num-batched-tokens",
+        "max-num-seqs",
+        "model",
+        "pipeline-parallel-size",
+        "port",
+        "quantization",
+        "revision",
+        "served-model-name",
+        "tensor-parallel-size",
+        "tokenizer-revision",
     }
-)  # fmt: skip
+)
 
 
 def weights_key(model: str, revision: str | None) -> str:
-    """The prefix of a model in the weights bucket; the revision is part of it, so that a path never changes content."""
+    """The prefix of a model in the weights bucket, with its revision: a path never changes content."""
     return f"models/{model}/{revision or 'unpinned'}"
 
 
@@ -57,9 +70,9 @@ def server_flags(
     adapters: tuple[Adapter, ...],
     dtype_half: bool,
 ) -> tuple[str, ...]:
-    """Everything after `vllm serve <path>`; raises NoPlan for an argument that vLLM's pinned version does not know.
+    """Everything after `vllm serve <path>`; NoPlan for a flag that the pinned version does not know.
 
-    Weights are read from the local mount as safetensors only: any other format may run code while it is loaded.
+    Weights are read from the mount as safetensors only: other formats may run code while they load.
     """
     flags = [
         "--served-model-name", served_name,
@@ -117,7 +130,7 @@ def _own_arguments(backend_name: str, backend: Backend) -> list[str]:
                         path=f"backends.{backend_name}.engine.args.{name}",
                         value=str(value),
                         reason="the sizing rests on this flag",
-                        change="use engine.max_model_len, engine.kv_cache_dtype, quantization or load instead",
+                        change="use engine.max_model_len, engine.kv_cache_dtype, quantization or load",
                     ),
                 ),
             )

@@ -38,7 +38,7 @@ def plan_callers(case: Case, vendors: tuple[Vendor, ...], notes: Notes) -> tuple
     limit = {vendor.backend: vendor.monthly_limit_usd for vendor in vendors}
     routes = case.routes
     loads = {route.name: route.load for route in case.spec.routes}
-    callers = []
+    callers: list[Caller] = []
     for name in sorted({caller for route in routes for caller in route.callers}):
         mine = tuple(route for route in routes if name in route.callers)
         used = {backend for route in mine for backend in (route.backend, *route.fallback) if backend in limit}
@@ -52,7 +52,8 @@ def plan_callers(case: Case, vendors: tuple[Vendor, ...], notes: Notes) -> tuple
                 f"gateway.callers[{len(callers)}].requests_per_minute",
                 rate,
                 "requests per minute",
-                "twice the stated peak of the caller's routes, so that a runaway caller is stopped and a busy one is not",
+                "twice the stated peak of the caller's routes, so that a runaway caller is stopped and a "
+                "busy one is not",
                 {"peak_requests_per_second": sum(known), "caller": name},
             )
         callers.append(
@@ -104,7 +105,7 @@ def fargate_size(cpu: int, memory_mib: int) -> tuple[int, int]:
 def plan_gateway(
     case: Case, target: Target, servers: tuple[Server, ...], vendors: tuple[Vendor, ...], notes: Notes
 ) -> GatewayService:
-    """The proxy with its database, cache, keys and helpers; on Fargate in managed-api, in the cluster otherwise."""
+    """The proxy with its database, cache, keys and helpers; on Fargate where there is no cluster."""
     name, routes, declaration = case.name, case.routes, case.declaration
     host_kind: Literal["ecs", "kubernetes"] = "kubernetes" if case.has_cluster else "ecs"
     production = case.environment != DEVELOPMENT
@@ -159,6 +160,7 @@ def plan_gateway(
         },
         confidence="low",
     )
+    notes.derive("gateway.cpu", cpu, "vCPU units", "as memory_mib", {"proxy": PROXY_CPU}, confidence="low")
     notes.derive(
         "gateway.idle_timeout_seconds",
         IDLE_TIMEOUT_SECONDS,

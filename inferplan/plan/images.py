@@ -5,7 +5,7 @@ Not here: asking a registry (cli, verb `lock`) and copying images (cli, verb `mi
 
 from __future__ import annotations
 
-from inferplan.plan.model import Image
+from inferplan.plan.model import Image, Pool
 from inferplan.spec.declaration import Declaration
 
 VLLM_VERSION = "0.33.0"
@@ -15,8 +15,10 @@ LITELLM_VERSION = "1.109.1"
 UPSTREAM: dict[str, tuple[str, str]] = {
     "vllm": ("docker.io/vllm/vllm-openai", f"v{VLLM_VERSION}"),
     "litellm": ("ghcr.io/berriai/litellm-database", f"v{LITELLM_VERSION}"),
-    "presidio-analyzer": ("mcr.microsoft.com/presidio-analyzer", "2.2.360"),
-    "presidio-anonymizer": ("mcr.microsoft.com/presidio-anonymizer", "2.2.360"),
+    "presidio-analyzer": ("mcr.microsoft.com/presidio-analyzer", "2.2.362"),
+    "presidio-anonymizer": ("mcr.microsoft.com/presidio-anonymizer", "2.2.362"),
+    "cluster-autoscaler": ("registry.k8s.io/autoscaling/cluster-autoscaler", "v1.36.0"),
+    "nvidia-device-plugin": ("nvcr.io/nvidia/k8s-device-plugin", "v0.17.4"),
 }
 
 
@@ -33,3 +35,13 @@ def image(declaration: Declaration, name: str) -> Image:
         tag=tag,
         digest=locked.digest if locked else None,
     )
+
+
+def cluster_images(declaration: Declaration, pools: tuple[Pool, ...]) -> tuple[Image, ...]:
+    """What the cluster runs besides servers and gateway; the device plugin only where an AMI lacks it."""
+    if not pools:
+        return ()
+    names = ["cluster-autoscaler"]
+    if not all(pool.ami_has_device_plugin for pool in pools):
+        names.append("nvidia-device-plugin")
+    return tuple(image(declaration, name) for name in names)

@@ -13,7 +13,7 @@ from inferplan.plan.model import Record
 FAILURE_UTILIZATION = 0.95  # what the rest may be loaded to while a zone or another backend is down
 
 
-class Demand(Record):
+class Demand(Record, frozen=True, kw_only=True):
     """What one backend has to carry and to keep; rates are per second, at the stated peak."""
 
     backend: str
@@ -29,7 +29,7 @@ class Demand(Record):
     availability_percent: float
 
 
-class Layout(Record):
+class Layout(Record, frozen=True, kw_only=True):
     """One way of serving: what fits, how fast it is, and how many replicas the load needs on it."""
 
     gpu: str
@@ -40,7 +40,7 @@ class Layout(Record):
     failure_replicas: int  # that must be left while a zone or another backend is down
 
 
-class NoLayout(Record):
+class NoLayout(Record, frozen=True, kw_only=True):
     """Why a GPU and parallel size cannot serve."""
 
     reason: str

@@ -32,6 +32,11 @@ _API_MODE = {
 }
 
 
+def from_environment(variable: str) -> str:
+    """The proxy's notation for a value that it takes from its own environment at start."""
+    return f"os.{'environ'}/{variable}"
+
+
 def key_variable(backend: str) -> str:
     """The environment variable that carries a vendor's key inside the proxy."""
     return f"{backend.upper().replace('-', '_')}_API_KEY"
@@ -58,7 +63,7 @@ def _own(server: Server, model: str) -> dict[str, Any]:
 
 
 def _outside(vendor: Vendor, target: Target) -> dict[str, Any]:
-    """How a vendor is called: always its exact host, so that no environment variable can move the call elsewhere."""
+    """How a vendor is called: by its exact host, so that no environment variable moves the call."""
     called = {"model": f"{LITELLM_PREFIX[vendor.provider]}/{vendor.model}"}
     if vendor.provider == BEDROCK:
         return called | {
@@ -67,7 +72,7 @@ def _outside(vendor: Vendor, target: Target) -> dict[str, Any]:
         }
     return called | {
         "api_base": f"https://{vendor.host}{_BASE_PATH.get(vendor.provider, '')}",
-        "api_key": f"os.environ/{key_variable(vendor.backend)}",
+        "api_key": from_environment(key_variable(vendor.backend)),
     }
 
 
@@ -85,7 +90,7 @@ def _deployment(route: Route, order: int, name: str, called: dict[str, Any]) -> 
 
 
 def guardrails_of(route: Route) -> tuple[str, ...]:
-    """The guardrails every request of a route passes: redaction per language first, then the Bedrock guardrail."""
+    """What every request of a route passes: redaction per language, then the Bedrock guardrail."""
     names = tuple(f"redact-{language}" for language in route.redaction_languages if route.redaction)
     return (*names, "bedrock") if route.guardrail else names
 
@@ -112,7 +117,7 @@ def _model_list(
 
 
 def _vendor_budgets(vendors: tuple[Vendor, ...]) -> dict[str, dict[str, Any]]:
-    """The registered monthly limits, by the proxy's own name of the provider; several entries of one add up."""
+    """The registered monthly limits by the proxy's name of the provider; entries of one provider add up."""
     limits = {
         (vendor.vendor, LITELLM_PREFIX[vendor.provider]): vendor.monthly_limit_usd
         for vendor in vendors
@@ -151,8 +156,8 @@ def _guardrails(routes: tuple[Route, ...], target: Target) -> list[dict[str, Any
                 "litellm_params": {
                     "guardrail": "bedrock",
                     "mode": ["pre_call", "post_call"],
-                    "guardrailIdentifier": "os.environ/BEDROCK_GUARDRAIL_ID",
-                    "guardrailVersion": "os.environ/BEDROCK_GUARDRAIL_VERSION",
+                    "guardrailIdentifier": from_environment("BEDROCK_GUARDRAIL_ID"),
+                    "guardrailVersion": from_environment("BEDROCK_GUARDRAIL_VERSION"),
                     "aws_region_name": target.region,
                     "aws_bedrock_runtime_endpoint": host,
                 },
@@ -177,8 +182,8 @@ def configuration(
 ) -> dict[str, Any]:
     """The proxy's whole configuration file.
 
-    A route is one model group whose entries carry `order`: the router tries them in that order and never leaves the
-    group, so no fallback can reach a backend that the route does not list (fail closed).
+    A route is one model group whose entries carry `order`: the router tries them in that order and never
+    leaves the group, so no fallback reaches a backend that the route does not list (fail closed).
     """
     redis = _coordination(case.name, target)
     routes = case.routes
@@ -192,7 +197,7 @@ def configuration(
         "context_window_fallbacks": [],
         "content_policy_fallbacks": [],
         "enable_pre_call_checks": True,
-        "redis_host": "os.environ/REDIS_HOST",
+        "redis_host": from_environment("REDIS_HOST"),
         "redis_port": CACHE_PORT,
         "cache_kwargs": redis,
     }
@@ -216,7 +221,7 @@ def configuration(
             "callbacks": ["prometheus"],
         },
         "general_settings": {
-            "master_key": "os.environ/LITELLM_MASTER_KEY",
+            "master_key": from_environment("LITELLM_MASTER_KEY"),
             "store_model_in_db": False,
             "store_prompts_in_spend_logs": False,
             "maximum_spend_logs_retention_period": f"{case.log_retention_days}d",
@@ -230,15 +235,15 @@ def configuration(
             "user_url_validation": True,
             "enable_public_model_hub": False,
             "proxy_batch_write_at": 10,
-            "coordination_redis": {"host": "os.environ/REDIS_HOST", "port": CACHE_PORT, **redis},
+            "coordination_redis": {"host": from_environment("REDIS_HOST"), "port": CACHE_PORT, **redis},
         },
     }
 
 
 def environment(stack: str, target: Target, config_bucket: str | None) -> dict[str, str]:
-    """What the proxy's container is told; the database's and the cache's host names come from the foundation layer.
+    """What the proxy is told; host names of database and cache come from the foundation layer.
 
-    Everything that would fetch something at start (price maps, templates, engines, tokenizers) is told not to.
+    Whatever would fetch something at start (price maps, templates, engines, tokenizers) is told not to.
     """
     variables = {
         "AWS_REGION": target.region,

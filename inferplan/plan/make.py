@@ -6,7 +6,7 @@ Not here: each part of the plan has its own module; this one only puts them in o
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 
@@ -17,6 +17,7 @@ from inferplan.plan.draft import Draft, Labor
 from inferplan.plan.errors import Conflict, NoPlan, NotBuilt
 from inferplan.plan.flows import plan_flows
 from inferplan.plan.gateway import plan_gateway
+from inferplan.plan.images import cluster_images
 from inferplan.plan.leadtime import plan_lead_time
 from inferplan.plan.model import Budget, Candidate, Cost, Decision, Kind, Plan, Record
 from inferplan.plan.network import plan_network
@@ -31,7 +32,7 @@ SCHEMA: Literal["inferplan.plan/v1beta1"] = "inferplan.plan/v1beta1"
 NOTHING_OWN = Own(servers=(), pools=(), candidates=(), zones=(), weights_gib=0.0)
 
 
-class Built(Record):
+class Built(Record, frozen=True, kw_only=True):
     """One Region's stack, priced."""
 
     draft: Draft
@@ -42,8 +43,8 @@ class Built(Record):
 def make_plan(declaration: Declaration, as_of: date, mode: str | None = None) -> Plan:
     """Plan a stack as of a date; `mode` overrides the spec's.
 
-    Pure: the same declaration and date give the same plan. Raises NoPlan when nothing satisfies the spec, NotBuilt
-    for what this version does not plan yet.
+    Pure: the same declaration and date give the same plan. Raises NoPlan when nothing satisfies the spec,
+    NotBuilt for what this version does not plan yet.
     """
     spec = declaration.spec
     if not isinstance(spec, InferenceStack):
@@ -68,27 +69,27 @@ def make_plan(declaration: Declaration, as_of: date, mode: str | None = None) ->
             ),
         )
     wanted = mode or spec.mode
+    question = decision.Question(declaration=declaration, spec=spec, as_of=as_of)
     if wanted == "auto":
-        return _auto(declaration, spec, as_of)
+        return _auto(question)
     if wanted not in decision.MODES:
         raise ValueError(f"mode {wanted!r} is not one of {', '.join(decision.MODES)}, auto")
-    kind = cast(Kind, wanted)
-    return _plan(declaration, spec, as_of, kind, decision.asked(kind))
+    return _plan(declaration, spec, as_of, wanted, decision.said(question, wanted))
 
 
-def _auto(declaration: Declaration, spec: InferenceStack, as_of: date) -> Plan:
-    """Every mode that the backends allow, then the decision among them."""
-    own = any(backend.weights is not None for backend in spec.backends.values())
-    vendor = any(backend.vendor is not None for backend in spec.backends.values())
-    possible = {"self-hosted": own, "managed-api": vendor, "hybrid": own and vendor}
+def _auto(question: decision.Question) -> Plan:
+    """Every mode that the gates leave possible, then the decision among them."""
+    declaration, as_of = question.declaration, question.as_of
+    removed = decision.gates(question)
+    left = decision.without_removed(question.spec, removed)
     options: dict[Kind, Plan | NoPlan] = {}
-    for kind in decision.MODES:
-        if possible[kind]:
-            try:
-                options[kind] = _plan(declaration, spec, as_of, kind, decision.asked(kind))
-            except NoPlan as reason:
-                options[kind] = reason
-    best, record, alternatives = decision.decide(declaration, spec, options)
+    for kind in decision.kinds_left(left):
+        undecided = Decision(mode=kind, asked="auto")
+        try:
+            options[kind] = _plan(declaration, left, as_of, kind, undecided)
+        except NoPlan as reason:
+            options[kind] = reason
+    best, record, alternatives = decision.decide(question, options, removed)
     taken = options[best]
     assert isinstance(taken, Plan)
     priced = msgspec.structs.replace(taken.cost, alternatives=alternatives)
@@ -141,7 +142,8 @@ def _cheapest(case: Case, regions: tuple[catalog.Region, ...], notes: Notes) -> 
             "target.region",
             taken,
             "Region",
-            "the lowest expected monthly bill among the Regions inside data.residency and the account's countries; "
+            "the lowest expected monthly bill among the Regions inside data.residency and the account's "
+            "countries; "
             "among equals one in a subject's country, then by name",
             {
                 "expected_usd_per_month": bills,
@@ -244,6 +246,7 @@ def _finish(case: Case, built: Built, record: Decision, notes: Notes) -> Plan:
         weights_bucket=weights_bucket,
         config_bucket=case.bucket("config"),
         candidates=built.candidates,
+        images=cluster_images(case.declaration, draft.pools),
     )
 
 

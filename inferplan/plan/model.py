@@ -7,36 +7,24 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import field
 
+from inferplan.plan.outcome import (
+    Alternative,
+    Candidate,
+    Cost,
+    CostLine,
+    Decision,
+    Default,
+    Flow,
+    LeadTime,
+    Range,
+)
+from inferplan.plan.record import Derivation, Kind, Record, Source
 from inferplan.spec.model import Api, DataClass
 
-Kind = Literal["self-hosted", "managed-api", "hybrid"]
 
-
-class Record(Struct, frozen=True, kw_only=True):
-    """Base of every plan record."""
-
-
-class Source(Record):
-    """Where a figure comes from and when it was true."""
-
-    source: str
-    as_of: str
-
-
-class Derivation(Record):
-    """One number explained: `explain SPEC PATH` prints it."""
-
-    value: Any
-    unit: str
-    formula: str  # in words
-    inputs: dict[str, Any] = {}
-    sources: tuple[Source, ...] = ()
-    confidence: Literal["high", "medium", "low", "documentation"] = "high"
-
-
-class Target(Record):
+class Target(Record, frozen=True, kw_only=True):
     platform: Literal["aws", "kubernetes"]
     account: str
     region: str
@@ -48,7 +36,7 @@ class Target(Record):
     environment: str
 
 
-class Route(Record):
+class Route(Record, frozen=True, kw_only=True):
     name: str
     api: Api
     backend: str  # serves first
@@ -62,7 +50,7 @@ class Route(Record):
     timeout_seconds: int = 600
 
 
-class Image(Record):
+class Image(Record, frozen=True, kw_only=True):
     """A container image in the account's own registry; `digest` is None while its pin is pending."""
 
     name: str
@@ -80,7 +68,7 @@ class Image(Record):
         )
 
 
-class Memory(Record):
+class Memory(Record, frozen=True, kw_only=True):
     """GiB per GPU as vLLM budgets it; `margin_gib` is what is left after one request of full length."""
 
     total_gib: float
@@ -96,7 +84,7 @@ class Memory(Record):
     fits: bool
 
 
-class Throughput(Record):
+class Throughput(Record, frozen=True, kw_only=True):
     """Output tokens per second of one replica at the planned concurrency, and latency ranges."""
 
     concurrency: int
@@ -110,7 +98,7 @@ class Throughput(Record):
     confidence: Literal["medium", "low"]
 
 
-class Startup(Record):
+class Startup(Record, frozen=True, kw_only=True):
     """Predicted seconds from scheduled pod to first token, and what is derived from them."""
 
     seconds_low: int
@@ -122,14 +110,14 @@ class Startup(Record):
     pulumi_timeout: str  # such as 45m
 
 
-class Adapter(Record):
+class Adapter(Record, frozen=True, kw_only=True):
     name: str
     source: str  # the URI of the spec
     path: str  # where the server mounts it
     data_class: DataClass | None
 
 
-class Server(Record):
+class Server(Record, frozen=True, kw_only=True):
     """One vLLM server: a Deployment of `replicas` pods (pods of `pipeline_parallel` nodes when above 1)."""
 
     name: str  # Kubernetes object name, never `vllm`
@@ -167,7 +155,7 @@ class Server(Record):
     adapters: tuple[Adapter, ...] = ()
 
 
-class Pool(Record):
+class Pool(Record, frozen=True, kw_only=True):
     """GPU nodes of one instance type; one EKS node group per zone."""
 
     name: str
@@ -189,9 +177,10 @@ class Pool(Record):
     efa: bool = False
     efa_interfaces: int = 0  # network cards of the instance type that carry EFA
     placement_group: bool = False
+    ami_id: str | None = None  # own image, with ami_type CUSTOM
 
 
-class Vendor(Record):
+class Vendor(Record, frozen=True, kw_only=True):
     """A backend served by a vendor; `path` says how the gateway reaches it."""
 
     backend: str
@@ -206,7 +195,7 @@ class Vendor(Record):
     model_arns: tuple[str, ...] = ()  # Bedrock only: what IAM and the endpoint policy may name
 
 
-class Subnet(Record):
+class Subnet(Record, frozen=True, kw_only=True):
     """One subnet; tiers: gpu, system, endpoint, database, balancer, gateway, firewall, nat."""
 
     name: str
@@ -215,14 +204,14 @@ class Subnet(Record):
     cidr: str
 
 
-class Endpoint(Record):
+class Endpoint(Record, frozen=True, kw_only=True):
     service: str  # short name, such as ecr.api
     service_name: str  # com.amazonaws.<region>.ecr.api
     type: Literal["Interface", "Gateway"]
     why: str
 
 
-class Network(Record):
+class Network(Record, frozen=True, kw_only=True):
     cidr: str
     subnets: tuple[Subnet, ...]
     endpoints: tuple[Endpoint, ...]
@@ -233,7 +222,7 @@ class Network(Record):
     existing_subnets: tuple[str, ...] = ()
 
 
-class Cluster(Record):
+class Cluster(Record, frozen=True, kw_only=True):
     name: str
     version: str
     public_cidrs: tuple[str, ...]  # empty: private API only
@@ -249,14 +238,14 @@ class Cluster(Record):
     system_data_volume_gib: int = 50
 
 
-class Caller(Record):
+class Caller(Record, frozen=True, kw_only=True):
     name: str
     routes: tuple[str, ...]
     monthly_usd: float | None
     requests_per_minute: int | None
 
 
-class Sidecar(Record):
+class Sidecar(Record, frozen=True, kw_only=True):
     """A helper container beside the proxy: the analyzer and anonymizer of the redaction stage."""
 
     name: str
@@ -267,14 +256,14 @@ class Sidecar(Record):
     languages: tuple[str, ...] = ()
 
 
-class GatewayService(Record):
+class GatewayService(Record, frozen=True, kw_only=True):
     """The LiteLLM proxy with its PostgreSQL and Valkey; `host_kind` says where it runs."""
 
     host_kind: Literal["ecs", "kubernetes"]
     image: Image
     replicas: int
-    cpu: int  # kubernetes: thousandths of a vCPU of the proxy; ecs: Fargate units (1024 per vCPU) of the whole task
-    memory_mib: int  # kubernetes: of the proxy; ecs: of the whole task
+    cpu: int  # thousandths of a vCPU of the proxy; ecs: Fargate units (1024 per vCPU) of the task
+    memory_mib: int  # of the proxy; ecs: of the whole task
     port: int
     config: dict[str, Any]  # the proxy's configuration file, complete
     env: dict[str, str]
@@ -288,14 +277,14 @@ class GatewayService(Record):
     idle_timeout_seconds: int
     secrets: tuple[str, ...]  # Secrets Manager names whose values are set out of band
     existing_url: str | None = None
-    secret_env: dict[str, str] = {}  # environment variable -> Secrets Manager name
+    secret_env: dict[str, str] = field(default_factory=dict)  # environment variable -> Secrets Manager name
     sidecars: tuple[Sidecar, ...] = ()
     guardrail: str | None = None  # name of the Bedrock guardrail of the stack, None when no route uses one
     database_multi_az: bool = False
     cache_nodes: int = 1
 
 
-class Budget(Record):
+class Budget(Record, frozen=True, kw_only=True):
     monthly_usd: float
     alert_emails: tuple[str, ...]
     actual_percent: tuple[float, ...]
@@ -303,102 +292,7 @@ class Budget(Record):
     max_overspend_usd: float | None
 
 
-class CostLine(Record):
-    """One line of the bill; None where no source gives a price, with the reason in `note`."""
-
-    name: str
-    kind: Literal["fixed", "usage", "labor"]
-    low_usd: float | None
-    expected_usd: float | None
-    high_usd: float | None
-    quantity: float
-    unit: str
-    unit_usd: float | None
-    estimated: bool
-    source: str
-    as_of: str
-    note: str = ""
-
-
-class Range(Record):
-    low: float
-    expected: float
-    high: float
-
-
-class Alternative(Record):
-    name: str
-    mode: str
-    monthly_usd: Range | None
-    feasible: bool
-    reason: str
-
-
-class Cost(Record):
-    monthly_usd: Range  # cloud and vendor bills, without labor
-    fixed_usd: float
-    labor_usd: float | None
-    months_12_usd: Range
-    months_36_usd: Range
-    sovereignty_usd: float | None
-    lines: tuple[CostLine, ...]
-    alternatives: tuple[Alternative, ...]
-    break_even: dict[str, Any] | None
-    wording: str  # ratio, utilization, price date and confidence, in one sentence
-
-
-class Flow(Record):
-    """Data on the move or at rest as the planner sees it: a claim that policies compare with the resources."""
-
-    source: str
-    destination: str
-    place: str  # region, country or host
-    country: str
-    data: str  # prompts, weights, logs, keys, billing
-    classes: tuple[DataClass, ...]
-
-
-class Default(Record):
-    path: str
-    value: Any
-    why: str
-
-
-class LeadTime(Record):
-    days: int
-    items: dict[str, int]
-    deadline: str | None = None
-    misses: tuple[str, ...] = ()
-
-
-class Decision(Record):
-    """Why this mode: gates with rule ids, weighted scores of both sides, the evidence of each."""
-
-    mode: Kind
-    asked: str
-    gates: tuple[dict[str, Any], ...] = ()
-    criteria: tuple[dict[str, Any], ...] = ()
-    totals: dict[str, float] = {}
-    reasons: tuple[str, ...] = ()
-
-
-class Candidate(Record):
-    """One way of serving a backend that the planner looked at; the chosen one is among them."""
-
-    backend: str
-    region: str
-    instance_type: str
-    gpu: str
-    tensor_parallel: int
-    pipeline_parallel: int
-    replicas: int | None
-    nodes: int | None
-    monthly_usd: float | None
-    chosen: bool
-    reason: str  # why it was taken or why not
-
-
-class Plan(Record):
+class Plan(Record, frozen=True, kw_only=True):
     schema: Literal["inferplan.plan/v1beta1"]
     name: str
     owner: str
@@ -428,3 +322,39 @@ class Plan(Record):
     config_bucket: str | None
     images: tuple[Image, ...] = ()  # besides servers' and gateway's: nvidia-device-plugin, cluster-autoscaler
     candidates: tuple[Candidate, ...] = ()
+
+
+__all__ = [
+    "Adapter",
+    "Alternative",
+    "Budget",
+    "Caller",
+    "Candidate",
+    "Cluster",
+    "Cost",
+    "CostLine",
+    "Decision",
+    "Default",
+    "Derivation",
+    "Endpoint",
+    "Flow",
+    "GatewayService",
+    "Image",
+    "Kind",
+    "LeadTime",
+    "Memory",
+    "Network",
+    "Plan",
+    "Pool",
+    "Range",
+    "Record",
+    "Route",
+    "Server",
+    "Sidecar",
+    "Source",
+    "Startup",
+    "Subnet",
+    "Target",
+    "Throughput",
+    "Vendor",
+]

@@ -1,4 +1,5 @@
-"""The network of a stack as plain values: address ranges, subnet tiers, endpoints, and the names that may be resolved.
+"""The network of a stack as plain values: address ranges, subnet tiers, endpoints, and the names that may
+be resolved.
 
 Not here: resources (components), what vendors need (vendors).
 """
@@ -18,8 +19,8 @@ from inferplan.spec.model import InferenceStack
 
 Tier = Literal["gpu", "system", "endpoint", "database", "balancer", "gateway", "firewall", "nat"]
 
-# Every tier has its own slots, so that a tier or a zone added later moves no existing subnet. Of the 16 blocks of a
-# sixteenth of the VPC, six hold GPU nodes and six system nodes (one per zone); the small tiers share the rest.
+# Every tier has its own slots, so that a tier or a zone added later moves no existing subnet: of 16 blocks
+# of the VPC, six hold GPU nodes and six system nodes (one per zone); the small tiers share the rest.
 LARGE_TIERS: tuple[Tier, ...] = ("gpu", "system")
 SMALL_TIERS: tuple[Tier, ...] = ("endpoint", "database", "balancer", "gateway", "firewall", "nat")
 ZONES_PER_TIER = 6
@@ -54,7 +55,7 @@ def reverse_dns(dns_suffix: str) -> str:
 
 
 def choose_cidr(spec: InferenceStack, notes: Notes) -> IPv4Network:
-    """The address range of the VPC: the spec's, or the first /16 of 10.128.0.0/9 that no client range overlaps."""
+    """The address range of the VPC: the spec's, or the first free /16 of 10.128.0.0/9."""
     clients = [IPv4Network(cidr, strict=False) for cidr in (spec.gateway.clients if spec.gateway else ())]
     if spec.network.cidr is not None:
         return _checked(spec.network.cidr, clients, notes)
@@ -100,7 +101,8 @@ def _checked(text: str, clients: list[IPv4Network], notes: Notes) -> IPv4Network
     for client in clients:
         if network.overlaps(client):
             notes.warn(
-                f"network.cidr {network} overlaps the gateway client range {client}: answers will not be routed"
+                f"network.cidr {network} overlaps the gateway client range {client}: answers will not be "
+                "routed"
             )
     return network
 
@@ -123,7 +125,7 @@ def subnet_cidr(network: IPv4Network, tier: Tier, index: int) -> str:
 def subnets(
     network: IPv4Network, target: Target, kind: Kind, outside: bool, spread: tuple[str, ...]
 ) -> tuple[Subnet, ...]:
-    """Every subnet of the stack: the target's zones hold nodes, `spread` are the two or more zones of EKS and RDS."""
+    """Every subnet: the target's zones hold nodes, `spread` are the two or more of EKS and RDS."""
     zones = target.zones
     slots = catalog.region(target.region).zones  # a zone keeps its slot whichever zones are chosen
     tiers: list[tuple[Tier, tuple[str, ...]]] = []
@@ -231,7 +233,8 @@ def plan_network(
     cidr = choose_cidr(spec, notes)
     if existing is not None:
         notes.warn(
-            f"network.existing: {existing.vpc} is used as it is; its routes, endpoints and DNS Firewall are yours, "
+            f"network.existing: {existing.vpc} is used as it is; its routes, endpoints and DNS Firewall are "
+            "yours, "
             "and no plan can vouch for them"
         )
     host = spec.gateway.host if spec.gateway else None
@@ -249,7 +252,8 @@ def plan_network(
         "network.endpoints",
         len(planned),
         "VPC endpoints",
-        "the smallest set this kind of stack works with; one network interface per zone for each interface endpoint",
+        "the smallest set this kind of stack works with; one network interface per zone for each interface "
+        "endpoint",
         {endpoint.service: endpoint.why for endpoint in planned},
     )
     notes.derive(

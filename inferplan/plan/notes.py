@@ -5,6 +5,7 @@ Not here: printing them (inferplan.report).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 from inferplan.plan.model import Default, Derivation, Source
@@ -27,7 +28,8 @@ class Notes:
         value: Value,
         unit: str,
         formula: str,
-        inputs: dict[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        *,
         sources: tuple[Source, ...] = (),
         confidence: Confidence = "high",
     ) -> Value:
@@ -36,7 +38,7 @@ class Notes:
             value=value,
             unit=unit,
             formula=formula,
-            inputs=inputs or {},
+            inputs=dict(inputs or {}),
             sources=sources,
             confidence=confidence,
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import Literal, cast
 
+import msgspec
+
 from inferplan import sizing
 from inferplan.plan.case import Case
 from inferplan.plan.choice import Choice
@@ -28,7 +30,7 @@ def offers(choice: Choice, backend: Backend) -> tuple[str, ...]:
 
 
 def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], notes: Notes) -> Pool:
-    """The nodes of one backend; `zones` are the stack's, of which the pool takes those that offer its type."""
+    """The nodes of one backend, in those of the stack's `zones` that offer its type."""
     backend = case.spec.backends[choice.backend]
     instance, path = choice.instance, f"pools[{index}]"
     kind = backend.capacity.kind or notes.default(
@@ -42,14 +44,27 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
         "EKS AMI type",
         "Bottlerocket where the instance row lists it: no shell, read-only root, device plugin inside",
         {"listed": list(instance.ami), "instance_type": instance.type},
-        tuple(Source(source=text, as_of=instance.as_of) for text in instance.source if "ami" in text.lower()),
+        sources=tuple(
+            Source(source=text, as_of=instance.as_of) for text in instance.source if "ami" in text.lower()
+        ),
     )
     ceiling = _ceiling(case, choice)
     groups = choice.zones if choice.replicas_per_zone is not None else 1
     max_nodes = math.ceil(ceiling / groups / choice.pods_per_node) * groups * choice.layout.pipeline_parallel
     estimate = startup(choice, bottlerocket=bottlerocket is not None)
-    for field in ("volume_gib", "scaling_lead_seconds"):
-        notes.derivations[f"{path}.{field}"] = estimate.derivations[field]
+    notes.derivations[f"{path}.scaling_lead_seconds"] = estimate.derivations["scaling_lead_seconds"]
+    for volume in ("root_volume_gib", "data_volume_gib"):
+        notes.derivations[f"{path}.{volume}"] = msgspec.structs.replace(
+            estimate.derivations["volume_gib"], value=getattr(estimate, volume)
+        )
+    efa = backend.capacity.efa or choice.layout.pipeline_parallel > 1
+    facts = tuple(Source(source=text, as_of=instance.as_of) for text in instance.source)
+    for field, value, unit in (
+        ("gpus", instance.count, "GPUs"),
+        ("efa_interfaces", instance.efa, "network cards"),
+    ):
+        formula = f"as the catalog says of {instance.type}; EFA only where asked for or a replica spans nodes"
+        notes.derive(f"{path}.{field}", value if field == "gpus" or efa else 0, unit, formula, sources=facts)
     return Pool(
         name=f"gpu-{choice.backend}",
         instance_type=instance.type,
@@ -60,7 +75,8 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
             f"{path}.max_nodes",
             max(max_nodes, choice.nodes),
             "nodes",
-            f"nodes for the replicas that {GROWTH_MONTHS} months of growth need, at least one more replica and at most "
+            f"nodes for the replicas that {GROWTH_MONTHS} months of growth need, at least one more replica "
+            "and at most "
             f"{GROWTH_CEILING} times the plan",
             {"max_replicas": ceiling},
         ),
@@ -80,13 +96,17 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
             "the quota counts vCPUs: the ceiling of nodes times the vCPUs of one",
             {"max_nodes": max(max_nodes, choice.nodes), "vcpu": instance.vcpu},
         ),
-        efa=backend.capacity.efa or choice.layout.pipeline_parallel > 1,
+        efa=efa,
+        efa_interfaces=instance.efa if efa else 0,
         placement_group=choice.layout.pipeline_parallel > 1,
+        ami_id=backend.capacity.ami,
     )
 
 
 def startup(choice: Choice, *, bottlerocket: bool) -> sizing.StartupEstimate:
-    """The predicted start of a replica. Weights are read from a mount of the bucket, so they take no disk; every pod of a node keeps its own cache."""
+    """The predicted start of a replica. Weights are read from a mount of the bucket, so they take no disk;
+    every pod of a node keeps its own cache.
+    """
     stored = choice.layout.point.fit.weights
     return sizing.startup(
         IMAGE_GIB,
@@ -101,7 +121,7 @@ def startup(choice: Choice, *, bottlerocket: bool) -> sizing.StartupEstimate:
 
 
 def _ceiling(case: Case, choice: Choice) -> int:
-    """Replicas that autoscaling may reach: a year of the stated growth, at least one more, at most four times."""
+    """Replicas autoscaling may reach: a year of growth, at least one more, at most four times."""
     rates = [load.growth_percent_per_month for load in case.traffic if load.backend == choice.backend]
     grown = choice.replicas * (1 + max(rates, default=0.0) / 100) ** GROWTH_MONTHS
     return min(max(choice.replicas + 1, math.ceil(grown)), GROWTH_CEILING * choice.replicas)
@@ -118,7 +138,8 @@ def warn_capacity(case: Case, pools: list[Pool], notes: Notes) -> None:
         if pool.instance_type.startswith("p") and pool.capacity == "on-demand":
             core = ", and the account is core" if case.declaration.account.criticality == "core" else ""
             notes.warn(
-                f"{pool.name}: {pool.instance_type} on demand is seldom to be had{core}: take a reservation or a "
+                f"{pool.name}: {pool.instance_type} on demand is seldom to be had{core}: take a reservation "
+                "or a "
                 "capacity block"
             )
         if pool.capacity in {"reservation", "capacity-block"} and pool.capacity_id is None:

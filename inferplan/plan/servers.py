@@ -8,17 +8,26 @@ from __future__ import annotations
 from inferplan import catalog, placement
 from inferplan.plan import flags as vllm
 from inferplan.plan.case import Case
-from inferplan.plan.choice import Choice, choose, must_survive, node_memory_gib, pod_memory_gib, shm_gib
+from inferplan.plan.choice import (
+    NODE_RESERVE_VCPU,
+    Choice,
+    Wish,
+    choose,
+    must_survive,
+    node_memory_gib,
+    pod_memory_gib,
+    shm_gib,
+)
 from inferplan.plan.demand import demands
 from inferplan.plan.errors import Conflict, NotBuilt
 from inferplan.plan.images import image
 from inferplan.plan.model import Adapter, Candidate, Pool, Record, Server
 from inferplan.plan.notes import Notes
 from inferplan.plan.pools import CACHE_GIB, most_replicas, offers, plan_pool, startup, warn_capacity
-from inferplan.plan.serving import explain, nothing_fits
+from inferplan.plan.serving import explain, explain_pod, explain_start, nothing_fits
 
 
-class Own(Record):
+class Own(Record, frozen=True, kw_only=True):
     """Everything own weights add to a plan."""
 
     servers: tuple[Server, ...]
@@ -29,18 +38,24 @@ class Own(Record):
 
 
 def plan_own(case: Case, region: catalog.Region, wanted_zones: int, notes: Notes) -> Own:
-    """Servers and pools in one Region; raises NoPlan with every judged instance type when a backend fits nowhere."""
+    """Servers and pools in one Region; raises NoPlan with every judged type where a backend fits nowhere."""
     choices: list[Choice] = []
     candidates: list[Candidate] = []
     for name, demand in demands(case, notes).items():
         survive = must_survive(case.environment, demand.availability_percent, wanted_zones)
-        backend = case.spec.backends[name]
-        taken, listed = choose(demand, region.region, backend.capacity, zones=wanted_zones, survive=survive)
+        wish = Wish(
+            demand=demand,
+            region=region.region,
+            capacity=case.spec.backends[name].capacity,
+            zones=wanted_zones,
+            survive=survive,
+        )
+        taken, listed = choose(wish)
         candidates += listed
         if taken is None:
-            raise nothing_fits(name, demand, region, listed, survive)
+            raise nothing_fits(wish, listed)
         choices.append(taken)
-        explain(len(choices) - 1, demand, taken, survive, notes)
+        explain(len(choices) - 1, wish, taken, notes)
     offered = [offers(choice, case.spec.backends[choice.backend]) for choice in choices]
     zones = placement.choose_zones(region, offered, wanted_zones)
     for choice, offer in zip(choices, offered, strict=True):
@@ -103,16 +118,8 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
             f"backends.{name}.adapters.rank", 16, "vLLM's default max_lora_rank; a larger adapter is refused"
         )
     estimate = startup(choice, bottlerocket=pool.ami_has_device_plugin)
-    for field in (
-        "seconds_expected",
-        "probe_failure_threshold",
-        "progress_deadline_seconds",
-        "pulumi_timeout",
-    ):
-        notes.derivations[f"{path}.startup.{field}"] = estimate.derivations[field]
-    per_pod = pod_memory_gib(found.tensor_parallel)
-    room = node_memory_gib(choice.instance) // choice.pods_per_node
-    return Server(
+    explain_start(path, estimate, notes)
+    server = Server(
         name=f"llm-{name}",
         backend=name,
         routes=tuple(route.name for route in mine),
@@ -152,10 +159,11 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
         ),
         env=dict(vllm.ENVIRONMENT),
         gpus_per_pod=found.tensor_parallel,
-        cpu_per_pod=max(
-            2, min(4 * found.tensor_parallel, (choice.instance.vcpu - 1) // choice.pods_per_node)
+        cpu_per_pod=pod_cpu(choice),
+        memory_gib_per_pod=min(
+            node_memory_gib(choice.instance) // choice.pods_per_node,
+            2 * pod_memory_gib(found.tensor_parallel),
         ),
-        memory_gib_per_pod=min(room, 2 * per_pod),
         shm_gib=shm_gib(found.tensor_parallel),
         ephemeral_gib=CACHE_GIB,
         port=vllm.PORT,
@@ -164,3 +172,11 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
         startup=estimate.startup,
         adapters=adapters,
     )
+    explain_pod(path, server, choice, notes)
+    return server
+
+
+def pod_cpu(choice: Choice) -> int:
+    """vCPUs of a pod: four for each GPU where the node has them, at least two."""
+    share = (choice.instance.vcpu - NODE_RESERVE_VCPU) // choice.pods_per_node
+    return max(2, min(4 * choice.layout.tensor_parallel, share))

@@ -5,42 +5,47 @@ Not here: the choice (choice).
 
 from __future__ import annotations
 
+import msgspec
+
 from inferplan import catalog
-from inferplan.plan.choice import Choice
+from inferplan.plan.choice import Choice, Wish
 from inferplan.plan.errors import Conflict, NoPlan
-from inferplan.plan.layouts import FAILURE_UTILIZATION, Demand
-from inferplan.plan.model import Candidate, Source
+from inferplan.plan.layouts import FAILURE_UTILIZATION
+from inferplan.plan.model import Candidate, Server, Source
 from inferplan.plan.notes import Notes
+from inferplan.sizing import StartupEstimate
+
+_RANGES = ("output_tokens_per_second", "tpot_ms")
 
 
-def nothing_fits(
-    name: str, demand: Demand, region: catalog.Region, listed: tuple[Candidate, ...], survive: bool
-) -> NoPlan:
+def nothing_fits(wish: Wish, listed: tuple[Candidate, ...]) -> NoPlan:
     """Every instance type of the Region with what it lacks."""
     reasons = tuple(
         Conflict(path=candidate.instance_type, value=candidate.gpu, reason=candidate.reason)
         for candidate in listed
     )
-    survival = ", surviving the loss of a zone" if survive else ""
+    survival = ", surviving the loss of a zone" if wish.survive else ""
     if not listed:
         return NoPlan(
-            f"{name} cannot be served in {region.region}",
+            f"{wish.demand.backend} cannot be served in {wish.region}",
             (
                 Conflict(
-                    path="target.region", value=region.region, reason="no GPU instance type is offered there"
+                    path="target.region", value=wish.region, reason="no GPU instance type is offered there"
                 ),
             ),
         )
     return NoPlan(
-        f"{demand.shapes.id} with {demand.max_model_len} tokens of context fits no instance type of {region.region}"
+        f"{wish.demand.shapes.id} with {wish.demand.max_model_len} tokens of context fits no instance type "
+        "of "
+        f"{wish.region}"
         f"{survival}; what each lacks:",
         reasons,
     )
 
 
-def explain(index: int, demand: Demand, choice: Choice, survive: bool, notes: Notes) -> None:
+def explain(index: int, wish: Wish, choice: Choice, notes: Notes) -> None:
     """Record how memory, speed, replicas and nodes of one server came about."""
-    path, found = f"servers[{index}]", choice.layout
+    path, found, demand = f"servers[{index}]", choice.layout, wish.demand
     point, speed = found.point, found.point.performance
     for name, derivation in point.fit.derivations.items():
         notes.derivations[f"{path}.memory.{name}"] = derivation
@@ -56,13 +61,14 @@ def explain(index: int, demand: Demand, choice: Choice, survive: bool, notes: No
         "failure_utilization": FAILURE_UTILIZATION,
     }
     formula = (
-        "peak requests per second over what a replica does at the planning utilization, and together with the load it "
+        "peak requests per second over what a replica does at the planning utilization, and together with "
+        "the load it "
         "stands in for at the failure utilization; the larger, at least one"
     )
     if choice.replicas_per_zone is not None:
         inputs |= {"zones": choice.zones, "replicas_per_zone": choice.replicas_per_zone}
         formula += "; the same number in every zone, so that the rest carries the peak when one zone is lost"
-    elif not survive:
+    elif not wish.survive:
         inputs["zone_loss"] = "not survived: one zone, or neither production nor 99.9 percent"
     notes.derive(
         f"{path}.replicas",
@@ -70,7 +76,7 @@ def explain(index: int, demand: Demand, choice: Choice, survive: bool, notes: No
         "replicas",
         formula,
         inputs,
-        sized.sources,
+        sources=sized.sources,
         confidence=sized.confidence,
     )
     notes.derive(
@@ -79,6 +85,18 @@ def explain(index: int, demand: Demand, choice: Choice, survive: bool, notes: No
         "GPUs",
         "the parallel size that needs the fewest nodes of the cheapest instance type",
         {"instance_type": choice.instance.type, "pipeline_parallel": found.pipeline_parallel},
+    )
+    fit, vllm = point.fit, f"vLLM {point.fit.vllm_version}"
+    gpu = {"gpu": found.gpu, "total_gib": fit.total_gib}
+    notes.derive(
+        f"{path}.gpu_memory_utilization", fit.gpu_memory_utilization, "share", f"the default of {vllm}", gpu
+    )
+    notes.derive(
+        f"{path}.max_num_batched_tokens",
+        fit.max_num_batched_tokens,
+        "tokens",
+        f"the default of {vllm} by GPU",
+        gpu,
     )
     price = catalog.instance_price(choice.instance.type, choice.region)
     notes.derive(
@@ -93,13 +111,87 @@ def explain(index: int, demand: Demand, choice: Choice, survive: bool, notes: No
             "usd_per_node_hour": price.usd_hour,
             "price_basis": price.basis,
         },
-        tuple(Source(source=text, as_of=price.as_of) for text in price.source),
+        sources=tuple(Source(source=text, as_of=price.as_of) for text in price.source),
     )
     if point.held == "expected":
         notes.warn(
-            f"{demand.backend}: the objectives hold for the expected speed, not for the slow end of its error range: "
+            f"{demand.backend}: the objectives hold for the expected speed, not for the slow end of its "
+            "error range: "
             "load-test before production"
         )
     for caution in point.fit.cautions:
         if "--dtype half" not in caution:  # the plan passes it
             notes.warn(f"{demand.backend}: {caution}")
+
+
+def explain_start(path: str, estimate: StartupEstimate, notes: Notes) -> None:
+    """Record the predicted start and what is set from it."""
+    known = estimate.derivations
+    for field in (
+        "seconds_expected",
+        "probe_failure_threshold",
+        "progress_deadline_seconds",
+        "pulumi_timeout",
+    ):
+        notes.derivations[f"{path}.startup.{field}"] = known[field]
+    phases = known["seconds_expected"]
+    for field in ("seconds_low", "seconds_high", "probe_period_seconds"):
+        notes.derivations[f"{path}.startup.{field}"] = msgspec.structs.replace(
+            phases, value=getattr(estimate.startup, field)
+        )
+
+
+def explain_pod(path: str, server: Server, choice: Choice, notes: Notes) -> None:
+    """Record what one pod asks for, and the figures that stand beside a predicted one."""
+    node = {
+        "instance_type": choice.instance.type,
+        "vcpu": choice.instance.vcpu,
+        "ram_gib": choice.instance.ram_gib,
+        "pods_per_node": choice.pods_per_node,
+    }
+    for field, unit, formula in (
+        ("pipeline_parallel", "nodes", "1, unless no single node of the Region can hold the model"),
+        ("min_replicas", "replicas", "one in every zone where a zone may be lost, else one"),
+        ("max_replicas", "replicas", "what the pool's ceiling of nodes holds"),
+        ("gpus_per_pod", "GPUs", "the tensor parallel size"),
+        (
+            "cpu_per_pod",
+            "vCPUs",
+            "four for each GPU where the node has them, at least two; a working estimate",
+        ),
+        (
+            "memory_gib_per_pod",
+            "GiB",
+            "twice the need of API server, workers and /dev/shm, within the pod's share",
+        ),
+        (
+            "shm_gib",
+            "GiB",
+            "1 for one GPU, else 2 for each: workers pass tensors through it; a working estimate",
+        ),
+        ("ephemeral_gib", "GiB", "compile cache and logs; weights stay on their mount"),
+        ("port", "TCP port", "vLLM's default"),
+    ):
+        notes.derive(f"{path}.{field}", getattr(server, field), unit, formula, node)
+    gpu = catalog.gpu(choice.layout.gpu)
+    notes.derive(
+        f"{path}.memory.total_gib",
+        server.memory.total_gib,
+        "GiB",
+        f"what the driver reports of {gpu.name} ({gpu.basis})",
+        sources=tuple(Source(source=text, as_of=gpu.as_of) for text in gpu.source),
+    )
+    predicted = {name: notes.derivations[f"{path}.throughput.{name}"] for name in _RANGES}
+    for name, derivation in predicted.items():
+        for end in ("low", "high"):
+            value = getattr(server.throughput, f"{name}_{end}")
+            notes.derivations[f"{path}.throughput.{name}_{end}"] = msgspec.structs.replace(
+                derivation, value=value
+            )
+    notes.derive(
+        f"{path}.throughput.concurrency",
+        choice.layout.point.concurrency,
+        "requests at once",
+        "the largest that memory and objectives allow",
+        {"objectives_held": choice.layout.point.held},
+    )

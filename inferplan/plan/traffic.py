@@ -32,7 +32,7 @@ def serves(spec: InferenceStack, backend: str, kind: Kind) -> bool:
 def plan_routes(
     declaration: Declaration, spec: InferenceStack, kind: Kind, notes: Notes
 ) -> tuple[Route, ...]:
-    """Every route with the backends that the mode admits, in the spec's order; raises NoPlan for an empty one."""
+    """Every route with the backends that the mode admits, in the spec's order; NoPlan for an empty one."""
     conflicts = []
     routes = []
     for index, route in enumerate(spec.routes):

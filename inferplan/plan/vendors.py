@@ -37,8 +37,8 @@ def secret_name(stack: str, leaf: str) -> str:
 def model_arns(model: str, target: Target) -> tuple[str, ...]:
     """What IAM and the endpoint policy may name so that `model` can be called from the target Region.
 
-    An in-Region id is one foundation model. An inference profile is itself plus the model in every Region it may
-    route to; a profile whose destinations nobody knows yields only what is certain (policies refuse it).
+    An in-Region id is one foundation model. An inference profile is itself plus the model in every Region
+    it may route to; with unknown destinations only what is certain is named (policies refuse it).
     """
     prefix = f"arn:{target.partition}:bedrock"
     profile = catalog.bedrock_profile(model)
@@ -91,11 +91,13 @@ def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Note
         )
     if entry.monthly_limit_usd is None:
         notes.warn(
-            f"vendor {backend.vendor}: organization.yaml sets no monthly_limit_usd, so the gateway caps nothing"
+            f"vendor {backend.vendor}: organization.yaml sets no monthly_limit_usd, so the gateway caps "
+            "nothing"
         )
     if entry.provider == BEDROCK:
         notes.warn(
-            f"{name}: no source of the catalog lists which Bedrock models {target.region} offers on demand; preflight "
+            f"{name}: no source of the catalog lists which Bedrock models {target.region} offers on demand; "
+            "preflight "
             f"asks for {backend.model}"
         )
         return Vendor(

@@ -29,11 +29,12 @@ def derivation(path: str, derivation: Derivation) -> str:
     lines = [click.style(f"{path} = {_value(derivation)} {derivation.unit}".rstrip(), bold=True)]
     lines.append(fill(derivation.formula, WIDTH, initial_indent="  ", subsequent_indent="  "))
     if derivation.inputs:
-        lines += ["  from"] + columns(
-            [[name, str(value)] for name, value in derivation.inputs.items()], indent="    "
-        )
+        inputs = [[name, str(value)] for name, value in derivation.inputs.items()]
+        lines += ["  from", *columns(inputs, indent="    ")]
     if derivation.sources:
-        lines += ["  sources"] + [f"    {source.source} (as of {source.as_of})" for source in derivation.sources]
+        lines += ["  sources"] + [
+            f"    {source.source} (as of {source.as_of})" for source in derivation.sources
+        ]
     lines.append(f"  confidence {derivation.confidence}")
     return "\n".join(lines)
 
@@ -42,7 +43,10 @@ def rule(rule: Any, report: Any) -> str:
     """What one rule says about this spec, with why and fix."""
     ran = next((entry for entry in report.rules if entry.id == rule.id), None)
     verdict = f"{ran.verdict} on {ran.subjects} subjects" if ran else "did not run"
-    lines = [click.style(f"{rule.id}  {rule.title}", bold=True), f"  here: {verdict} ({ran.level if ran else '-'})"]
+    lines = [
+        click.style(f"{rule.id}  {rule.title}", bold=True),
+        f"  here: {verdict} ({ran.level if ran else '-'})",
+    ]
     for finding in report.findings:
         if finding.rule == rule.id:
             lines.append(f"  {finding.verdict}: {finding.subject.name}: {finding.message}")
@@ -64,8 +68,11 @@ def egress(plan: Plan) -> str:
     """Every way out: hosts, endpoints, names that DNS answers."""
     network = plan.network
     lines = [click.style(f"{plan.name}: ways out of the network", bold=True)]
-    lines += [f"  host outside AWS: {host}" for host in network.allowed_hosts] or ["  no internet path at all"]
-    lines += ["  endpoints"] + columns([[e.service, e.type, e.why] for e in network.endpoints], indent="    ")
+    lines += [f"  host outside AWS: {host}" for host in network.allowed_hosts] or [
+        "  no internet path at all"
+    ]
+    endpoints = [[e.service, e.type, e.why] for e in network.endpoints]
+    lines += ["  endpoints", *columns(endpoints, indent="    ")]
     lines += ["  names that DNS answers"] + [f"    {name}" for name in network.dns_allow]
     return "\n".join(lines)
 

@@ -20,7 +20,9 @@ def usd_range(low: float, expected: float, high: float) -> str:
     return f"{usd(expected)} USD ({usd(low)} to {usd(high)})"
 
 
-def columns(rows: Sequence[Sequence[str]], *, indent: str = "  ", right: frozenset[int] = frozenset()) -> list[str]:
+def columns(
+    rows: Sequence[Sequence[str]], *, indent: str = "  ", right: frozenset[int] = frozenset()
+) -> list[str]:
     """Rows as aligned columns; columns named in `right` are right-aligned, the last is never padded."""
     if not rows:
         return []

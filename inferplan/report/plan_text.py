@@ -56,7 +56,13 @@ def _decision(plan: Plan) -> list[str]:
 def _routes(plan: Plan) -> list[str]:
     return columns(
         [
-            [r.name, r.api, ", ".join(r.classes), f"{r.backend}" + "".join(f" > {b}" for b in r.fallback), r.reason]
+            [
+                r.name,
+                r.api,
+                ", ".join(r.classes),
+                f"{r.backend}" + "".join(f" > {b}" for b in r.fallback),
+                r.reason,
+            ]
             for r in plan.routes
         ]
     )
@@ -67,12 +73,13 @@ def _servers(plan: Plan, verbose: int) -> list[str]:
     for server in plan.servers:
         memory = server.memory
         lines.append(
-            f"  {server.name}: {server.model} ({server.quantization or 'as published'}), {server.replicas} replicas, "
-            f"TP{server.tensor_parallel} PP{server.pipeline_parallel}, pool {server.pool}"
+            f"  {server.name}: {server.model} ({server.quantization or 'as published'}), "
+            f"{server.replicas} replicas, TP{server.tensor_parallel} PP{server.pipeline_parallel}, "
+            f"pool {server.pool}"
         )
         lines.append(
-            f"    memory per GPU: weights {memory.weights_gib:.1f} + activation {memory.activation_gib:.1f} + other "
-            f"{memory.non_torch_gib + memory.cuda_graphs_gib:.1f} + KV {memory.kv_cache_gib:.1f} "
+            f"    memory per GPU: weights {memory.weights_gib:.1f} + activation {memory.activation_gib:.1f} "
+            f"+ other {memory.non_torch_gib + memory.cuda_graphs_gib:.1f} + KV {memory.kv_cache_gib:.1f} "
             f"of {memory.total_gib:.1f} GiB"
         )
         if server.throughput:
@@ -108,7 +115,13 @@ def _pools(plan: Plan) -> list[str]:
 def _vendors(plan: Plan) -> list[str]:
     return columns(
         [
-            [v.backend, v.model, v.host, v.path, f"limit {usd(v.monthly_limit_usd, unknown='none')} USD a month"]
+            [
+                v.backend,
+                v.model,
+                v.host,
+                v.path,
+                f"limit {usd(v.monthly_limit_usd, unknown='none')} USD a month",
+            ]
             for v in plan.vendors
         ]
     )
@@ -133,7 +146,8 @@ def _cost(plan: Plan, verbose: int) -> list[str]:
             rows.append([line.name, usd(line.expected_usd), line.kind, mark, line.note])
     lines = columns(rows, right=frozenset({1}))
     total = cost.monthly_usd
-    lines.append(f"  total {usd_range(total.low, total.expected, total.high)} a month, {usd(cost.fixed_usd)} of it fixed")
+    bill = usd_range(total.low, total.expected, total.high)
+    lines.append(f"  total {bill} a month, {usd(cost.fixed_usd)} of it fixed")
     year, three = cost.months_12_usd, cost.months_36_usd
     lines.append(f"  12 months {usd(year.expected)} USD, 36 months {usd(three.expected)} USD")
     if cost.labor_usd is not None:

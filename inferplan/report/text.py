@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inferplan.spec.declaration import Declaration
 
 COLORS = {"fail": "red", "undecided": "yellow", "waived": "cyan", "pass": "green"}
+MAX_SUBJECTS = 3
 LABELS = {"fail": "FAIL", "undecided": "UNDECIDED", "pass": "pass", "not_applicable": "n/a"}
 
 
@@ -32,11 +33,14 @@ def review(plan: Plan | None, report: Any, *, declaration: Declaration, verbose:
     if plan is not None:
         lines += _plan_lines(plan)
     lines.append("")
-    for finding in report.findings:
-        lines += _finding_lines(finding)
+    for group in _groups(report):
+        lines += _finding_lines(group, verbose)
     if verbose:
         lines += columns(
-            [[LABELS[rule.verdict], rule.id, rule.level, f"{rule.subjects} subjects"] for rule in report.rules],
+            [
+                [LABELS[rule.verdict], rule.id, rule.level, f"{rule.subjects} subjects"]
+                for rule in report.rules
+            ],
             indent="  ",
         )
     lines.append(f"  rules     {_counts(report.summary)}")
@@ -58,7 +62,9 @@ def closing(codes: Sequence[ExitCode], as_of: date) -> str:
 
 def _plan_lines(plan: Plan) -> list[str]:
     target = plan.target
-    place = f"{target.region} ({target.country})" if target.platform == "aws" else f"own nodes ({target.country})"
+    place = (
+        f"{target.region} ({target.country})" if target.platform == "aws" else f"own nodes ({target.country})"
+    )
     rows = [["mode", f"{plan.mode} in {place}, account {target.account} ({target.environment})"]]
     for route in plan.routes:
         fallback = f", then {', '.join(route.fallback)}" if route.fallback else ""
@@ -69,8 +75,8 @@ def _plan_lines(plan: Plan) -> list[str]:
         rows.append(
             [
                 "server",
-                f"{server.model} x{server.replicas}, TP{server.tensor_parallel}, on {pool.nodes} {pool.instance_type} "
-                f"({pool.gpus} x {pool.gpu}), {', '.join(pool.zones)}",
+                f"{server.model} x{server.replicas}, TP{server.tensor_parallel}, "
+                f"on {pool.nodes} {pool.instance_type} ({pool.gpus} x {pool.gpu}), {', '.join(pool.zones)}",
             ]
         )
     for vendor in plan.vendors:
@@ -83,42 +89,62 @@ def _plan_lines(plan: Plan) -> list[str]:
     return lines + [click.style(f"  warning   {warning}", fg="yellow") for warning in plan.warnings]
 
 
-def _finding_lines(finding: Any) -> list[str]:
-    if finding.verdict in ("pass", "not_applicable"):
-        return []
-    label = "WAIVED" if finding.waiver else LABELS[finding.verdict]
-    color = COLORS["waived"] if finding.waiver else COLORS[finding.verdict]
-    where = f"{finding.file}:{finding.line}:{finding.column}" if finding.file and finding.line else ""
-    subject = finding.subject.type or finding.subject.kind
-    head = f"{click.style(label, fg=color, bold=True)} {click.style(finding.rule, bold=True)} {finding.level}"
-    lines = [f"  {head}  {where or finding.subject.urn or ''}".rstrip()]
-    path = f" {finding.path}" if finding.path else ""
-    lines.append(f"    {subject} {finding.subject.name}{path}: {finding.message}")
-    if finding.waiver:
-        lines.append(f"    waived by {finding.waiver} until {finding.valid_until}")
+def _groups(report: Any) -> list[list[Any]]:
+    """Findings that say the same of several subjects, together; what blocks comes first."""
+    groups: dict[tuple[Any, ...], list[Any]] = {}
+    for finding in sorted(report.findings, key=lambda f: (not f.blocks, f.level != "mandatory", f.rule)):
+        groups.setdefault((finding.rule, finding.verdict, finding.message, finding.waiver), []).append(
+            finding
+        )
+    return list(groups.values())
+
+
+def _finding_lines(group: list[Any], verbose: int) -> list[str]:
+    first = group[0]
+    label, color = (
+        ("WAIVED", COLORS["waived"]) if first.waiver else (LABELS[first.verdict], COLORS[first.verdict])
+    )
+    if first.pending:
+        label, color = "PENDING", COLORS["undecided"]
+    head = f"{click.style(label, fg=color, bold=True)} {click.style(first.rule, bold=True)} {first.level}"
+    lines = [f"  {head}: {first.message}"]
+    shown = group if verbose else group[:MAX_SUBJECTS]
+    lines += [f"    at {_subject(finding)}" for finding in shown]
+    if len(group) > len(shown):
+        lines.append(f"    and {len(group) - len(shown)} more, -v lists them")
+    if first.waiver:
+        waiver = first.waiver
+        lines.append(
+            f"    waived until {waiver.expires}: {waiver.reason} ({waiver.ticket}, by {waiver.approver})"
+        )
     else:
-        lines.append(f"    fix: {finding.fix}")
-        lines.append(f"    source: {finding.source}")
+        lines.append(f"    fix: {first.fix}")
+        lines.append(f"    source: {', '.join(first.source)}")
     return [*lines, ""]
 
 
+def _subject(finding: Any) -> str:
+    """File, line and column of a declared thing; type, name and property of a resource."""
+    path = f" {finding.path}" if finding.path else ""
+    if finding.subject.urn:
+        return f"{finding.subject.type} {finding.subject.name}{path}"
+    where = f"{finding.file}:{finding.line}:{finding.column} " if finding.file and finding.line else ""
+    return f"{where}{finding.subject.kind} {finding.subject.name}{path}"
+
+
 def _counts(summary: Any) -> str:
-    names = {
-        "pass": "pass",
-        "fail": "fail",
-        "undecided": "undecided",
-        "not_applicable": "not applicable",
-        "waived": "waived",
-    }
-    counts = summary if isinstance(summary, dict) else __import__("msgspec").to_builtins(summary)
-    return ", ".join(f"{counts[key]} {word}" for key, word in names.items())
+    return (
+        f"{summary.passed} pass, {summary.fail} fail, {summary.undecided} undecided, "
+        f"{summary.not_applicable} not applicable, {summary.waived} waived"
+    )
 
 
 def _decision(report: Any) -> str:
     color = "green" if report.decision == "allow" else "red"
     words = [click.style(report.decision.upper(), fg=color, bold=True)]
     if report.valid_until:
-        words.append(f"until {report.valid_until}")
+        because = f" ({report.valid_because})" if report.valid_because else ""
+        words.append(f"until {report.valid_until}{because}")
     if report.pending:
         words.append(f"({report.pending} pins pending: run `inferplan lock`)")
     return " ".join(words)

@@ -228,7 +228,7 @@ def _memory_notes(rows: list[Comparison]) -> list[str]:
             notes.append(f"computed from the other printed terms, so no test: {', '.join(point.circular)}")
         if point.vram_min_gb is not None:
             notes.append(
-                f"the measured weights are a recipe's minimum of {point.vram_min_gb:g} GB / 1.2, a rule of thumb"
+                f"the weights are a recipe's minimum of {point.vram_min_gb:g} GB / 1.2, a rule of thumb"
                 + (
                     " that counts one byte for the 16-bit embeddings and head too"
                     if point.quantization
@@ -303,9 +303,9 @@ def _maxima_part(rows: list[SpeedComparison]) -> list[str]:
     lines = [
         "### Vendor maxima",
         "",
-        "Output tokens per second and GPU. The vendor's figure is a maximum of another engine without latency",
-        "limits; the prediction is vLLM at the largest concurrency that the KV cache holds (at most 1,024).",
-        "No test of error, only of magnitude: small mixtures (gpt-oss) come out twice too fast at such batches.",
+        "Output tokens per second and GPU. The vendor's figure is a maximum of another engine, without",
+        "latency limits; the prediction is vLLM at the largest concurrency that fits, up to 1,024 sequences.",
+        "No test of error, only of magnitude: gpt-oss comes out twice too fast at such batches.",
         "",
         "| row | model, GPU | vendor | predicted | predicted / vendor |",
         "|---|---|---|---|---|",
@@ -317,7 +317,8 @@ def _maxima_part(rows: list[SpeedComparison]) -> list[str]:
         rate = best_rate(point)
         if rate is None:
             lines.append(
-                f"| {point.id} | {point.model}, {point.gpu} | {point.output_tokens_per_second_per_gpu:g} | none | |"
+                f"| {point.id} | {point.model}, {point.gpu} "
+                f"| {point.output_tokens_per_second_per_gpu:g} | none | |"
             )
             continue
         share = rate / point.output_tokens_per_second_per_gpu
@@ -359,12 +360,12 @@ Accepted: the verdict right wherever the margin exceeds 1.5 GiB, weights within 
 
 _LIMITS = """## Limits
 
-- The constant of the sampler (38.5 bytes per sequence and vocabulary entry) and the memory outside torch for
-  one GPU were fitted on the three `llmd` rows: their KV error is in-sample. The padding of MXFP4 was fitted on
-  both gpt-oss rows, the memory outside torch for four and more GPUs was chosen with `i21348` in view. All
-  other rows were not used for fitting.
-- The V2 model runner of vLLM 0.33 samples without the sort that the second activation term describes: the term
-  is kept as an upper bound and has not been measured there.
+- The constant of the sampler (38.5 bytes per sequence and vocabulary entry) and the memory outside torch
+  for one GPU were fitted on the three `llmd` rows: their KV error is in-sample. The padding of MXFP4 was
+  fitted on both gpt-oss rows, the memory outside torch for four and more GPUs was chosen with `i21348` in
+  view. All other rows were not used for fitting.
+- The V2 model runner of vLLM 0.33 samples without the sort that the second activation term describes: the
+  term is kept as an upper bound and has not been measured there.
 - For more than two GPUs only that one log tests the KV cache end to end.
 - Vision encoders, adapters and speculative decoding are not counted.
 - Usable memory of T4, A10G, B200, B300 and RTX PRO 4500 is not taken from a log.

@@ -75,7 +75,7 @@ def version_key(version: str) -> tuple[int, ...]:
     """A sortable key of a vLLM version: `0.6.x` is the newest 0.6, suffixes such as `.post1` are dropped."""
     parts: list[int] = []
     for part in version.removeprefix("v").split("-")[0].split("+")[0].split("."):
-        if part == "x":
+        if part == "x" and parts:
             parts.append(10**6)
             break
         if not part.isdigit():

@@ -133,7 +133,11 @@ def mode_and_backends_agree(inputs: Inputs) -> Iterator[Problem]:
 
 def mode_problems(spec: InferenceStack, mode: Mode) -> Iterator[Problem]:
     """What stands against planning `spec` in `mode`."""
-    kinds = {name: backend_kind(backend) for name, backend in spec.backends.items()}
+    kinds = {
+        name: backend_kind(backend)
+        for name, backend in spec.backends.items()
+        if (backend.weights is None) != (backend.vendor is None)
+    }
     of_route = [{kinds[name] for name in route.backends if name in kinds} for route in spec.routes]
     wanted = {"self-hosted": "own weights", "managed-api": "a vendor"}
     if mode in wanted:

@@ -173,7 +173,7 @@ def route_class(declaration: Declaration, route: Route) -> DataClass:
 
 
 def data_class(declaration: Declaration) -> DataClass:
-    """The strictest class in the deployment: of any route, caller or adapter; of the account for a baseline."""
+    """The strictest class of any route, caller or adapter; of the account for an account baseline."""
     spec = declaration.spec
     if not isinstance(spec, InferenceStack):
         return declaration.account.max_class

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from inferplan.errors import InferplanError
+
 MAX_ERRORS = 100
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -31,7 +33,7 @@ class SpecError:
         return where + self.problem + (f"; {self.hint}" if self.hint else "")
 
 
-class SpecErrors(Exception):  # noqa: N818 - it carries many
+class SpecErrors(InferplanError):  # noqa: N818 - it carries many
     """Every problem found, ordered by place; each is printed on its own line."""
 
     def __init__(self, errors: Iterable[SpecError]) -> None:

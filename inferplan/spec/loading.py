@@ -47,7 +47,7 @@ def load(path: Path, organization: Path | None = None) -> Declaration:
     problems = _Collector()
     node = problems.attempt(_read_spec, path)
     lock_path = path.with_name(f"{path.stem}.lock.yaml")
-    lock_node = problems.attempt(_read_kind, lock_path, "Lock") if lock_path.exists() else None
+    lock_node = problems.attempt(_read_kind, lock_path, "Lock") if _exists(lock_path) else None
     folder = problems.attempt(_read_organization, organization) if organization is not None else None
     spec = problems.attempt(_spec, node) if node is not None else None
     lock = problems.attempt(_lock, lock_node) if lock_node is not None else None
@@ -302,6 +302,13 @@ def _bytes(path: Path) -> bytes:
         raise _file_error(path, "no such file", did_you_mean(_similar(path))) from None
     except (OSError, ValueError) as error:
         raise _file_error(path, _why(error)) from None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _similar(path: Path) -> tuple[str, ...]:

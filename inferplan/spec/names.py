@@ -7,30 +7,35 @@ each other (crossfield).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import msgspec
 
 from inferplan import catalog
+from inferplan.catalog.table import raw
 from inferplan.spec.errors import did_you_mean, listed, near
 from inferplan.spec.model import PRIORITIES, Backend, InferenceStack
 from inferplan.spec.organization import Organization
 from inferplan.spec.position import Part
 from inferplan.spec.problem import Problem
 
-# Flags the planner sets itself, with the field that says the same; flags that a rule judges are not among them.
+# Flags the planner sets, with the field that says the same; flags that a rule judges are not among them.
 PLANNER_FLAGS = {
     "model": "weights", "served-model-name": "routes.*.name", "quantization": "quantization",
     "kv-cache-dtype": "engine.kv_cache_dtype", "max-model-len": "engine.max_model_len",
-    "enable-lora": "adapters", "lora-modules": "adapters", "max-loras": "adapters", "max-lora-rank": "adapters",
-    "max-cpu-loras": "adapters",
+    "enable-lora": "adapters", "lora-modules": "adapters", "max-loras": "adapters",
+    "max-lora-rank": "adapters", "max-cpu-loras": "adapters",
 } | dict.fromkeys((
     "tensor-parallel-size", "pipeline-parallel-size", "decode-context-parallel-size",
-    "prefill-context-parallel-size", "data-parallel-size", "data-parallel-size-local", "data-parallel-address",
-    "data-parallel-backend", "data-parallel-rank", "data-parallel-rpc-port", "data-parallel-start-rank",
-    "distributed-executor-backend", "nnodes", "node-rank", "master-addr", "master-port", "headless",
-    "gpu-memory-utilization", "device-memory-utilization", "kv-cache-memory-bytes", "num-gpu-blocks-override",
-    "max-num-seqs", "max-num-batched-tokens", "dtype", "download-dir", "tokenizer", "config", "host", "port",
-    "uds", "root-path", "grpc", "grpc-port",
+    "prefill-context-parallel-size", "data-parallel-size", "data-parallel-size-local",
+    "data-parallel-address", "data-parallel-backend", "data-parallel-rank", "data-parallel-rpc-port",
+    "data-parallel-start-rank", "distributed-executor-backend", "nnodes", "node-rank", "master-addr",
+    "master-port", "headless", "gpu-memory-utilization", "device-memory-utilization",
+    "kv-cache-memory-bytes", "num-gpu-blocks-override", "max-num-seqs", "max-num-batched-tokens", "dtype",
+    "download-dir", "tokenizer", "config", "host", "port", "uds", "root-path", "grpc", "grpc-port",
 ), "")  # fmt: skip
 _ZONE_ID = re.compile(r"[a-z]{2,}[0-9]+-az[0-9]+")
 
@@ -135,7 +140,7 @@ def vendors_known(inputs: Inputs) -> Iterator[Problem]:
         entry = vendors.get(backend.vendor)
         refused = _refused(backend.vendor, backend.model, entry.provider if entry else None)
         if refused is not None:
-            yield Problem(parts, refused.says, hint=f"use {listed(refused.use_instead)} instead")
+            yield _refusal(parts, refused)
         elif entry is None:
             advice = "the platform team registers vendors"
             if inputs.organization_is_default:
@@ -160,7 +165,7 @@ def models_known(inputs: Inputs) -> Iterator[Problem]:
             parts = ("backends", name, "model")
         refused = _refused(*model.split("/"), model)
         if refused is not None:
-            yield Problem(parts, refused.says, hint=f"use {listed(refused.use_instead)} instead")
+            yield _refusal(parts, refused)
         elif "@" in model:
             yield Problem(parts, f"'{model}' names a revision", hint="revisions belong into the lock")
         elif backend.shapes is None:
@@ -181,9 +186,9 @@ def _unknown_model(parts: tuple[Part, ...], model: str, *, shapes: bool = True) 
     except catalog.UnknownName as error:
         system = catalog.named_system(model)
         close = system.models[:3] if system is not None else error.near
-        advice = "or describe it with `shapes`" if shapes else ""
-        hint = "; ".join(text for text in (did_you_mean(close), advice) if text)
-        yield Problem(parts, f"unknown model '{model}'", hint=hint.removeprefix("or "))
+        advice = "a model that the catalog does not know needs `shapes`" if shapes else ""
+        hint = " ".join(text for text in (did_you_mean(close), advice) if text)
+        yield unknown(parts, "model", model, otherwise=hint)
 
 
 def _refused(*names: str | None) -> catalog.NamedSystem | None:
@@ -198,6 +203,11 @@ def _refused(*names: str | None) -> catalog.NamedSystem | None:
             if row.treatment == "refuse" and name in row.vendors and name not in row.use_instead:
                 return row
     return None
+
+
+def _refusal(parts: tuple[Part, ...], system: catalog.NamedSystem) -> Problem:
+    problem = f"{system.system} cannot be a backend: {system.says}"
+    return Problem(parts, problem, hint=f"use {listed(system.use_instead)} instead")
 
 
 def hardware_known(inputs: Inputs) -> Iterator[Problem]:
@@ -232,28 +242,38 @@ def _unknown_zone(parts: tuple[Part, ...], zone: str) -> Iterator[Problem]:
         yield unknown(parts, "zone", zone, near(zone, sorted(zones)))
 
 
-def quantizations_known(inputs: Inputs) -> Iterator[Problem]:
-    """Weight and KV-cache formats exist in the pinned engine."""
+def formats_known(inputs: Inputs) -> Iterator[Problem]:
+    """Formats of weights and KV cache are ones that the pinned engine has and a plan can size."""
     for name, backend in inputs.spec.backends.items():
-        for kind, value, parts in (
-            ("weights", backend.quantization, ("backends", name, "quantization")),
-            ("kv_cache", backend.engine.kv_cache_dtype, ("backends", name, "engine", "kv_cache_dtype")),
-        ):
+        parts: tuple[Part, ...] = ("backends", name)
+        asked = (
+            ("weight_formats", "quantization", backend.quantization, (*parts, "quantization")),
+            (
+                "kv_formats",
+                "KV-cache type",
+                backend.engine.kv_cache_dtype,
+                (*parts, "engine", "kv_cache_dtype"),
+            ),
+        )
+        for table, what, value, at in asked:
             if value is None:
                 continue
-            rows = [row for row in catalog.quantizations().values() if row.kind == kind]
-            known = sorted({method for row in rows if row.supported for method in row.methods})
-            if kind == "weights":
-                known = sorted({*known, *catalog.vllm_methods(inputs.vllm_version)})
-            if value in known:
-                continue
-            listed_rows = [row for row in rows if value in row.methods]
-            what = "quantization" if kind == "weights" else "KV-cache type"
-            if listed_rows:
-                why = f"vLLM {inputs.vllm_version} cannot be planned with {what} '{value}'"
-                yield Problem(parts, why, hint=listed_rows[0].note or "")
-            else:
-                yield unknown(parts, what, value, near(value, known), f"known: {', '.join(known)}")
+            rows = {method: row for row in _formats(table) for method in (row["id"], *row["methods"])}
+            usable = [method for method, row in rows.items() if _usable(row)]
+            if value in rows and not _usable(rows[value]):
+                why = f"vLLM {inputs.vllm_version} is not planned with {what} '{value}'"
+                yield Problem(at, why, hint=rows[value].get("note", ""))
+            elif value not in rows:
+                yield unknown(at, what, value, near(value, usable), f"known: {', '.join(usable)}")
+
+
+def _usable(row: Mapping[str, Any]) -> bool:
+    return bool(row.get("supported", True) and row.get("offered", True))
+
+
+@cache
+def _formats(table: str) -> tuple[dict[str, Any], ...]:
+    return msgspec.json.decode(raw(table), type=tuple[dict[str, Any], ...])
 
 
 def engine_args_known(inputs: Inputs) -> Iterator[Problem]:
@@ -283,6 +303,6 @@ CHECKS = (
     vendors_known,
     models_known,
     hardware_known,
-    quantizations_known,
+    formats_known,
     engine_args_known,
 )

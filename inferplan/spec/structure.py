@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from inferplan.spec.errors import SpecError, SpecErrors, clip, did_you_mean, listed, near
 from inferplan.spec.position import Part, joined, look_up, place
-from inferplan.spec.schema import KINDS, schema
+from inferplan.spec.schema import schema
 from inferplan.spec.vocabulary import API_VERSION
 from inferplan.spec.yaml12 import MAX_PROBLEMS, Node, describe
 
@@ -33,6 +33,11 @@ _TYPES = {
     "number": "a number",
     "boolean": "true or false",
     "null": "nothing",
+}
+_READ_AS = {
+    "Lock": "name the spec; the lock beside it is read with it",
+    "Organization": "it is read from the organization folder",
+    "Waiver": "it is read from the organization folder, waivers/",
 }
 _BOUNDS = {
     "minimum": "at least",
@@ -54,8 +59,8 @@ def kind_of(node: Node, kinds: tuple[str, ...]) -> str:
             file, line, column = place(node, (name,), of_value=True)
             problem = f"{describe(found)} is not {listed(allowed)}"
             hint = did_you_mean(near(found.text, allowed)) if isinstance(found.value, str) else ""
-            if name == "kind" and found.value in KINDS:
-                hint = f"a {found.value} is read from its own place, not as {listed(kinds)}"
+            if name == "kind" and found.value in _READ_AS:
+                hint = _READ_AS[found.value]
         else:
             continue
         problems.append(
@@ -87,7 +92,9 @@ def explain(node: Node, plain: Any, whole: Schema) -> list[SpecError]:
     from jsonschema.validators import Draft202012Validator
 
     errors = islice(Draft202012Validator(whole).iter_errors(plain), MAX_PROBLEMS)
-    return [problem for error in errors for problem in _Explanation(node, whole).problems(error, ())]
+    explanation = _Explanation(node, whole)
+    found = [problem for error in errors for problem in explanation.problems(error, ())]
+    return [problem for problem in found if problem.path not in explanation.misspelled]
 
 
 class _Explanation:
@@ -96,6 +103,7 @@ class _Explanation:
     def __init__(self, root: Node, whole: Schema) -> None:
         self._root = root
         self._definitions: dict[str, Schema] = whole["$defs"]
+        self.misspelled: set[str] = set()  # missing fields that an unknown field was meant to be
 
     def problems(self, error: ValidationError, above: tuple[Part, ...]) -> Iterator[SpecError]:
         """One report of jsonschema as one problem per field."""
@@ -126,7 +134,9 @@ class _Explanation:
                 yield self._problem(at, "must not be empty")
             case bound if bound in _BOUNDS:
                 limit = f"{error.validator_value:,}".replace(",", "")
-                yield self._problem(at, f"must be {_BOUNDS[str(bound)]} {limit}, not {self._found(at)}")
+                found = look_up(self._root, at)
+                text = found.text if found is not None else str(value)
+                yield self._problem(at, f"must be {_BOUNDS[str(bound)]} {limit}, not {clip(text)}")
             case _:
                 yield self._mismatch([schema_], at, value)
 
@@ -161,7 +171,9 @@ class _Explanation:
         known = tuple(schema_["properties"])
         close = near(key, known)
         hint = did_you_mean(close)
-        if not close:
+        if close:
+            self.misspelled |= {joined((*at, name)) for name in close if name in schema_["required"]}
+        else:
             elsewhere = self._elsewhere(key)
             hint = f"it belongs into {elsewhere}" if elsewhere else f"known fields: {', '.join(known)}"
         return self._problem((*at, key), "unknown field", known, hint, of_value=False)

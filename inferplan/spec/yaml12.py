@@ -327,7 +327,7 @@ class _Builder:
 
     def _problem_at(self, mark: Mark, problem: str, hint: str = "", key: str | None = None) -> None:
         path = ""
-        for item in self._open:
+        for item in self._open[:8]:  # deeper paths say no more
             if isinstance(item.node.value, list):
                 path = child(path, len(item.node.value))
             elif item.key is not None:

@@ -10,22 +10,27 @@ from collections.abc import Iterator
 from inferplan import catalog
 from inferplan.resource import Resource
 from policies.context import Context
-from policies.example import Example, change, resource
+from policies.example import change, resource
 from policies.hosts import aws_regions, value_of
 from policies.levels import restricted_only
-from policies.read import arns, each, get, known, regions_named, texts
-from policies.rule import Outcome, fail, on_resource, rule
+from policies.read import arns, each, get, known, regions_named
+from policies.rule import Example, Outcome, fail, on_resource, rule
 
 EDGE = {
     "aws:cloudfront/distribution:Distribution": "CloudFront answers from edge locations all over the world",
-    "aws:cloudfront/multitenantDistribution:MultitenantDistribution": "CloudFront answers from edge locations all over the world",
+    "aws:cloudfront/multitenantDistribution:"
+    "MultitenantDistribution": "CloudFront answers from edge locations all over the world",
     "aws:globalaccelerator/accelerator:Accelerator": "Global Accelerator takes traffic in at edge locations",
-    "aws:globalaccelerator/customRoutingAccelerator:CustomRoutingAccelerator": "Global Accelerator takes traffic in at edge locations",
+    "aws:globalaccelerator/customRoutingAccelerator:"
+    "CustomRoutingAccelerator": "Global Accelerator takes traffic in at edge locations",
     "aws:dynamodb/globalTable:GlobalTable": "a global table holds its items in several Regions",
-    "aws:s3control/multiRegionAccessPoint:MultiRegionAccessPoint": "a multi-Region access point routes by distance",
+    "aws:s3control/multiRegionAccessPoint:"
+    "MultiRegionAccessPoint": "a multi-Region access point routes by distance",
 }
-ACCELERATION = ("aws:s3/bucketAccelerateConfiguration:BucketAccelerateConfiguration",
-                "aws:s3/bucketAccelerateConfigurationV2:BucketAccelerateConfigurationV2")  # fmt: skip
+ACCELERATION = (
+    "aws:s3/bucketAccelerateConfiguration:BucketAccelerateConfiguration",
+    "aws:s3/bucketAccelerateConfigurationV2:BucketAccelerateConfigurationV2",
+)
 
 
 def _accelerated(item: Resource, _context: Context) -> Iterator[Outcome]:
@@ -44,23 +49,36 @@ def _accelerated(item: Resource, _context: Context) -> Iterator[Outcome]:
     on=("aws:*",),
     more=(on_resource(_accelerated, *ACCELERATION, "aws:s3/bucket:Bucket"),),
     passing=(
-        Example(note="a regional bucket", resources=(
-            resource("aws:s3/bucket:Bucket", "bucket", {"bucket": "example"}),
-            resource(ACCELERATION[0], "speed", {"status": "Suspended"}))),
+        Example(
+            note="a regional bucket",
+            resources=(
+                resource("aws:s3/bucket:Bucket", "bucket", {"bucket": "example"}),
+                resource(ACCELERATION[0], "speed", {"status": "Suspended"}),
+            ),
+        ),
     ),
     failing=(
         change("a CDN", add=(resource("aws:cloudfront/distribution:Distribution", "cdn"),)),
-        change("a multi-tenant CDN", add=(resource("aws:cloudfront/multitenantDistribution:MultitenantDistribution", "cdn"),)),
+        change(
+            "a multi-tenant CDN",
+            add=(resource("aws:cloudfront/multitenantDistribution:MultitenantDistribution", "cdn"),),
+        ),
         change("an accelerator", add=(resource("aws:globalaccelerator/accelerator:Accelerator", "fast"),)),
-        change("a custom accelerator", add=(
-            resource("aws:globalaccelerator/customRoutingAccelerator:CustomRoutingAccelerator", "fast"),)),
+        change(
+            "a custom accelerator",
+            add=(
+                resource("aws:globalaccelerator/customRoutingAccelerator:CustomRoutingAccelerator", "fast"),
+            ),
+        ),
         change("a global table", add=(resource("aws:dynamodb/globalTable:GlobalTable", "table"),)),
-        change("a multi-Region access point", add=(
-            resource("aws:s3control/multiRegionAccessPoint:MultiRegionAccessPoint", "point"),)),
+        change(
+            "a multi-Region access point",
+            add=(resource("aws:s3control/multiRegionAccessPoint:MultiRegionAccessPoint", "point"),),
+        ),
         change("acceleration", {"speed:status": "Enabled"}),
         change("acceleration on the bucket itself", {"bucket:accelerationStatus": "Enabled"}),
     ),
-)  # fmt: skip
+)
 def sov_012(item: Resource, _context: Context) -> Iterator[Outcome]:
     if item.type in EDGE:
         yield fail(EDGE[item.type])
@@ -82,14 +100,30 @@ LINKS = {
     level="mandatory",
     on=tuple(LINKS),
     passing=(
-        Example(note="links inside Germany and the account", resources=(
-            resource("aws:ec2/vpcPeeringConnection:VpcPeeringConnection", "peer",
-                     {"peerRegion": "eu-central-1", "peerOwnerId": "111111111111"}),
-            resource("aws:ec2transitgateway/peeringAttachment:PeeringAttachment", "transit",
-                     {"peerRegion": "eu-central-1", "peerAccountId": "111111111111"}),
-            resource("aws:ec2/vpcEndpoint:VpcEndpoint", "endpoint",
-                     {"serviceName": "com.amazonaws.eu-central-1.logs", "serviceRegion": "eu-central-1",
-                      "policy": '{"Statement": []}'}))),
+        Example(
+            note="links inside Germany and the account",
+            resources=(
+                resource(
+                    "aws:ec2/vpcPeeringConnection:VpcPeeringConnection",
+                    "peer",
+                    {"peerRegion": "eu-central-1", "peerOwnerId": "111111111111"},
+                ),
+                resource(
+                    "aws:ec2transitgateway/peeringAttachment:PeeringAttachment",
+                    "transit",
+                    {"peerRegion": "eu-central-1", "peerAccountId": "111111111111"},
+                ),
+                resource(
+                    "aws:ec2/vpcEndpoint:VpcEndpoint",
+                    "endpoint",
+                    {
+                        "serviceName": "com.amazonaws.eu-central-1.logs",
+                        "serviceRegion": "eu-central-1",
+                        "policy": '{"Statement": []}',
+                    },
+                ),
+            ),
+        ),
     ),
     failing=(
         change("a peering abroad", {"peer:peerRegion": "us-east-1"}, also=("SOV-001",)),
@@ -98,7 +132,7 @@ LINKS = {
         change("a transit gateway of another account", {"transit:peerAccountId": "999999999999"}),
         change("a cross-Region endpoint", {"endpoint:serviceRegion": "us-east-1"}, also=("SOV-001",)),
     ),
-)  # fmt: skip
+)
 def sov_017(item: Resource, context: Context) -> Iterator[Outcome]:
     region_key, account_key = LINKS[item.type]
     region = get(item.props, region_key)
@@ -122,25 +156,64 @@ def _partition_of(region: str) -> str:
     level="mandatory",
     on=("aws:*", "kubernetes:*"),
     passing=(
-        Example(note="ARNs and hosts of the own partition", resources=(
-            resource("aws:sns/topicSubscription:TopicSubscription", "alarms",
-                     {"topic": "arn:aws:sns:eu-central-1:111111111111:alarms"}),
-            resource("kubernetes:apps/v1:Deployment", "app", {"spec": {"template": {"spec": {"containers": [
-                {"name": "app", "env": [{"name": "URL",
-                                         "value": "https://bedrock-runtime.eu-central-1.amazonaws.com"}]}]}}}}))),
+        Example(
+            note="ARNs and hosts of the own partition",
+            resources=(
+                resource(
+                    "aws:sns/topicSubscription:TopicSubscription",
+                    "alarms",
+                    {"topic": "arn:aws:sns:eu-central-1:111111111111:alarms"},
+                ),
+                resource(
+                    "kubernetes:apps/v1:Deployment",
+                    "app",
+                    {
+                        "spec": {
+                            "template": {
+                                "spec": {
+                                    "containers": [
+                                        {
+                                            "name": "app",
+                                            "env": [
+                                                {
+                                                    "name": "URL",
+                                                    "value": "https://bedrock-runtime.eu-central-1.amazonaws.com",
+                                                }
+                                            ],
+                                        }
+                                    ]
+                                }
+                            }
+                        }
+                    },
+                ),
+            ),
+        ),
     ),
     failing=(
-        change("an ARN of GovCloud", {"alarms:topic": "arn:aws-us-gov:sns:us-gov-west-1:111111111111:alarms"},
-               also=("SOV-001",)),
-        change("a host of GovCloud", {"app:spec.template.spec.containers[0].env[0].value":
-               "https://bedrock-runtime.us-gov-west-1.amazonaws.com"}, also=("SOV-001",)),
-        change("an ARN of a partition without Region", {"alarms:topic": "arn:aws-cn:iam::111111111111:role/r"}),
+        change(
+            "an ARN of GovCloud",
+            {"alarms:topic": "arn:aws-us-gov:sns:us-gov-west-1:111111111111:alarms"},
+            also=("SOV-001",),
+        ),
+        change(
+            "a host of GovCloud",
+            {
+                "app:spec.template.spec.containers[0].env[0].value": "https://bedrock-runtime.us-gov-west-1.amazonaws.com"
+            },
+            also=("SOV-001",),
+        ),
+        change(
+            "an ARN of a partition without Region", {"alarms:topic": "arn:aws-cn:iam::111111111111:role/r"}
+        ),
     ),
-)  # fmt: skip
+)
 def sov_018(item: Resource, context: Context) -> Iterator[Outcome]:
     target = context.spec.target.region
-    own = _partition_of(target) if target in catalog.regions() else "aws"
-    for text in texts(dict(item.props)):
+    own = _partition_of(target) if target is not None and target in catalog.regions() else "aws"
+    for text in context.stack.texts(item):
+        if "." not in text.value and "arn:" not in text.value:
+            continue
         foreign = {found.partition for found in arns(text.value) if found.partition.startswith("aws")}
         if aws_regions(value_of(text.value)) is not None:
             foreign |= {_partition_of(name) for name in regions_named(text.value)}

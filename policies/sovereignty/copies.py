@@ -1,6 +1,6 @@
-"""What leaves a Region by copying: replicas of data, keys and secrets, and where logs and trails land.
+"""What leaves a Region by copying: replicas of stored data, of keys and of secrets.
 
-Not here: where the resources themselves are (residency) and network links (boundary).
+Not here: where the resources themselves are (residency), logs (sinks) and network links (boundary).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from inferplan.resource import Resource
 from policies.context import Context
-from policies.example import Example, change, ref, resource
+from policies.example import change, ref, resource
 from policies.read import arn, each, get, known
-from policies.rule import Outcome, Problem, fail, on_resource, on_stack, rule
+from policies.rule import Example, Outcome, Problem, fail, on_resource, on_stack, rule
 from policies.stack import Target
 
 BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
@@ -26,7 +26,8 @@ COPY_ADDRESSES = {
 }
 # Destinations (or origins) that are plain Region names.
 COPY_REGIONS = {
-    "aws:ecr/replicationConfiguration:ReplicationConfiguration": "replicationConfiguration.rules[].destinations[].region",
+    "aws:ecr/replicationConfiguration:"
+    "ReplicationConfiguration": "replicationConfiguration.rules[].destinations[].region",
     "aws:efs/replicationConfiguration:ReplicationConfiguration": "destination.region",
     "aws:ebs/snapshotCopy:SnapshotCopy": "sourceRegion",
     "aws:ec2/amiCopy:AmiCopy": "sourceAmiRegion",
@@ -37,7 +38,8 @@ COPY_REGIONS = {
     "aws:dynamodb/table:Table": "replicas[].regionName",
 }
 COPY_ACCOUNTS = {
-    "aws:ecr/replicationConfiguration:ReplicationConfiguration": "replicationConfiguration.rules[].destinations[].registryId",
+    "aws:ecr/replicationConfiguration:ReplicationConfiguration": "replicationConfiguration.rules[]."
+    "destinations[].registryId",
     "aws:s3/bucketReplicationConfig:BucketReplicationConfig": "rules[].destination.account",
 }
 VAULT = "aws:backup/vault:Vault"
@@ -97,74 +99,179 @@ _SOURCE = resource("aws:s3/bucket:Bucket", "origin", {"bucket": "example-origin"
                 resource(
                     "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
                     "bucket-copy",
-                    {"bucket": ref(_SOURCE),
-                     "rules": [{"destination": {"bucket": "arn:aws:s3:::example-keeper", "account": "111111111111"}}]},
+                    {
+                        "bucket": ref(_SOURCE),
+                        "rules": [
+                            {
+                                "destination": {
+                                    "bucket": "arn:aws:s3:::example-keeper",
+                                    "account": "111111111111",
+                                }
+                            }
+                        ],
+                    },
                 ),
                 resource(
                     "aws:backup/plan:Plan",
                     "backup",
-                    {"rules": [{"copyActions": [
-                        {"destinationVaultArn": "arn:aws:backup:eu-central-1:111111111111:backup-vault:second"}]}]},
+                    {
+                        "rules": [
+                            {
+                                "copyActions": [
+                                    {
+                                        "destinationVaultArn": "arn:aws:backup:eu-central-1:111111111111:"
+                                        "backup-vault:second"
+                                    }
+                                ]
+                            }
+                        ]
+                    },
                 ),
                 resource(
                     "aws:ecr/replicationConfiguration:ReplicationConfiguration",
                     "images",
-                    {"replicationConfiguration": {"rules": [
-                        {"destinations": [{"region": "eu-central-1", "registryId": "111111111111"}]}]}},
+                    {
+                        "replicationConfiguration": {
+                            "rules": [
+                                {"destinations": [{"region": "eu-central-1", "registryId": "111111111111"}]}
+                            ]
+                        }
+                    },
                 ),
-                resource("aws:efs/replicationConfiguration:ReplicationConfiguration", "files",
-                         {"destination": {"region": "eu-central-1"}}),
+                resource(
+                    "aws:efs/replicationConfiguration:ReplicationConfiguration",
+                    "files",
+                    {"destination": {"region": "eu-central-1"}},
+                ),
                 resource("aws:ebs/snapshotCopy:SnapshotCopy", "snapshot", {"sourceRegion": "eu-central-1"}),
                 resource("aws:ec2/amiCopy:AmiCopy", "image", {"sourceAmiRegion": "eu-central-1"}),
-                resource("aws:rds/snapshotCopy:SnapshotCopy", "db-snapshot", {"destinationRegion": "eu-central-1"}),
-                resource("aws:rds/clusterSnapshotCopy:ClusterSnapshotCopy", "cluster-snapshot",
-                         {"destinationRegion": "eu-central-1"}),
-                resource("aws:redshift/snapshotCopy:SnapshotCopy", "warehouse", {"destinationRegion": "eu-central-1"}),
-                resource("aws:dynamodb/globalTable:GlobalTable", "table", {"replicas": [{"regionName": "eu-central-1"}]}),
-                resource("aws:dynamodb/table:Table", "table-two", {"replicas": [{"regionName": "eu-central-1"}]}),
-                resource("aws:dynamodb/tableReplica:TableReplica", "replica",
-                         {"globalTableArn": "arn:aws:dynamodb:eu-central-1:111111111111:table/t"}),
-                resource("aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication", "db-backups",
-                         {"sourceDbInstanceArn": "arn:aws:rds:eu-central-1:111111111111:db:d"}),
-                resource("aws:s3control/multiRegionAccessPoint:MultiRegionAccessPoint", "access",
-                         {"details": {"regions": [{"bucket": ref(_KEEPER)}]}}),
+                resource(
+                    "aws:rds/snapshotCopy:SnapshotCopy", "db-snapshot", {"destinationRegion": "eu-central-1"}
+                ),
+                resource(
+                    "aws:rds/clusterSnapshotCopy:ClusterSnapshotCopy",
+                    "cluster-snapshot",
+                    {"destinationRegion": "eu-central-1"},
+                ),
+                resource(
+                    "aws:redshift/snapshotCopy:SnapshotCopy",
+                    "warehouse",
+                    {"destinationRegion": "eu-central-1"},
+                ),
+                resource(
+                    "aws:dynamodb/globalTable:GlobalTable",
+                    "table",
+                    {"replicas": [{"regionName": "eu-central-1"}]},
+                ),
+                resource(
+                    "aws:dynamodb/table:Table", "table-two", {"replicas": [{"regionName": "eu-central-1"}]}
+                ),
+                resource(
+                    "aws:dynamodb/tableReplica:TableReplica",
+                    "replica",
+                    {"globalTableArn": "arn:aws:dynamodb:eu-central-1:111111111111:table/t"},
+                ),
+                resource(
+                    "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication",
+                    "db-backups",
+                    {"sourceDbInstanceArn": "arn:aws:rds:eu-central-1:111111111111:db:d"},
+                ),
+                resource(
+                    "aws:s3control/multiRegionAccessPoint:MultiRegionAccessPoint",
+                    "access",
+                    {"details": {"regions": [{"bucket": ref(_KEEPER)}]}},
+                ),
             ),
         ),
     ),
     failing=(
         change("the destination bucket is elsewhere", {"keeper:region": "eu-west-1"}, also=("SOV-001",)),
-        change("the destination bucket is not of this stack",
-               {"bucket-copy:rules[0].destination.bucket": "arn:aws:s3:::someone-elses"}),
-        change("the destination belongs to another account",
-               {"bucket-copy:rules[0].destination.account": "999999999999"}),
-        change("a bucket replicates in its own properties",
-               {"origin:replicationConfiguration": {"rules": [{"destination": {"bucket": "arn:aws:s3:::unknown"}}]}}),
-        change("backups are copied abroad",
-               {"backup:rules[0].copyActions[0].destinationVaultArn":
-                "arn:aws:backup:us-west-2:111111111111:backup-vault:second"}, also=("SOV-001",)),
-        change("backups are copied to another account",
-               {"backup:rules[0].copyActions[0].destinationVaultArn":
-                "arn:aws:backup:eu-central-1:999999999999:backup-vault:second"}),
-        change("images are copied abroad",
-               {"images:replicationConfiguration.rules[0].destinations[0].region": "us-east-1"}, also=("SOV-001",)),
-        change("images are copied to another account",
-               {"images:replicationConfiguration.rules[0].destinations[0].registryId": "999999999999"}),
-        change("a file system is copied abroad", {"files:destination.region": "eu-west-1"}, also=("SOV-001",)),
+        change(
+            "the destination bucket is not of this stack",
+            {"bucket-copy:rules[0].destination.bucket": "arn:aws:s3:::someone-elses"},
+        ),
+        change(
+            "the destination belongs to another account",
+            {"bucket-copy:rules[0].destination.account": "999999999999"},
+        ),
+        change(
+            "a bucket replicates in its own properties",
+            {
+                "origin:replicationConfiguration": {
+                    "rules": [{"destination": {"bucket": "arn:aws:s3:::unknown"}}]
+                }
+            },
+        ),
+        change(
+            "backups are copied abroad",
+            {
+                "backup:rules[0].copyActions[0].destinationVaultArn": "arn:aws:backup:us-west-2:"
+                "111111111111:backup-vault:second"
+            },
+            also=("SOV-001",),
+        ),
+        change(
+            "backups are copied to another account",
+            {
+                "backup:rules[0].copyActions[0].destinationVaultArn": "arn:aws:backup:eu-central-1:"
+                "999999999999:backup-vault:second"
+            },
+        ),
+        change(
+            "images are copied abroad",
+            {"images:replicationConfiguration.rules[0].destinations[0].region": "us-east-1"},
+            also=("SOV-001",),
+        ),
+        change(
+            "images are copied to another account",
+            {"images:replicationConfiguration.rules[0].destinations[0].registryId": "999999999999"},
+        ),
+        change(
+            "a file system is copied abroad", {"files:destination.region": "eu-west-1"}, also=("SOV-001",)
+        ),
         change("a snapshot comes from abroad", {"snapshot:sourceRegion": "us-east-1"}, also=("SOV-001",)),
         change("an image comes from abroad", {"image:sourceAmiRegion": "us-east-1"}, also=("SOV-001",)),
-        change("a database snapshot goes abroad", {"db-snapshot:destinationRegion": "us-east-1"}, also=("SOV-001",)),
-        change("a cluster snapshot goes abroad",
-               {"cluster-snapshot:destinationRegion": "us-east-1"}, also=("SOV-001",)),
-        change("a warehouse snapshot goes abroad", {"warehouse:destinationRegion": "us-east-1"}, also=("SOV-001",)),
-        change("a global table has a replica abroad", {"table:replicas[0].regionName": "ap-south-1"}, also=("SOV-001",)),
-        change("a table has a replica abroad", {"table-two:replicas[0].regionName": "ap-south-1"}, also=("SOV-001",)),
-        change("a replica of a table abroad",
-               {"replica:globalTableArn": "arn:aws:dynamodb:us-east-1:111111111111:table/t"}, also=("SOV-001",)),
-        change("backups of a database abroad",
-               {"db-backups:sourceDbInstanceArn": "arn:aws:rds:us-east-1:111111111111:db:d"}, also=("SOV-001",)),
-        change("an access point over a bucket of unknown place", {"access:details.regions[0].bucket": "elsewhere"}),
+        change(
+            "a database snapshot goes abroad",
+            {"db-snapshot:destinationRegion": "us-east-1"},
+            also=("SOV-001",),
+        ),
+        change(
+            "a cluster snapshot goes abroad",
+            {"cluster-snapshot:destinationRegion": "us-east-1"},
+            also=("SOV-001",),
+        ),
+        change(
+            "a warehouse snapshot goes abroad",
+            {"warehouse:destinationRegion": "us-east-1"},
+            also=("SOV-001",),
+        ),
+        change(
+            "a global table has a replica abroad",
+            {"table:replicas[0].regionName": "ap-south-1"},
+            also=("SOV-001",),
+        ),
+        change(
+            "a table has a replica abroad",
+            {"table-two:replicas[0].regionName": "ap-south-1"},
+            also=("SOV-001",),
+        ),
+        change(
+            "a replica of a table abroad",
+            {"replica:globalTableArn": "arn:aws:dynamodb:us-east-1:111111111111:table/t"},
+            also=("SOV-001",),
+        ),
+        change(
+            "backups of a database abroad",
+            {"db-backups:sourceDbInstanceArn": "arn:aws:rds:us-east-1:111111111111:db:d"},
+            also=("SOV-001",),
+        ),
+        change(
+            "an access point over a bucket of unknown place",
+            {"access:details.regions[0].bucket": "elsewhere"},
+        ),
     ),
-)  # fmt: skip
+)
 def sov_003(item: Resource, context: Context) -> Iterator[Outcome]:
     for path, region in each(item.props, COPY_REGIONS[item.type]):
         if wrong := context.outside(str(known(region))):
@@ -190,7 +297,8 @@ def _replica_key(item: Resource, context: Context) -> Iterator[Outcome]:
 def _multi_region(item: Resource, _context: Context) -> Iterator[Outcome]:
     if get(item.props, "multiRegion", False):
         yield fail(
-            "a multi-Region key can be replicated abroad by one call; it is fixed at creation, so a new key is needed",
+            "a multi-Region key can be replicated abroad by one call; it is fixed at creation, so a new "
+            "key is needed",
             path="multiRegion",
         )
 
@@ -199,163 +307,54 @@ def _multi_region(item: Resource, _context: Context) -> Iterator[Outcome]:
     id="SOV-004",
     title="Secrets and keys stay inside the boundary",
     why="Who holds the key holds the data, so a key abroad makes every encrypted copy readable there.",
-    fix="Remove the replica; replace a multi-Region key by a new single-Region one, because that cannot be changed.",
+    fix="Remove the replica; replace a multi-Region key by a new single-Region one, because that cannot "
+    "be changed.",
     source=("000:69",),
     level="mandatory",
     on=(SECRET,),
-    more=(on_resource(_multi_region, KEY, "aws:kms/externalKey:ExternalKey"), on_resource(_replica_key, *REPLICA_KEYS)),
+    more=(
+        on_resource(_multi_region, KEY, "aws:kms/externalKey:ExternalKey"),
+        on_resource(_replica_key, *REPLICA_KEYS),
+    ),
     passing=(
         Example(
             note="a key and a secret of one Region; a replica inside the boundary",
             resources=(
                 resource(KEY, "key", {"multiRegion": False}),
-                resource(SECRET, "secret", {"name": "example", "replicas": [{"region": "eu-central-1"}],
-                                            "kmsKeyId": "arn:aws:kms:eu-central-1:111111111111:key/k"}),
-                resource(REPLICA_KEYS[0], "replica",
-                         {"primaryKeyArn": "arn:aws:kms:eu-central-1:111111111111:key/mrk-1"}),
-                resource(REPLICA_KEYS[1], "external",
-                         {"primaryKeyArn": "arn:aws:kms:eu-central-1:111111111111:key/mrk-2"}),
+                resource(
+                    SECRET,
+                    "secret",
+                    {
+                        "name": "example",
+                        "replicas": [{"region": "eu-central-1"}],
+                        "kmsKeyId": "arn:aws:kms:eu-central-1:111111111111:key/k",
+                    },
+                ),
+                resource(
+                    REPLICA_KEYS[0],
+                    "replica",
+                    {"primaryKeyArn": "arn:aws:kms:eu-central-1:111111111111:key/mrk-1"},
+                ),
+                resource(
+                    REPLICA_KEYS[1],
+                    "external",
+                    {"primaryKeyArn": "arn:aws:kms:eu-central-1:111111111111:key/mrk-2"},
+                ),
             ),
         ),
     ),
     failing=(
         change("a secret replica abroad", {"secret:replicas[0].region": "us-east-1"}, also=("SOV-001",)),
         change("a multi-Region key", {"key:multiRegion": True}),
-        change("a replica of a key abroad",
-               {"replica:primaryKeyArn": "arn:aws:kms:us-east-1:111111111111:key/mrk-1"}, also=("SOV-001",)),
+        change(
+            "a replica of a key abroad",
+            {"replica:primaryKeyArn": "arn:aws:kms:us-east-1:111111111111:key/mrk-1"},
+            also=("SOV-001",),
+        ),
         change("an imported key replicated abroad", {"external:region": "us-east-1"}, also=("SOV-001",)),
     ),
-)  # fmt: skip
+)
 def sov_004(item: Resource, context: Context) -> Iterator[Outcome]:
     for path, region in each(item.props, "replicas[].region"):
         if wrong := context.outside(str(known(region))):
             yield fail(f"a replica of the secret: {wrong}", path=path)
-
-
-TRAIL = "aws:cloudtrail/trail:Trail"
-INVOCATIONS = "aws:bedrockmodel/invocationLoggingConfiguration:InvocationLoggingConfiguration"
-QUERY_LOG = "aws:route53/resolverQueryLogConfig:ResolverQueryLogConfig"
-FLOW_LOG = "aws:ec2/flowLog:FlowLog"
-FIREWALL_LOG = "aws:networkfirewall/loggingConfiguration:LoggingConfiguration"
-LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
-FIREHOSE = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
-# Sinks by address; bucket names are global, so they must be resolved.
-SINKS: dict[str, tuple[str, ...]] = {
-    TRAIL: ("s3BucketName", "cloudWatchLogsGroupArn"),
-    "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter": ("destinationArn",),
-    "aws:cloudwatch/logDestination:LogDestination": ("targetArn",),
-    "aws:cloudwatch/metricStream:MetricStream": ("firehoseArn",),
-    QUERY_LOG: ("destinationArn",),
-    INVOCATIONS: (
-        "loggingConfig.s3Config.bucketName",
-        "loggingConfig.cloudwatchConfig.largeDataDeliveryS3Config.bucketName",
-    ),
-    FLOW_LOG: ("logDestination",),
-    FIREWALL_LOG: (
-        "loggingConfiguration.logDestinationConfigs[].logDestination.bucketName",
-    ),
-    "aws:s3/bucketLogging:BucketLogging": ("targetBucket",),
-    FIREHOSE: ("extendedS3Configuration.bucketArn",),
-    "aws:lb/loadBalancer:LoadBalancer": ("accessLogs.bucket", "connectionLogs.bucket"),
-    "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": ("logDestinationConfigs[]",),
-}  # fmt: skip
-OUTSIDE_SINKS = ("httpEndpointConfiguration", "splunkConfiguration", "snowflakeConfiguration")
-
-
-def _log_group(item: Resource, context: Context) -> Iterator[Outcome]:
-    if (region := context.region_of(item)) and (wrong := context.outside(region)):
-        yield fail(f"logs come to rest outside: {wrong}", path="region")
-
-
-def _leaves_aws(item: Resource, _context: Context) -> Iterator[Outcome]:
-    for key in OUTSIDE_SINKS:
-        if item.props.get(key) is not None:
-            yield fail(
-                "delivers what it collects to a host outside AWS, whose place is not provable", path=key
-            )
-
-
-_LOGS = resource("aws:s3/bucket:Bucket", "logs", {"bucket": "example-logs"})
-_GROUP = resource(LOG_GROUP, "group", {"name": "/example/group"})
-
-
-@rule(
-    id="SOV-005",
-    title="Logs, trails, metric streams and invocation logs land inside the boundary",
-    why="Prompts and answers may be inside a log, so a log is data like any other.",
-    fix="Send it to a bucket or log group of this account in an allowed Region, declared in the stack or named by ARN.",
-    source=("000:144",),
-    level="mandatory",
-    scope="stack",
-    on=tuple(SINKS),
-    more=(on_resource(_log_group, LOG_GROUP), on_resource(_leaves_aws, FIREHOSE)),
-    passing=(
-        Example(
-            note="every sink is a bucket or group of the stack, or an ARN in the Region",
-            resources=(
-                _LOGS,
-                _GROUP,
-                resource(TRAIL, "trail", {
-                    "s3BucketName": ref(_LOGS),
-                    "cloudWatchLogsGroupArn": "arn:aws:logs:eu-central-1:111111111111:log-group:/example/group:*"}),
-                resource("aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter", "filter",
-                         {"destinationArn": "arn:aws:firehose:eu-central-1:111111111111:deliverystream/d"}),
-                resource("aws:cloudwatch/logDestination:LogDestination", "gathered",
-                         {"targetArn": "arn:aws:kinesis:eu-central-1:111111111111:stream/s"}),
-                resource("aws:cloudwatch/metricStream:MetricStream", "metrics",
-                         {"firehoseArn": "arn:aws:firehose:eu-central-1:111111111111:deliverystream/d"}),
-                resource(QUERY_LOG, "queries",
-                         {"destinationArn": "arn:aws:logs:eu-central-1:111111111111:log-group:/example/group"}),
-                resource(INVOCATIONS, "invocations", {"loggingConfig": {
-                    "s3Config": {"bucketName": "example-logs"},
-                    "cloudwatchConfig": {"logGroupName": "/example/group",
-                                         "largeDataDeliveryS3Config": {"bucketName": "example-logs"}}}}),
-                resource(FLOW_LOG, "flows", {"logDestination": ref(_GROUP)}),
-                resource(FIREWALL_LOG, "firewall", {"loggingConfiguration": {"logDestinationConfigs": [
-                    {"logDestination": {"bucketName": "example-logs"}}]}}),
-                resource("aws:s3/bucketLogging:BucketLogging", "bucket-log", {"targetBucket": ref(_LOGS)}),
-                resource(FIREHOSE, "firehose", {"extendedS3Configuration": {"bucketArn": ref(_LOGS)}}),
-                resource("aws:lb/loadBalancer:LoadBalancer", "balancer",
-                         {"internal": True, "accessLogs": {"bucket": "example-logs"},
-                          "connectionLogs": {"bucket": "example-logs"}}),
-                resource("aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration", "waf",
-                         {"logDestinationConfigs": ["arn:aws:logs:eu-central-1:111111111111:log-group:aws-waf-logs"]}),
-            ),
-        ),
-    ),
-    failing=(
-        change("the trail writes to a bucket of unknown place", {"trail:s3BucketName": "elsewhere"}),
-        change("the bucket of the logs is abroad", {"logs:region": "us-east-1"}, also=("SOV-001",)),
-        change("the trail's group is abroad", {"trail:cloudWatchLogsGroupArn":
-               "arn:aws:logs:us-east-1:111111111111:log-group:/x:*"}, also=("SOV-001",)),
-        change("a subscription of another account", {"filter:destinationArn":
-               "arn:aws:firehose:eu-central-1:999999999999:deliverystream/d"}),
-        change("a log destination of another account",
-               {"gathered:targetArn": "arn:aws:kinesis:eu-central-1:999999999999:stream/s"}),
-        change("metrics stream abroad", {"metrics:firehoseArn":
-               "arn:aws:firehose:us-east-1:111111111111:deliverystream/d"}, also=("SOV-001",)),
-        change("queries are logged abroad", {"queries:destinationArn":
-               "arn:aws:logs:us-east-1:111111111111:log-group:/x"}, also=("SOV-001",)),
-        change("prompts land in a bucket of unknown place", {"invocations:loggingConfig.s3Config.bucketName": "elsewhere"}),
-        change("long prompts land in a bucket of unknown place",
-               {"invocations:loggingConfig.cloudwatchConfig.largeDataDeliveryS3Config.bucketName": "elsewhere"}),
-        change("flow logs of another account", {"flows:logDestination": "arn:aws:s3:::elsewhere"}),
-        change("firewall logs in a bucket of unknown place",
-               {"firewall:loggingConfiguration.logDestinationConfigs[0].logDestination.bucketName": "elsewhere"}),
-        change("bucket logs in a bucket of unknown place", {"bucket-log:targetBucket": "elsewhere"}),
-        change("a stream into a bucket of unknown place",
-               {"firehose:extendedS3Configuration.bucketArn": "arn:aws:s3:::elsewhere"}),
-        change("a stream to a host outside AWS", {"firehose:httpEndpointConfiguration": {"url": "https://x.example"}}),
-        change("balancer logs in a bucket of unknown place", {"balancer:accessLogs.bucket": "elsewhere"}),
-        change("connection logs in a bucket of unknown place", {"balancer:connectionLogs.bucket": "elsewhere"}),
-        change("WAF logs of another account", {"waf:logDestinationConfigs[0]":
-               "arn:aws:logs:eu-central-1:999999999999:log-group:aws-waf-logs"}),
-        change("a log group abroad", {"group:region": "us-east-1"}, also=("SOV-001",)),
-    ),
-)  # fmt: skip
-def sov_005(resources: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
-    for item in resources:
-        for path in SINKS[item.type]:
-            for target in context.stack.targets(item, path, *BUCKETS, LOG_GROUP, FIREHOSE):
-                if problem := misplaced(target, context, "what is logged comes to rest outside"):
-                    yield fail(problem.message, path=problem.path, subject=item)

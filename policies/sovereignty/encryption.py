@@ -10,10 +10,10 @@ from typing import Any
 
 from inferplan.resource import Resource, Unknown
 from policies.context import Context
-from policies.example import Example, change, ref, resource
+from policies.example import change, ref, resource
 from policies.levels import confidential_and_up
 from policies.read import arn, each, get, known
-from policies.rule import DROP, Outcome, fail, on_resource, on_stack, rule
+from policies.rule import DROP, Example, Outcome, fail, on_resource, on_stack, rule
 from policies.sovereignty.copies import BUCKETS
 
 KEYS = (
@@ -52,7 +52,7 @@ SWITCHED_ON = frozenset({True, "true"})
 
 
 def key_problems(item: Resource, path: str, context: Context) -> Iterator[Outcome]:
-    """What is wrong with the key that a property names: absent, AWS's own, of another account, or elsewhere."""
+    """What is wrong with a property's key: absent, AWS's own, of another account, or elsewhere."""
     found = list(each(item.props, path))
     if not found:
         yield fail("is encrypted with AWS's own key; name a customer-managed one", path=path)
@@ -81,7 +81,7 @@ def _key_problem(place: str, value: Any, context: Context) -> Iterator[Outcome]:
 
 def _repository(item: Resource, context: Context) -> Iterator[Outcome]:
     kinds = [known(kind) for _, kind in each(item.props, "encryptionConfigurations[].encryptionType")]
-    if kinds != ["KMS"] and kinds != ["KMS_DSSE"]:
+    if kinds not in (["KMS"], ["KMS_DSSE"]):
         yield fail("images are encrypted with S3's own keys (AES256)", path="encryptionConfigurations")
     else:
         yield from key_problems(item, "encryptionConfigurations[].kmsKey", context)
@@ -114,7 +114,7 @@ def _buckets(buckets: tuple[Resource, ...], context: Context) -> Iterator[Outcom
             bucket in stack.named(balancer, "accessLogs.bucket", bucket.type)
             for balancer in stack.of(*BALANCERS)
         ):
-            continue  # balancers can only write with S3's own keys, and their logs hold no payload (settled 32)
+            continue  # balancers can only write with S3's own keys; their logs hold no payload (settled 32)
         rules = stack.pointing_at(bucket, "bucket", *ENCRYPTIONS)
         if not rules:
             yield fail("has no encryption with a customer-managed key", subject=bucket)
@@ -154,6 +154,11 @@ def _nested(path: str, value: Any, switch: str | None) -> dict[str, Any]:
     return {**props, **more, **({switch: True} if switch else {})}
 
 
+def _short(type_: str) -> str:
+    """`rds-instance` for aws:rds/instance:Instance."""
+    return type_.split(":")[1].replace("/", "-")
+
+
 _KEY = resource("aws:kms/key:Key", "key", {"description": "own"})
 _DATA = resource("aws:s3/bucket:Bucket", "data", {"bucket": "example-data"})
 _ACCESS = resource("aws:s3/bucket:Bucket", "access", {"bucket": "example-access"})
@@ -163,7 +168,8 @@ _ARN = "arn:aws:kms:eu-central-1:111111111111:key/k"
 @rule(
     id="SOV-011",
     title="What is stored is encrypted with a customer-managed key of an allowed Region",
-    why="With the provider's key the provider can read; with the own key, access can be cut off and is on record.",
+    why="With the provider's key the provider can read; with the own key, access can be cut off and is "
+    "on record.",
     fix="Name a KMS key of this account and Region in the property that the finding points at.",
     source=("004:64",),
     level=confidential_and_up,
@@ -182,45 +188,77 @@ _ARN = "arn:aws:kms:eu-central-1:111111111111:key/k"
                 _KEY,
                 _DATA,
                 _ACCESS,
-                resource(ENCRYPTIONS[0], "data-key", {"bucket": ref(_DATA), "rules": [
-                    {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": ref(_KEY)}}]}),
-                resource(BALANCERS[0], "balancer", {"internal": True, "accessLogs": {"bucket": "example-access"}}),
+                resource(
+                    ENCRYPTIONS[0],
+                    "data-key",
+                    {
+                        "bucket": ref(_DATA),
+                        "rules": [
+                            {
+                                "applyServerSideEncryptionByDefault": {
+                                    "sseAlgorithm": "aws:kms",
+                                    "kmsMasterKeyId": ref(_KEY),
+                                }
+                            }
+                        ],
+                    },
+                ),
+                resource(
+                    BALANCERS[0], "balancer", {"internal": True, "accessLogs": {"bucket": "example-access"}}
+                ),
                 *(
-                    resource(type_, type_.partition("/")[2].partition(":")[0], _nested(path, ref(_KEY), switch))
+                    resource(type_, _short(type_), _nested(path, ref(_KEY), switch))
                     for type_, (path, switch) in KEY_PROPERTIES.items()
                 ),
-                resource(REPOSITORY, "images", {"encryptionConfigurations": [{"encryptionType": "KMS", "kmsKey": _ARN}]}),
-                resource(TEMPLATE, "nodes", {"blockDeviceMappings": [
-                    {"ebs": {"encrypted": "true", "kmsKeyId": ref(_KEY)}}]}),
+                resource(
+                    REPOSITORY,
+                    "images",
+                    {"encryptionConfigurations": [{"encryptionType": "KMS", "kmsKey": _ARN}]},
+                ),
+                resource(
+                    TEMPLATE,
+                    "nodes",
+                    {"blockDeviceMappings": [{"ebs": {"encrypted": "true", "kmsKeyId": ref(_KEY)}}]},
+                ),
                 resource("aws:ebs/encryptionByDefault:EncryptionByDefault", "default", {"enabled": True}),
             ),
         ),
     ),
     failing=(
         *(
-            change(f"no key on {type_}", {f"{type_.partition('/')[2].partition(':')[0]}:{path}": DROP})
+            change(f"no key on {type_}", {f"{_short(type_)}:{path}": DROP})
             for type_, (path, _) in KEY_PROPERTIES.items()
         ),
-        change("AWS's own key", {"secret:kmsKeyId": "alias/aws/secretsmanager"}),
-        change("a key of another account", {"secret:kmsKeyId": "arn:aws:kms:eu-central-1:999999999999:key/k"}),
-        change("a key in another Region", {"secret:kmsKeyId": "arn:aws:kms:us-east-1:111111111111:key/k"},
-               also=("SOV-001",)),
+        change("AWS's own key", {"secretsmanager-secret:kmsKeyId": "alias/aws/secretsmanager"}),
+        change(
+            "a key of another account",
+            {"secretsmanager-secret:kmsKeyId": "arn:aws:kms:eu-central-1:999999999999:key/k"},
+        ),
+        change(
+            "a key in another Region",
+            {"secretsmanager-secret:kmsKeyId": "arn:aws:kms:us-east-1:111111111111:key/k"},
+            also=("SOV-001",),
+        ),
         change("the stack's key is elsewhere", {"key:region": "eu-west-1"}, also=("SOV-001",)),
         change("the volume is not encrypted", {"nodes:blockDeviceMappings[0].ebs.encrypted": "false"}),
         change("the volume has no own key", {"nodes:blockDeviceMappings[0].ebs.kmsKeyId": DROP}),
         change("the template names no volume", {"nodes:blockDeviceMappings": DROP}),
-        change("storage of the database is not encrypted", {"instance:storageEncrypted": False}),
+        change("storage of the database is not encrypted", {"rds-instance:storageEncrypted": False}),
         change("images without own key", {"images:encryptionConfigurations[0].encryptionType": "AES256"}),
         change("images with AWS's key", {"images:encryptionConfigurations[0].kmsKey": DROP}),
         change("default encryption is turned off", {"default:enabled": False}),
         change("a bucket without encryption settings", remove=("data-key",)),
-        change("a bucket with S3's own keys",
-               {"data-key:rules[0].applyServerSideEncryptionByDefault.sseAlgorithm": "AES256"}),
-        change("a bucket with AWS's KMS key",
-               {"data-key:rules[0].applyServerSideEncryptionByDefault.kmsMasterKeyId": DROP}),
+        change(
+            "a bucket with S3's own keys",
+            {"data-key:rules[0].applyServerSideEncryptionByDefault.sseAlgorithm": "AES256"},
+        ),
+        change(
+            "a bucket with AWS's KMS key",
+            {"data-key:rules[0].applyServerSideEncryptionByDefault.kmsMasterKeyId": DROP},
+        ),
         change("the access log's balancer is gone, so it is a bucket like any other", remove=("balancer",)),
     ),
-)  # fmt: skip
+)
 def sov_011(item: Resource, context: Context) -> Iterator[Outcome]:
     path, switch = KEY_PROPERTIES[item.type]
     if switch is not None and get(item.props, switch) not in SWITCHED_ON:

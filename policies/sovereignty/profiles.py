@@ -14,14 +14,29 @@ from typing import Any
 from inferplan import catalog
 from inferplan.resource import Resource
 from policies.context import Context, NamedBackend
-from policies.example import DROP, Example, change, resource
-from policies.read import arns, get, json_document, known, listed, texts
-from policies.rule import Outcome, Problem, fail, on_declaration, on_resource, on_stack, rule, undecided
+from policies.example import change, resource
+from policies.read import arns, get, json_document, known, listed
+from policies.rule import (
+    DROP,
+    Example,
+    Outcome,
+    Problem,
+    fail,
+    on_declaration,
+    on_resource,
+    on_stack,
+    rule,
+    undecided,
+)
 
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 ENDPOINT_POLICY = "aws:ec2/vpcEndpointPolicy:VpcEndpointPolicy"
-IAM_POLICIES = ("aws:iam/policy:Policy", "aws:iam/rolePolicy:RolePolicy", "aws:iam/userPolicy:UserPolicy",
-                "aws:iam/groupPolicy:GroupPolicy")  # fmt: skip
+IAM_POLICIES = (
+    "aws:iam/policy:Policy",
+    "aws:iam/rolePolicy:RolePolicy",
+    "aws:iam/userPolicy:UserPolicy",
+    "aws:iam/groupPolicy:GroupPolicy",
+)
 INVOKE = re.compile(r"bedrock:(\*|invoke|converse|\w*\*)", re.IGNORECASE)
 
 
@@ -84,9 +99,10 @@ def guardrail_problem(
 
 
 def _declared(backend: NamedBackend, context: Context) -> Iterator[Outcome]:
-    if backend.on_bedrock and backend.backend.model:
-        if problem := profile_problem(backend.backend.model, context, "model"):
-            yield problem
+    model = backend.backend.model if backend.on_bedrock else None
+    problem = profile_problem(model, context, "model") if model else None
+    if problem:
+        yield problem
 
 
 _ENV = "spec.template.spec.containers[0].env[0].value"
@@ -103,7 +119,8 @@ def _policy(model_arn: str) -> str:
 @rule(
     id="SOV-006",
     title="Every Region that a Bedrock profile may route to is allowed",
-    why="A profile sends prompts and answers to any of its Regions; eu. can mean London or Zurich, apac. the Emirates.",
+    why="A profile sends prompts and answers to any of its Regions; eu. can mean London or Zurich, apac. "
+    "the Emirates.",
     fix="Use the in-Region model id, or a narrower profile whose every Region is allowed.",
     source=("000:77",),
     level="mandatory",
@@ -114,49 +131,131 @@ def _policy(model_arn: str) -> str:
             note="in-Region ids in spec, environment, policies and configuration",
             base="both",
             resources=(
-                resource("aws:bedrock/inferenceProfile:InferenceProfile", "profile", {"modelSource": {"copyFrom": _MODEL_ARN}}),
-                resource("kubernetes:apps/v1:Deployment", "app", {"spec": {"template": {"spec": {"containers": [
-                    {"name": "app", "env": [{"name": "MODEL", "value": _MODEL}]}]}}}}),
+                resource(
+                    "aws:bedrock/inferenceProfile:InferenceProfile",
+                    "profile",
+                    {"modelSource": {"copyFrom": _MODEL_ARN}},
+                ),
+                resource(
+                    "kubernetes:apps/v1:Deployment",
+                    "app",
+                    {
+                        "spec": {
+                            "template": {
+                                "spec": {
+                                    "containers": [
+                                        {"name": "app", "env": [{"name": "MODEL", "value": _MODEL}]}
+                                    ]
+                                }
+                            }
+                        }
+                    },
+                ),
                 resource("aws:iam/policy:Policy", "iam", {"policy": _policy(_MODEL_ARN)}),
-                resource("kubernetes:core/v1:ConfigMap", "proxy", {"data": {"config.yaml":
-                    f"model_list:\n- model_name: desk\n  litellm_params: {{model: bedrock/{_MODEL}}}\n"}}),
+                resource(
+                    "kubernetes:core/v1:ConfigMap",
+                    "proxy",
+                    {
+                        "data": {
+                            "config.yaml": f"model_list:\n- model_name: desk\n  litellm_params: "
+                            f"{{model: bedrock/{_MODEL}}}\n"
+                        }
+                    },
+                ),
                 resource("aws:bedrock/guardrail:Guardrail", "guardrail", {"name": "g"}),
-                resource(ENDPOINT, "door", {"serviceName": "com.amazonaws.eu-central-1.bedrock-runtime",
-                    "privateDnsEnabled": True, "policy": _policy(_MODEL_ARN)}),
+                resource(
+                    ENDPOINT,
+                    "door",
+                    {
+                        "serviceName": "com.amazonaws.eu-central-1.bedrock-runtime",
+                        "privateDnsEnabled": True,
+                        "policy": _policy(_MODEL_ARN),
+                    },
+                ),
             ),
         ),
         Example(
             note="a Japanese profile inside a Japanese boundary",
             base="both",
-            spec={"data.residency.countries": ["JP"], "target.region": "ap-northeast-1",
-                  "backends.mistral.model": "jp.anthropic.claude-sonnet-4-5-20250929-v1:0"},
+            spec={
+                "data.residency.countries": ["JP"],
+                "target.region": "ap-northeast-1",
+                "backends.mistral.model": "jp.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            },
             organization={"accounts.111111111111.countries": ["JP"]},
         ),
+        Example(note="an in-Region id in the spec", base="both"),
     ),
     failing=(
-        change("the spec names a European profile", spec={"backends.mistral.model": "eu.mistral.pixtral-large-2502-v1:0"}),
-        change("the spec names an unknown prefix", spec={"backends.mistral.model": "ca.mistral.pixtral-large-2502-v1:0"}),
-        change("a Japanese profile without Japan", of=1,
-               spec={"data.residency.countries": ["AU"]}, organization={"accounts.111111111111.countries": ["AU"]},
-               also=("SOV-001",)),
-        change("an inference profile copies from a European one", {"profile:modelSource.copyFrom":
-               f"arn:aws:bedrock:eu-central-1:111111111111:inference-profile/eu.{_MODEL}"}),
-        change("a pod calls a global profile", {f"app:{_ENV}": "global.anthropic.claude-sonnet-4-5-20250929-v1:0"}),
-        change("a policy allows a European profile", {"iam:policy": _policy(
-               f"arn:aws:bedrock:eu-central-1:111111111111:inference-profile/eu.{_MODEL}")}, also=("EGR-011",)),
-        change("a policy allows every profile", {"iam:policy": _policy(
-               "arn:aws:bedrock:eu-central-1:111111111111:inference-profile/*")}, also=("EGR-011",)),
-        change("the proxy calls a European profile", {"proxy:data": {"config.yaml":
-               f"model_list:\n- model_name: desk\n  litellm_params: {{model: bedrock/eu.{_MODEL}}}\n"}}),
-        change("the endpoint lets a European profile through", {"door:policy": _policy(
-               f"arn:aws:bedrock:eu-central-1:111111111111:inference-profile/eu.{_MODEL}")}, also=("EGR-011",)),
-        change("a cross-Region guardrail", {"guardrail:crossRegionConfig":
-               {"guardrailProfileIdentifier": "eu.guardrail.v1:0"}}),
+        change(
+            "the spec names a European profile",
+            of=2,
+            spec={"backends.mistral.model": "eu.mistral.pixtral-large-2502-v1:0"},
+        ),
+        change(
+            "the spec names an unknown prefix",
+            of=2,
+            spec={"backends.mistral.model": "ca.mistral.pixtral-large-2502-v1:0"},
+        ),
+        change(
+            "a Japanese profile without Japan",
+            of=1,
+            spec={"data.residency.countries": ["AU"]},
+            organization={"accounts.111111111111.countries": ["AU"]},
+            also=("SOV-001",),
+        ),
+        change(
+            "an inference profile copies from a European one",
+            {
+                "profile:modelSource.copyFrom": f"arn:aws:bedrock:eu-central-1:111111111111:"
+                f"inference-profile/eu.{_MODEL}"
+            },
+        ),
+        change(
+            "a pod calls a global profile",
+            {f"app:{_ENV}": "global.anthropic.claude-sonnet-4-5-20250929-v1:0"},
+        ),
+        change(
+            "a policy allows a European profile",
+            {
+                "iam:policy": _policy(
+                    f"arn:aws:bedrock:eu-central-1:111111111111:inference-profile/eu.{_MODEL}"
+                )
+            },
+            also=("EGR-011",),
+        ),
+        change(
+            "a policy allows every profile",
+            {"iam:policy": _policy("arn:aws:bedrock:eu-central-1:111111111111:inference-profile/*")},
+            also=("EGR-011",),
+        ),
+        change(
+            "the proxy calls a European profile",
+            {
+                "proxy:data": {
+                    "config.yaml": f"model_list:\n- model_name: desk\n  litellm_params: "
+                    f"{{model: bedrock/eu.{_MODEL}}}\n"
+                }
+            },
+        ),
+        change(
+            "the endpoint lets a European profile through",
+            {
+                "door:policy": _policy(
+                    f"arn:aws:bedrock:eu-central-1:111111111111:inference-profile/eu.{_MODEL}"
+                )
+            },
+            also=("EGR-011",),
+        ),
+        change(
+            "a cross-Region guardrail",
+            {"guardrail:crossRegionConfig": {"guardrailProfileIdentifier": "eu.guardrail.v1:0"}},
+        ),
     ),
-)  # fmt: skip
+)
 def sov_006(item: Resource, context: Context) -> Iterator[Outcome]:
     seen = set()
-    for text in texts(dict(item.props)):
+    for text in context.stack.texts(item):
         for model_id in profiles_in(text.value):
             problem = profile_problem(model_id, context, text.path) if model_id not in seen else None
             seen.add(model_id)
@@ -167,7 +266,7 @@ def sov_006(item: Resource, context: Context) -> Iterator[Outcome]:
                 yield problem
 
 
-# -- EGR-011 -------------------------------------------------------------------------------------------------------
+# -- EGR-011 ---------------------------------------------------------------------------------------
 def allowed_statements(document: Any) -> list[dict[str, Any]]:
     """The Allow statements of a policy document."""
     return [item for item in listed(get(document, "Statement", [])) if item.get("Effect") == "Allow"]
@@ -232,16 +331,24 @@ def _doors(resources: tuple[Resource, ...], context: Context) -> Iterator[Outcom
         yield fail("the spec calls Bedrock, and no VPC endpoint for bedrock-runtime leads there")
 
 
-_DOOR = resource(ENDPOINT, "door", {
-    "serviceName": "com.amazonaws.eu-central-1.bedrock-runtime", "privateDnsEnabled": True,
-    "policy": _policy(_MODEL_ARN)})  # fmt: skip
+_DOOR = resource(
+    ENDPOINT,
+    "door",
+    {
+        "serviceName": "com.amazonaws.eu-central-1.bedrock-runtime",
+        "privateDnsEnabled": True,
+        "policy": _policy(_MODEL_ARN),
+    },
+)
 
 
 @rule(
     id="EGR-011",
     title="Bedrock is called through PrivateLink, and only for the models that the spec names",
-    why="Without the endpoint the call takes the internet; with a wildcard, clients add profile prefixes by themselves.",
-    fix="Declare the bedrock-runtime endpoint with private DNS and name each model's ARN in its policy and in the role's.",
+    why="Without the endpoint the call takes the internet; with a wildcard, clients add profile prefixes "
+    "by themselves.",
+    fix="Declare the bedrock-runtime endpoint with private DNS and name each model's ARN in its policy "
+    "and in the role's.",
     source=("000:145",),
     level="mandatory",
     on=(ENDPOINT,),
@@ -264,14 +371,18 @@ _DOOR = resource(ENDPOINT, "door", {
         change("no endpoint", remove=("door",)),
         change("private DNS is off", {"door:privateDnsEnabled": False}),
         change("private DNS is not said", {"door:privateDnsEnabled": DROP}),
-        change("the endpoint has no policy", {"door:policy": DROP}),
+        change("the endpoint has no policy", {"door:policy": DROP}, also=("EGR-004",)),
         change("the endpoint's policy is open", {"door:policy": _policy("*")}),
-        change("the endpoint's policy names another model", {"door:policy": _policy(
-            "arn:aws:bedrock:eu-central-1::foundation-model/amazon.nova-pro-v1:0")}),
-        change("the role may call every model", {"role:policy": _policy(
-            "arn:aws:bedrock:eu-central-1::foundation-model/*")}),
+        change(
+            "the endpoint's policy names another model",
+            {"door:policy": _policy("arn:aws:bedrock:eu-central-1::foundation-model/amazon.nova-pro-v1:0")},
+        ),
+        change(
+            "the role may call every model",
+            {"role:policy": _policy("arn:aws:bedrock:eu-central-1::foundation-model/*")},
+        ),
     ),
-)  # fmt: skip
+)
 def egr_011(endpoint: Resource, _context: Context) -> Iterator[Outcome]:
     if is_bedrock(endpoint) and known(endpoint.props.get("privateDnsEnabled")) is not True:
         yield fail(

@@ -1,24 +1,24 @@
-"""Where things may be: Regions, the questions a spec must answer, and countries that AWS does not reach.
+"""Where things may be: Regions, the questions a spec must answer, and guards around the account.
 
-Not here: copies and sinks (copies), vendors (vendors), profiles (profiles).
+Not here: copies (copies), logs (sinks), vendors (vendors), profiles (profiles), foreign law (jurisdiction).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from inferplan import catalog
 from inferplan.resource import Resource, walk_unknowns
 from inferplan.spec.model import InferenceStack
 from inferplan.spec.organization import AccountEntry
 from policies.context import Context
-from policies.example import DROP, Example, change, resource
-from policies.read import get, regions_named, texts
-from policies.rule import Outcome, fail, on_declaration, on_resource, on_stack, rule, undecided
+from policies.example import change, resource
+from policies.read import get, regions_named
+from policies.rule import DROP, Example, Outcome, fail, on_declaration, on_resource, rule, undecided
 
 PROVIDER = "pulumi:providers:aws"
 CLUSTER = "aws:eks/cluster:Cluster"
+ACCOUNT_REGION = "aws:account/region:Region"
 
 
 def _target(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
@@ -40,7 +40,8 @@ def _provider(provider: Resource, context: Context) -> Iterator[Outcome]:
 def _named(item: Resource, context: Context) -> Iterator[Outcome]:
     """Regions in ARNs, hosts, zone names, environment and documents; unknowns come from judged resources."""
     seen = set()
-    for text in texts(dict(item.props)):
+    # That a Region is enabled or disabled for the account is SOV-013's business.
+    for text in context.stack.texts(item) if item.type != ACCOUNT_REGION else ():
         for name in regions_named(text.value):
             if text.path != "region" and name not in seen and (wrong := context.outside(name)):
                 seen.add(name)
@@ -78,8 +79,10 @@ _POD = resource(
 @rule(
     id="SOV-001",
     title="Every regional resource lies in a country that the spec and the account allow",
-    why="A resource in another country brings the data under another law, whatever the rest of the stack does.",
-    fix="Deploy in a Region whose country is in data.residency.countries, or have the account's countries extended.",
+    why="A resource in another country brings the data under another law, whatever the rest of the stack "
+    "does.",
+    fix="Deploy in a Region whose country is in data.residency.countries, or have the account's "
+    "countries extended.",
     source=("000:116",),
     level="mandatory",
     on=("aws:*",),
@@ -95,24 +98,33 @@ _POD = resource(
                 _BUCKET,
                 _POD,
                 resource(PROVIDER, "aws", {"region": "eu-central-1"}),
-                resource("aws:sns/topicSubscription:TopicSubscription", "alarms",
-                         {"topic": "arn:aws:sns:eu-central-1:111111111111:alarms"}),
+                resource(
+                    "aws:sns/topicSubscription:TopicSubscription",
+                    "alarms",
+                    {"topic": "arn:aws:sns:eu-central-1:111111111111:alarms"},
+                ),
                 resource("aws:iam/role:Role", "role", {"name": "example"}, region=None),
             ),
         ),
     ),
     failing=(
         change("the spec targets Virginia", spec={"target.region": "us-east-1"}),
-        change("the account allows France only", organization={"accounts.111111111111.countries": ["FR"]}),
+        change(
+            "the account allows France only",
+            organization={"accounts.111111111111.countries": ["FR"]},
+            also=("SOV-009",),
+        ),
         change("one resource overrides the provider's Region", {"weights:region": "eu-west-1"}),
         change("the provider is elsewhere", {"aws:region": "us-east-1"}),
         change("the provider names no Region", {"aws:region": DROP}),
         change("S3 reports a bucket in another Region", {"weights:bucketRegion": "us-east-1"}),
         change("an ARN names another Region", {"alarms:topic": "arn:aws:sns:us-east-1:111111111111:alarms"}),
-        change("the environment sends calls elsewhere",
-               {"proxy:spec.template.spec.containers[0].env[0].value": "us-east-1"}),
+        change(
+            "the environment sends calls elsewhere",
+            {"proxy:spec.template.spec.containers[0].env[0].value": "us-east-1"},
+        ),
     ),
-)  # fmt: skip
+)
 def sov_001(item: Resource, context: Context) -> Iterator[Outcome]:
     region = context.region_of(item)
     if region is not None and (wrong := context.outside(region)):
@@ -124,11 +136,12 @@ def implied_regimes(countries: tuple[str, ...]) -> list[str]:
     return sorted(
         regime.id
         for regime in catalog.regimes().values()
-        if "US" not in regime.jurisdictions and _covers(regime.jurisdictions, countries)
+        if "US" not in regime.jurisdictions and covers(regime.jurisdictions, countries)
     )
 
 
-def _covers(jurisdictions: tuple[str, ...], countries: tuple[str, ...]) -> bool:
+def covers(jurisdictions: tuple[str, ...], countries: tuple[str, ...]) -> bool:
+    """Whether a regime holds in one of the countries."""
     known = [
         place for place in jurisdictions if place in catalog.country_groups() or place in catalog.countries()
     ]
@@ -139,7 +152,8 @@ def _covers(jurisdictions: tuple[str, ...], countries: tuple[str, ...]) -> bool:
     id="SOV-002",
     title="The spec says whose data it is and where it may be",
     why="Every other rule rests on these answers; a default would be a guess about somebody else's data.",
-    fix="Say data.subjects and data.residency.countries; leave data.regimes out, or name at least the implied ones.",
+    fix="Say data.subjects and data.residency.countries; leave data.regimes out, or name at least the "
+    "implied ones.",
     source=("001:109", "000:145"),
     level="mandatory",
     on=("spec",),
@@ -168,127 +182,13 @@ def sov_002(spec: InferenceStack, context: Context) -> Iterator[Outcome]:
         )
 
 
-def _operator(item: Resource, context: Context) -> Iterator[Outcome]:
-    region = get(item.props, "region")
-    if context.absolute and region in catalog.regions():
-        home = catalog.region(str(region)).operator_home
-        if home not in context.allowed_countries:
-            yield fail(
-                f"the operator of {region} is at home in {home} and can be compelled there; take a partition, "
-                "a national provider or own nodes under the law of an allowed country",
-                path="region",
-            )
-
-
-def _absolute_level(context: Context) -> Any:
-    return "mandatory" if not context.declared or context.absolute else "advisory"
-
-
-@rule(
-    id="SOV-008",
-    title="Where absolute control is asked, no operator under foreign law takes part",
-    why="The law of an operator's home reaches the operator wherever its machines stand.",
-    fix="Run on own nodes (target.platform: kubernetes), in a sovereign partition, or lower data.sovereignty.",
-    source=("000:186",),
-    level=_absolute_level,
-    on=("account",),
-    more=(on_resource(_operator, PROVIDER),),
-    passing=(
-        Example(note="absolute control on own nodes in the country",
-                spec={"data.sovereignty": "absolute", "target": {"platform": "kubernetes", "country": "DE",
-                      "account": "111111111111", "nodes": [{"gpu": "L4", "count": 1}]}}),
-        Example(note="no absolute control asked", resources=(resource(PROVIDER, "aws", {"region": "eu-central-1"}),)),
-    ),
-    failing=(
-        change("absolute control in a commercial Region",
-               spec={"target": {"platform": "aws", "account": "111111111111", "region": "eu-central-1"}}),
-        change("the organization asks it for the class", of=1,
-               organization={"classes.restricted.sovereignty": "absolute"}),
-    ),
-)  # fmt: skip
-def sov_008(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
-    if not context.absolute:
-        return
-    target = context.spec.target
-    if target.platform == "aws" and target.region in catalog.regions():
-        home = catalog.region(str(target.region)).operator_home
-        if home not in context.allowed_countries:
-            yield fail(
-                f"AWS in {target.region} is at home in {home} and can be compelled there", path="region"
-            )
-    for vendor in context.vendors:
-        if vendor.fact is None or vendor.fact.home_country not in context.allowed_countries:
-            home = vendor.fact.home_country if vendor.fact else "a place that no fact names"
-            yield fail(f"the vendor {vendor.name} is at home in {home} and can be compelled there")
-
-
-def localizing(context: Context) -> list[str]:
-    """Subject countries that keep some data at home and that no AWS Region lies in."""
-    spec = context.inference
-    if spec is None or spec.data.personal is False:
-        return []
-    served = {region.country for region in catalog.regions().values()}
-    regimes = [
-        regime for regime in catalog.regimes().values() if regime.transfer == "conditional_plus_localization"
-    ]
-    return sorted(
-        country
-        for country in spec.data.subjects or ()
-        if country not in served and any(_covers(regime.jurisdictions, (country,)) for regime in regimes)
-    )
-
-
-def _hybrid_nodes(clusters: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
-    for country in localizing(context):
-        for cluster in clusters:
-            if not get(cluster.props, "remoteNetworkConfig"):
-                yield fail(f"{country} keeps data at home and has no AWS Region: no hybrid nodes are declared",
-                           path="remoteNetworkConfig", subject=cluster)  # fmt: skip
-
-
-@rule(
-    id="SOV-009",
-    title="Data that a country keeps at home stays on premises where AWS has no Region",
-    why="A Local Zone hangs on a Region abroad: its control plane and most of its data services are there.",
-    fix="Run on own nodes in the country (target.platform: kubernetes), as EKS hybrid nodes, or at a national provider.",
-    source=("000:116",),
-    level="mandatory",
-    on=("account",),
-    more=(on_stack(_hybrid_nodes, CLUSTER),),
-    passing=(
-        Example(note="the boundary has a Region"),
-        Example(
-            note="a cluster with hybrid nodes for subjects in Vietnam",
-            spec={"data.subjects": ["VN"], "data.residency.countries": ["VN", "SG"], "target.region": "ap-southeast-1"},
-            organization={"accounts.111111111111.countries": ["VN", "SG"]},
-            resources=(
-                resource(CLUSTER, "cluster", {"remoteNetworkConfig": {"remoteNodeNetworks": {"cidrs": ["10.9.0.0/16"]}},
-                         "vpcConfig": {"endpointPublicAccess": False, "endpointPrivateAccess": True}},
-                         region="ap-southeast-1"),
-            ),
-        ),
-    ),
-    failing=(
-        change("a boundary without any Region", spec={"data.residency.countries": ["PL"], "target.region": DROP},
-               organization={"accounts.111111111111.countries": ["PL"]}),
-        change("no hybrid nodes", {"cluster:remoteNetworkConfig": DROP}, of=1),
-    ),
-)  # fmt: skip
-def sov_009(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
-    if context.spec.target.platform == "aws" and not context.allowed_regions():
-        without = catalog.countries_without_region()
-        plans = {without[name].plan for name in context.allowed_countries if name in without} or {
-            without["other"].plan
-        }
-        yield fail(f"no AWS Region lies in {context.allowed_text}: {'; '.join(sorted(plans))}")
-
-
 def _opt_in(item: Resource, context: Context) -> Iterator[Outcome]:
     region = str(get(item.props, "region", ""))
-    enabled = {get(found.props, "regionName") for found in context.stack.of("aws:account/region:Region")}
+    enabled = {get(found.props, "regionName") for found in context.stack.of(ACCOUNT_REGION)}
     if region in catalog.regions() and catalog.region(region).opt_in and region not in enabled:
         yield fail(
-            f"{region} must be enabled for the account first; cross-Region inference may still use Regions that "
+            f"{region} must be enabled for the account first; cross-Region inference may still use "
+            f"Regions that "
             "the account never enabled",
             path="region",
         )
@@ -301,7 +201,7 @@ def _opt_in(item: Resource, context: Context) -> Iterator[Outcome]:
     fix="Enable the Region in the account baseline, or leave it disabled when its country is not allowed.",
     source=("000:146",),
     level="advisory",
-    on=("aws:account/region:Region",),
+    on=(ACCOUNT_REGION,),
     more=(on_resource(_opt_in, PROVIDER),),
     passing=(
         Example(
@@ -337,7 +237,8 @@ def _guard_content(policy: Resource, _context: Context) -> Iterator[Outcome]:
     id="SOV-016",
     title="The account has a Region guard that does not depend on this stack",
     why="What a stack declares, the next change can undo; a guard outside it cannot be undone from inside.",
-    fix="Deny other Regions by aws:RequestedRegion in a control policy (global services exempt), and register the "
+    fix="Deny other Regions by aws:RequestedRegion in a control policy (global services exempt), and "
+    "register the "
     "evidence as region_guard; a denied destination also breaks Bedrock profiles that may route there.",
     source=("000:186",),
     level="advisory",
@@ -346,21 +247,63 @@ def _guard_content(policy: Resource, _context: Context) -> Iterator[Outcome]:
     passing=(
         Example(
             note="a guard is on file",
-            organization={"evidence": [{"kind": "region_guard", "subject": "111111111111", "reference": "SCP-1",
-                                        "date": "2026-08-01", "approver": "ciso@example.com"}]},
+            organization={
+                "evidence": [
+                    {
+                        "kind": "region_guard",
+                        "subject": "111111111111",
+                        "reference": "SCP-1",
+                        "date": "2026-08-01",
+                        "approver": "ciso@example.com",
+                    }
+                ]
+            },
         ),
         Example(
             note="the stack itself declares the guard",
-            resources=(resource("aws:organizations/policy:Policy", "guard",
-                                {"content": '{"Statement":[{"Effect":"Deny","Condition":{"StringNotEquals":'
-                                            '{"aws:RequestedRegion":["eu-central-1"]}}}]}'}, region=None),),
+            resources=(
+                resource(
+                    "aws:organizations/policy:Policy",
+                    "guard",
+                    {
+                        "content": '{"Statement":[{"Effect":"Deny","Condition":{"StringNotEquals":'
+                        '{"aws:RequestedRegion":["eu-central-1"]}}}]}'
+                    },
+                    region=None,
+                ),
+            ),
+        ),
+        Example(
+            note="a guard on file and one in the stack",
+            organization={
+                "evidence": [
+                    {
+                        "kind": "region_guard",
+                        "subject": "example",
+                        "reference": "SCP-1",
+                        "date": "2026-08-01",
+                        "approver": "ciso@example.com",
+                    }
+                ]
+            },
+            resources=(
+                resource(
+                    "aws:organizations/policy:Policy",
+                    "guard",
+                    {
+                        "content": '{"Statement":[{"Effect":"Deny","Condition":{"StringNotEquals":'
+                        '{"aws:RequestedRegion":["eu-central-1"]}}}]}'
+                    },
+                    region=None,
+                ),
+            ),
         ),
     ),
     failing=(
         change("no guard anywhere", organization={"evidence": []}),
-        change("a policy that guards nothing", {"guard:content": '{"Statement":[]}'}, of=1),
+        change("a policy that guards nothing", {"guard:content": '{"Statement":[]}'}, of=2),
     ),
-)  # fmt: skip
+)
 def sov_016(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
     spec = context.spec
     subjects = {spec.target.account, spec.metadata.name}

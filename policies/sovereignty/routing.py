@@ -11,9 +11,9 @@ from inferplan.resource import Resource
 from inferplan.spec.model import DATA_CLASSES, DataClass, Route
 from inferplan.spec.organization import AccountEntry
 from policies.context import Context, NamedBackend
-from policies.example import Example, change, resource
+from policies.example import change, resource
 from policies.gateway import CARRIERS, Entry, configurations, entries, fallbacks
-from policies.rule import Outcome, fail, on_declaration, on_resource, rule
+from policies.rule import Example, Outcome, fail, on_declaration, on_resource, rule
 
 
 def _stricter(one: DataClass, other: DataClass) -> bool:
@@ -91,7 +91,8 @@ def _config(*items: str, more: str = "") -> dict[str, str]:
     id="SOV-010",
     title="Restricted and proprietary data goes to own weights only",
     why="What may not leave the house must not reach a vendor, neither at first choice nor as a fallback.",
-    fix="Take the vendor out of the route, split the route by class, or have the caller's registered class corrected.",
+    fix="Take the vendor out of the route, split the route by class, or have the caller's registered "
+    "class corrected.",
     source=("004:97",),
     level="mandatory",
     on=("route",),
@@ -100,30 +101,61 @@ def _config(*items: str, more: str = "") -> dict[str, str]:
         Example(
             note="restricted data on own weights, internal data on Bedrock",
             base="both",
+            spec={"routes[1].backends": ["mistral", "qwen"]},
             resources=(resource("kubernetes:core/v1:ConfigMap", "proxy", {"data": _config(_OWN, _DESK)}),),
         ),
-        Example(note="mode auto where own weights can serve", base="both",
-                spec={"mode": "auto", "routes[0].backends": ["mistral", "qwen"]}),
+        Example(
+            note="mode auto where own weights can serve",
+            base="both",
+            spec={"mode": "auto", "routes[0].backends": ["mistral", "qwen"]},
+        ),
     ),
     failing=(
-        change("a restricted route lists a vendor", spec={"routes[0].backends": ["mistral"]}),
-        change("a restricted route falls back to a vendor", spec={"routes[0].backends": ["qwen", "mistral"]}),
-        change("a caller that sends restricted data", spec={"routes[1].callers": ["ward"]}),
-        change("nobody registered: the account's ceiling counts", spec={"routes[1].callers": []}),
-        change("the application is registered higher", organization={"applications.office.class": "confidential"}),
-        change("the class goes to own weights only",
-               organization={"classes.internal.backends": ["self-hosted"]}),
+        change(
+            "a restricted route lists a vendor", spec={"routes[0].backends": ["mistral"]}, also=("PRIV-001",)
+        ),
+        change(
+            "a restricted route falls back to a vendor",
+            spec={"routes[0].backends": ["qwen", "mistral"]},
+            also=("PRIV-001",),
+        ),
+        change(
+            "a caller that sends restricted data", spec={"routes[1].callers": ["ward"]}, also=("PRIV-001",)
+        ),
+        change(
+            "nobody registered: the account's ceiling counts",
+            spec={"routes[1].callers": []},
+            also=("PRIV-001",),
+        ),
+        change(
+            "the application is registered higher",
+            organization={"applications.office.class": "confidential"},
+            also=("PRIV-001",),
+        ),
+        change(
+            "the class goes to own weights only", organization={"classes.internal.backends": ["self-hosted"]}
+        ),
         change("the vendor's ceiling is lower", organization={"vendors.bedrock.max_class": "public"}),
-        change("the account's ceiling is lower", organization={"accounts.111111111111.max_class": "confidential"}),
-        change("in mode auto no backend of the route may serve", of=1, spec={"routes[0].backends": ["mistral"]}),
-        change("the proxy sends a restricted route to a vendor",
-               {"proxy:data": _config(_OWN.replace("hosted_vllm/qwen", "bedrock/mistral.x-1"), _DESK)}),
-        change("the proxy falls back to a vendor", {"proxy:data": _config(
-            _OWN, _DESK, more="router_settings: {fallbacks: [{notes: [desk]}]}")}),
-        change("the proxy offers what no route declares",
-               {"proxy:data": _config(_OWN, _DESK, _DESK.replace("desk", "spare"))}),
+        change(
+            "the account's ceiling is lower", organization={"accounts.111111111111.max_class": "confidential"}
+        ),
+        change(
+            "in mode auto no backend of the route may serve", of=1, spec={"routes[0].backends": ["mistral"]}
+        ),
+        change(
+            "the proxy sends a restricted route to a vendor",
+            {"proxy:data": _config(_OWN.replace("hosted_vllm/qwen", "bedrock/mistral.x-1"), _DESK)},
+        ),
+        change(
+            "the proxy falls back to a vendor",
+            {"proxy:data": _config(_OWN, _DESK, more="router_settings: {fallbacks: [{notes: [desk]}]}")},
+        ),
+        change(
+            "the proxy offers what no route declares",
+            {"proxy:data": _config(_OWN, _DESK, _DESK.replace("desk", "spare"))},
+        ),
     ),
-)  # fmt: skip
+)
 def sov_010(route: Route, context: Context) -> Iterator[Outcome]:
     assert context.inference is not None
     data_class = context.route_class(route)

@@ -10,10 +10,10 @@ from datetime import date
 
 from inferplan.resource import Resource
 from policies.context import Context, NamedVendor
-from policies.example import Example, change, resource
+from policies.example import change, resource
 from policies.hosts import DOMAIN_LIST, LIST_TYPES, RULE_GROUP, allowlist, facts_of, processing_problem
 from policies.levels import confidential_and_up
-from policies.rule import DROP, Lapse, Outcome, fail, on_stack, rule, undecided
+from policies.rule import DROP, Example, Lapse, Outcome, fail, on_stack, rule, undecided
 
 ASSESSMENT_MONTHS = 24
 HEADINGS = "purpose, data, place of processing, retention, training, sub-processors, contract, exit"
@@ -47,8 +47,10 @@ def _listed(resources: tuple[Resource, ...], context: Context) -> Iterator[Outco
 @rule(
     id="SOV-007",
     title="A managed endpoint promises to process inside the boundary, not only to store there",
-    why="Vendors sell storage residency without processing residency; the prompt is read where it is processed.",
-    fix="Use a host of the vendor that processes in an allowed country, Bedrock in an allowed Region, or own weights.",
+    why="Vendors sell storage residency without processing residency; the prompt is read where it is "
+    "processed.",
+    fix="Use a host of the vendor that processes in an allowed country, Bedrock in an allowed Region, or "
+    "own weights.",
     source=("000:77",),
     level="mandatory",
     on=("vendor",),
@@ -69,25 +71,49 @@ def _listed(resources: tuple[Resource, ...], context: Context) -> Iterator[Outco
             organization={
                 "accounts.222222222222.countries": ["AU"],
                 "vendors.openai-eu.host": "au.api.openai.com",
-                "facts": {"confirmed": [
-                    {"id": "vendors/openai/au.api.openai.com", "by": "dpo@example.com", "date": "2026-10-01"}]},
+                "facts": {
+                    "confirmed": [
+                        {
+                            "id": "vendors/openai/au.api.openai.com",
+                            "by": "dpo@example.com",
+                            "date": "2026-10-01",
+                        }
+                    ]
+                },
             },
         ),
+        Example(note="the European host", base="vendor"),
     ),
     failing=(
-        change("a host that only stores in its region", organization={"vendors.openai-eu.host": "ca.api.openai.com"},
-               also=()),
-        change("a host outside the boundary", organization={"vendors.openai-eu.host": "us.api.openai.com"}),
-        change("a boundary without Switzerland", spec={"data.residency.countries": ["EEA"]}),
-        change("no fact knows the host", organization={"vendors.openai-eu.host": "llm.example.com"}),
-        change("no host named", organization={"vendors.openai-eu.host": DROP}),
-        change("nobody confirmed the unsettled host", of=1, organization={"facts": {"confirmed": []}},
-               verdict="undecided"),
-        change("the firewall lets a storage-only host through",
-               {"out:ruleGroup.rulesSource.rulesSourceList.targets[1]": "gb.api.openai.com"}, also=("EGR-005",)),
-        change("names of a storage-only host resolve", {"names:domains[1]": "kr.api.openai.com"}, also=("EGR-005",)),
+        change(
+            "a host that only stores in its region",
+            organization={"vendors.openai-eu.host": "ca.api.openai.com"},
+            of=2,
+        ),
+        change(
+            "a host outside the boundary", organization={"vendors.openai-eu.host": "us.api.openai.com"}, of=2
+        ),
+        change("a boundary without Switzerland", spec={"data.residency.countries": ["EEA"]}, of=2),
+        change("no fact knows the host", organization={"vendors.openai-eu.host": "llm.example.com"}, of=2),
+        change("no host named", organization={"vendors.openai-eu.host": DROP}, of=2),
+        change(
+            "nobody confirmed the unsettled host",
+            of=1,
+            organization={"facts": {"confirmed": []}},
+            verdict="undecided",
+        ),
+        change(
+            "the firewall lets a storage-only host through",
+            {"out:ruleGroup.rulesSource.rulesSourceList.targets[1]": "gb.api.openai.com"},
+            also=("EGR-005",),
+        ),
+        change(
+            "names of a storage-only host resolve",
+            {"names:domains[1]": "kr.api.openai.com"},
+            also=("EGR-005",),
+        ),
     ),
-)  # fmt: skip
+)
 def sov_007(vendor: NamedVendor, context: Context) -> Iterator[Outcome]:
     if vendor.fact is None:
         yield fail(f"no fact describes the provider {vendor.entry.provider}")
@@ -111,18 +137,28 @@ def sov_007(vendor: NamedVendor, context: Context) -> Iterator[Outcome]:
     on=("vendor",),
     passing=(
         Example(note="zero retention is registered, prompts: none", base="vendor"),
-        Example(note="thirty days are allowed", base="vendor", spec={"data.retention": {"prompts": "30d"}},
-                organization={"vendors.openai-eu.retention.days": 30}),
+        Example(
+            note="thirty days are allowed",
+            base="vendor",
+            spec={"data.retention": {"prompts": "30d"}},
+            organization={"vendors.openai-eu.retention.days": 30},
+        ),
     ),
     failing=(
-        change("nothing registered: the vendor's default counts", organization={"vendors.openai-eu.retention": DROP}),
+        change(
+            "nothing registered: the vendor's default counts",
+            organization={"vendors.openai-eu.retention": DROP},
+        ),
         change("the vendor keeps a day", organization={"vendors.openai-eu.retention.days": 1}),
-        change("the vendor keeps more than allowed", of=1, organization={"vendors.openai-eu.retention.days": 31}),
-        change("a feature that needs storage is on",
-               organization={"vendors.openai-eu.features": ["batches"]}),
+        change(
+            "the vendor keeps more than allowed", of=1, organization={"vendors.openai-eu.retention.days": 31}
+        ),
+        change(
+            "a feature that needs storage is on", organization={"vendors.openai-eu.features": ["batches"]}
+        ),
         change("no default is known", organization={"vendors.bedrock.retention": DROP}, verdict="undecided"),
     ),
-)  # fmt: skip
+)
 def sov_014(vendor: NamedVendor, context: Context) -> Iterator[Outcome]:
     assert context.inference is not None
     allowed = context.inference.data.retention.prompts
@@ -150,22 +186,35 @@ def _kept_by_default(vendor: NamedVendor) -> int | None:
     id="SOV-015",
     title="Our data does not train the vendor's models",
     why="What a model has learned cannot be taken back out of it.",
-    fix="Register a tier that does not train (paid, opted out) with its contract, and keep feedback sharing off.",
+    fix="Register a tier that does not train (paid, opted out) with its contract, and keep feedback "
+    "sharing off.",
     source=("000:144",),
     level="mandatory",
     on=("vendor",),
     passing=(Example(note="the contract says that nothing trains", base="vendor"),),
     failing=(
         change("the vendor trains", organization={"vendors.openai-eu.trains_on_data": True}),
-        change("a tier that trains", organization={"vendors.openai-eu.tier": "free",
-               "vendors.openai-eu.provider": "mistral", "vendors.openai-eu.host": "api.eu.mistral.ai"},
-               also=("SOV-007",)),
+        change(
+            "a tier that trains",
+            organization={
+                "vendors.openai-eu.tier": "free",
+                "vendors.openai-eu.provider": "mistral",
+                "vendors.openai-eu.host": "api.eu.mistral.ai",
+            },
+        ),
         change("feedback sharing is on", organization={"vendors.openai-eu.features": ["feedback-sharing"]}),
-        change("nothing registered and no fact", organization={"vendors.openai-eu.trains_on_data": DROP,
-               "vendors.openai-eu.provider": "deepseek", "vendors.openai-eu.host": "api.deepseek.com"},
-               verdict="undecided", also=("SOV-007",)),
+        change(
+            "nothing registered and no fact",
+            organization={
+                "vendors.openai-eu.trains_on_data": DROP,
+                "vendors.openai-eu.provider": "deepseek",
+                "vendors.openai-eu.host": "api.deepseek.com",
+            },
+            verdict="undecided",
+            also=("SOV-007",),
+        ),
     ),
-)  # fmt: skip
+)
 def sov_015(vendor: NamedVendor, _context: Context) -> Iterator[Outcome]:
     said, fact = vendor.entry.trains_on_data, vendor.fact
     public = fact.trains_on_data if fact else None
@@ -192,7 +241,8 @@ def months_after(day: date, months: int) -> date:
 @rule(
     id="PRIV-001",
     title="Every managed route stands on a dated, approved privacy assessment",
-    why="Sending data to a third party is a decision that a named person has to have taken for this vendor and class.",
+    why="Sending data to a third party is a decision that a named person has to have taken for this "
+    "vendor and class.",
     fix=f"Have the vendor assessed for these classes ({HEADINGS}) and register reference, date and approver.",
     source=("000:198",),
     level="mandatory",

@@ -54,7 +54,9 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     etcd_port, peer_port, port = free_port(), free_port(), free_port()
     (work / "tokens.csv").write_text(f'{TOKEN},admin,admin,"system:masters"\n')
     subprocess.run(
-        ["openssl", "genrsa", "-out", str(work / "service-account.key"), "2048"], check=True, capture_output=True
+        ["openssl", "genrsa", "-out", str(work / "service-account.key"), "2048"],
+        check=True,
+        capture_output=True,
     )
     etcd_url, peer_url = f"http://127.0.0.1:{etcd_port}", f"http://127.0.0.1:{peer_port}"
     commands = (
@@ -96,11 +98,15 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 def wait_until_ready(server: ApiServer, processes: list[subprocess.Popen[bytes]], work: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        assert all(process.poll() is None for process in processes), (work / "apiserver.log").read_text()[-3000:]
+        assert all(process.poll() is None for process in processes), (work / "apiserver.log").read_text()[
+            -3000:
+        ]
         try:
             if server.call("GET", "/readyz").ok:
                 return
         except requests.ConnectionError:
             pass
         time.sleep(0.3)
-    raise TimeoutError(f"no API server after {START_SECONDS} s: {(work / 'apiserver.log').read_text()[-3000:]}")
+    raise TimeoutError(
+        f"no API server after {START_SECONDS} s: {(work / 'apiserver.log').read_text()[-3000:]}"
+    )

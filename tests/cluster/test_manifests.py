@@ -15,18 +15,30 @@ from inferplan.spec.loading import load
 from stacks.record import record_plan
 from tests.cluster.conftest import ApiServer
 
-pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning"),
+]
 
 ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 20)
 WITH_CLUSTER = ("de-clinic-notes", "in-bank-assistant", "minimal")
-CLUSTER_SCOPED = {"Namespace", "PersistentVolume", "PriorityClass", "StorageClass", "ClusterRole", "ClusterRoleBinding"}
+CLUSTER_SCOPED = {
+    "Namespace",
+    "PersistentVolume",
+    "PriorityClass",
+    "StorageClass",
+    "ClusterRole",
+    "ClusterRoleBinding",
+}
 
 
 def manifests(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every Kubernetes object of an example as its manifest, namespaces first."""
     declaration = load(ROOT / f"specs/{name}.yaml", ROOT / "organization")
-    resources = [r for r in record_plan(make_plan(declaration, AS_OF), declaration) if r.type.startswith("kubernetes:")]
+    resources = [
+        r for r in record_plan(make_plan(declaration, AS_OF), declaration) if r.type.startswith("kubernetes:")
+    ]
     assert resources, f"{name} has no Kubernetes objects"
     for resource in sorted(resources, key=lambda r: not r.type.endswith(":Namespace")):
         yield resource.name, manifest(resource)
@@ -56,15 +68,24 @@ def path_of(server: ApiServer, body: dict[str, Any]) -> str:
     root = f"/api/{api}" if "/" not in api else f"/apis/{api}"
     listing = server.call("GET", root)
     assert listing.ok, f"the API server does not know {api}"
-    plural = next(r["name"] for r in listing.json()["resources"] if r["kind"] == kind and "/" not in r["name"])
-    namespace = "" if kind in CLUSTER_SCOPED else f"/namespaces/{body['metadata'].get('namespace', 'default')}"
+    plural = next(
+        r["name"] for r in listing.json()["resources"] if r["kind"] == kind and "/" not in r["name"]
+    )
+    namespace = (
+        "" if kind in CLUSTER_SCOPED else f"/namespaces/{body['metadata'].get('namespace', 'default')}"
+    )
     return f"{root}{namespace}/{plural}"
 
 
 def apply(server: ApiServer, body: dict[str, Any], **query: str) -> tuple[int, str]:
     name = body["metadata"]["name"]
     answer = server.call(
-        "PATCH", f"{path_of(server, body)}/{name}", body, fieldManager="inferplan", fieldValidation="Strict", **query
+        "PATCH",
+        f"{path_of(server, body)}/{name}",
+        body,
+        fieldManager="inferplan",
+        fieldValidation="Strict",
+        **query,
     )
     return answer.status_code, answer.text
 
@@ -92,7 +113,11 @@ def test_pods_pass_the_pod_security_of_their_namespace(api_server: ApiServer, na
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {**template.get("metadata", {}), "name": "probe", "namespace": body["metadata"]["namespace"]},
+            "metadata": {
+                **template.get("metadata", {}),
+                "name": "probe",
+                "namespace": body["metadata"]["namespace"],
+            },
             "spec": template["spec"],
         }
         pod["spec"].pop("priorityClassName", None)

@@ -17,10 +17,11 @@ VERSIONS = {"aws": "7.51.1", "kubernetes": "4.34.2"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder."""
+    """Mark everything in this folder; the AWS SDK warns about its own modules when it is imported."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.engine)
+            item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws"))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import pickle
 import runpy
-from dataclasses import replace
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -22,8 +22,6 @@ from tests.engine.workspace import HERE, Workspace
 TINY = HERE / "programs" / "tiny" / "__main__.py"
 SPY = HERE / "packs" / "spy"
 CANARY = "canary-3141592653"
-
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws")
 
 
 @pytest.fixture
@@ -61,7 +59,7 @@ def test_recorder_and_engine_see_the_same(tiny: Workspace, tmp_path: Path) -> No
     seen = spied(tiny, tmp_path)
     recorded = record(lambda: runpy.run_path(str(TINY), run_name="__main__"), stack="dev")
 
-    assert comparable(seen) == comparable(recorded)
+    assert differences(seen, recorded) == []
     assert not all(is_known(resource.props) for resource in seen)
 
 
@@ -74,6 +72,13 @@ def spied(workspace: Workspace, folder: Path, *arguments: str) -> tuple[Resource
     return resources
 
 
-def comparable(resources: tuple[Resource, ...]) -> list[Resource]:
-    """Resources without what only one side can know: which inputs are secret."""
-    return [replace(resource, secret_paths=None) for resource in resources]
+def differences(engine: tuple[Resource, ...], recorder: tuple[Resource, ...]) -> list[str]:
+    """What is not the same, one line each; which inputs are secret only the recorder knows."""
+    left, right = ({resource.urn: resource for resource in side} for side in (engine, recorder))
+    found = [f"only one side has {urn}" for urn in sorted(left.keys() ^ right.keys())]
+    for urn in sorted(left.keys() & right.keys()):
+        for name in (field.name for field in fields(Resource) if field.name != "secret_paths"):
+            one, other = getattr(left[urn], name), getattr(right[urn], name)
+            if one != other:
+                found.append(f"{urn} {name}\n  engine   {one}\n  recorder {other}")
+    return found

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,21 +52,24 @@ class Workspace:
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
 
-    def project(self, program: Path, name: str = "inferplan") -> None:
-        """Run `program` (a `__main__.py`) as the project's program."""
+    def project(self, program: Path = ROOT / "__main__.py") -> None:
+        """Run `program` as the project's program; by default ours, with the settings of its Pulumi.yaml."""
         source = self.folder / "project"
         source.mkdir()
-        shutil.copy(program, source / "__main__.py")
-        options = {"toolchain": "pip", "virtualenv": str(Path(sys.prefix))}
-        settings = {"name": name, "runtime": {"name": "python", "options": options}}
-        (source / "Pulumi.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
         (self.folder / "state").mkdir()
+        shutil.copy(program, source / "__main__.py")
+        settings = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+        settings["runtime"]["options"]["virtualenv"] = sys.prefix
+        if program.parent != ROOT:
+            settings.pop("config", None)
+        (source / "Pulumi.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
 
-    def stack(self, name: str, config: dict[str, str] | None = None) -> None:
+    def stack(self, name: str, config: Mapping[str, str] | None = None) -> None:
         """Create a stack with plain configuration values."""
         self.run("stack", "init", name, check=True)
-        for key, value in (config or {}).items():
-            self.run("config", "set", "--stack", name, key, value, check=True)
+        file = self.folder / "project" / f"Pulumi.{name}.yaml"
+        settings = yaml.safe_load(file.read_text(encoding="utf-8")) | {"config": dict(config or {})}
+        file.write_text(yaml.safe_dump(settings), encoding="utf-8")
 
     def run(self, *arguments: str, check: bool = False, seconds: int = TIME_LIMIT_SECONDS) -> Result:
         """Run one pulumi command; with `check` a failure is an AssertionError that shows what was said."""

@@ -6,13 +6,17 @@ Not here: verdicts about them (test of the rules) and agreement with the real en
 from __future__ import annotations
 
 import json
+from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
 from components.egress_firewall import endpoint_in
+from inferplan.plan.make import make_plan
 from inferplan.resource import Unknown
+from inferplan.spec.loading import load
 from stacks import build
 from stacks.record import record, record_plan
 from tests.unit.managed_plans import (
@@ -30,6 +34,7 @@ from tests.unit.managed_plans import (
 # The AWS SDK warns about its own modules when one of its packages is first imported.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws")
 
+ROOT = Path(__file__).parents[2]
 DOCUMENTS = {"policy", "assumeRolePolicy", "containerDefinitions"}
 
 
@@ -292,3 +297,17 @@ def test_development_can_be_destroyed_without_traces() -> None:
     assert database["deletionProtection"] is False
     assert database["skipFinalSnapshot"] is True
     assert {s.props["recoveryWindowInDays"] for s in stack.of("aws:secretsmanager/secret:Secret")} == {0}
+
+
+@pytest.mark.parametrize("spec", ["eu-support-desk", "in-bank-assistant"])
+def test_the_planners_own_plans_build(spec: str) -> None:
+    """The examples' plans become both layers, with every JSON document whole at first preview."""
+    declaration = load(ROOT / "specs" / f"{spec}.yaml", ROOT / "organization")
+    stack = Stack(record_plan(make_plan(declaration, date(2026, 11, 20)), declaration))
+
+    assert len(stack.resources) > 150
+    assert stack.of("aws:bedrock/guardrail:Guardrail")
+    for resource in stack.resources:
+        if resource.custom:
+            for key in DOCUMENTS & resource.props.keys():
+                assert isinstance(resource.props[key], str), (resource.name, key)

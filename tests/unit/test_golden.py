@@ -95,4 +95,6 @@ def test_every_golden_belongs_to_an_example() -> None:
     """No golden outlives its example."""
     kinds = ("plan.json", "resources.json", "report.txt")
 
-    assert {path.name for path in GOLDEN.iterdir()} == {f"{name}.{kind}" for name in EXAMPLES for kind in kinds}
+    assert {path.name for path in GOLDEN.iterdir()} == {
+        f"{name}.{kind}" for name in EXAMPLES for kind in kinds
+    }

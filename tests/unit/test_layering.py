@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLANNING = ("inferplan.plan", "inferplan.sizing", "inferplan.cost", "inferplan.decision", "inferplan.placement")
+PLANNING = (
+    "inferplan.plan",
+    "inferplan.sizing",
+    "inferplan.cost",
+    "inferplan.decision",
+    "inferplan.placement",
+)
 PULUMI = ("pulumi", "pulumi_aws", "pulumi_kubernetes", "pulumi_policy")
 IMPURE = ("os", "time", "socket", "subprocess", "urllib", "requests", "boto3", "botocore", "random")
 MAX_LINES = 400
@@ -78,7 +84,9 @@ def test_components_read_the_plan_and_nothing_else(path: Path) -> None:
     assert {name for name in names if not name.startswith("inferplan.plan.model")} == set()
 
 
-@pytest.mark.parametrize("path", modules("inferplan", "stacks", "components", "policies"), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", modules("inferplan", "stacks", "components", "policies"), ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_no_partition_is_spelled_out(path: Path) -> None:
     """Partition and DNS suffix come from the catalog, never from a literal."""
     code = path.read_text()
@@ -87,7 +95,9 @@ def test_no_partition_is_spelled_out(path: Path) -> None:
     assert "amazonaws.com" not in code
 
 
-@pytest.mark.parametrize("path", modules("inferplan", "stacks", "components", "policies"), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", modules("inferplan", "stacks", "components", "policies"), ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_a_module_stays_readable(path: Path) -> None:
     """Modules stay under about 400 lines and open with a purpose and what is not there."""
     code = path.read_text()
@@ -100,7 +110,10 @@ def test_a_module_stays_readable(path: Path) -> None:
 
 def test_planning_loads_no_pulumi() -> None:
     """Importing the whole pure road leaves Pulumi out of the process."""
-    code = "import sys, inferplan.plan.make, inferplan.spec.loading, policies.evaluate; print('pulumi' in sys.modules)"
+    code = (
+        "import sys, inferplan.plan.make, inferplan.spec.loading, policies.evaluate; "
+        "print('pulumi' in sys.modules)"
+    )
 
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 

@@ -103,11 +103,12 @@ def test_values(inputs: dict[str, Any], props: dict[str, Any]) -> None:
     assert resource.props == props
 
 
-def test_what_is_going_away_is_left_out() -> None:
-    """A replaced resource that waits for its deletion, and a deletion in a preview."""
+def test_what_is_going_away_or_only_read_is_left_out() -> None:
+    """A replaced resource that waits for its deletion, a deletion in a preview, a stack reference."""
     steps = [{"op": "delete", "urn": "u", "oldState": {"urn": "urn:pulumi:s::p::a:b:C::d", "type": "a:b:C"}}]
 
     assert parse_state(export(delete=True)) == ()
+    assert parse_state(export(external=True)) == ()
     assert parse_state(json.dumps({"steps": steps}).encode()) == ()
     assert parse_state(b'{"version": 3, "deployment": {}}') == ()
 

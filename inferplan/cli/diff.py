@@ -1,0 +1,49 @@
+"""`inferplan diff`: two specs, or several modes of one, side by side.
+
+Not here: planning, and what `pulumi preview` shows of a deployed stack.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from inferplan.cli.app import Common, common_options
+
+MODES = click.Choice(["self-hosted", "managed-api", "hybrid", "auto"])
+
+
+@click.command()
+@click.argument("specs", nargs=-1, required=True, metavar="A B | SPEC", type=click.Path(path_type=Path))
+@click.option(
+    "--mode", "modes", type=MODES, multiple=True, help="Compare SPEC as written with this mode; repeatable."
+)
+@common_options("text", "json")
+def diff(specs: tuple[Path, ...], modes: tuple[str, ...], common: Common) -> int:
+    """Show routes, pools, resources, cost and places of two specs, or modes of one, side by side."""
+    if len(specs) == 1 and not modes:
+        raise click.UsageError("name two specs, or one SPEC and --mode")
+    if (len(specs) == 2 and modes) or len(specs) > 2:
+        raise click.UsageError("either two specs, or one SPEC with --mode")
+    from inferplan.plan.errors import NoPlan
+    from inferplan.plan.make import make_plan
+    from inferplan.report import diff_text
+    from inferplan.spec.loading import load
+    from stacks.record import record_plan
+
+    wanted = [(spec, None) for spec in specs] + [(specs[0], mode) for mode in modes]
+    sides: list[diff_text.Side] = []
+    for spec, mode in wanted:
+        declaration = load(spec, common.organization_for(spec))
+        label = declaration.spec.metadata.name + (f" as {mode}" if mode else "")
+        try:
+            plan = make_plan(declaration, common.as_of, mode)
+        except NoPlan as reason:
+            sides.append(diff_text.Side(label=label, refusal=reason.summary))
+            continue
+        sides.append(diff_text.Side(label=label, plan=plan, resources=record_plan(plan, declaration)))
+    if all(side.plan is None for side in sides):
+        raise NoPlan("; ".join(f"{side.label}: {side.refusal}" for side in sides))
+    click.echo(diff_text.as_json(sides) if common.format == "json" else diff_text.table(sides))
+    return 0

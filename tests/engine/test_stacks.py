@@ -1,0 +1,128 @@
+"""Our own stacks on the real engine: the whole life of the examples, and agreement with the recorder.
+
+Not here: the road itself (test_road) and what the pack stops (test_pack).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inferplan.plan.make import make_plan
+from inferplan.resource import Resource, Unknown
+from inferplan.spec.loading import load
+from stacks import build
+from stacks.record import record
+from tests.engine.provider import StandIn
+from tests.engine.test_road import differences, spied
+from tests.engine.workspace import ROOT, Workspace
+
+EXAMPLES = ("de-clinic-notes", "eu-support-desk", "in-bank-assistant")
+LAYERS = ("foundation", "workload")
+AS_OF = date(2026, 11, 20)
+CANARY = "canary-2718281828"
+# What a careless program would read from the machine it runs on, and put into state.
+TEMPTATIONS = (
+    "AWS_SECRET_ACCESS_KEY",
+    "HF_TOKEN",
+    "OPENAI_API_KEY",
+    "ANTHROPIC_API_KEY",
+    "LITELLM_MASTER_KEY",
+)
+
+
+def settings(spec: Path) -> dict[str, str]:
+    """The configuration of a stack that deploys `spec`."""
+    return {
+        "inferplan:spec": str(spec),
+        "inferplan:organization": str(ROOT / "organization"),
+        "inferplan:as-of": AS_OF.isoformat(),
+    }
+
+
+def with_pack(workspace: Workspace) -> tuple[str, ...]:
+    """Options that put the sovereignty pack on a command, on the day of the examples."""
+    file = workspace.folder / "pack.json"
+    file.write_text(json.dumps({"inferplan-declaration": {"as-of": AS_OF.isoformat()}}), encoding="utf-8")
+    return "--policy-pack", str(ROOT / "policies" / "sovereignty"), "--policy-pack-config", str(file)
+
+
+@pytest.fixture
+def ours(workspace: Workspace) -> Workspace:
+    """Our program as the project."""
+    workspace.project()
+    return workspace
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_whole_life_of_an_example(ours: Workspace, stand_ins: dict[str, StandIn], example: str) -> None:
+    """Both layers come up under the pack, stay as they are, hold no secret, and go without a trace."""
+    ours.env |= dict.fromkeys(TEMPTATIONS, CANARY)
+    stacks = [f"{example}.{layer}" for layer in LAYERS]
+    for stack in stacks:
+        ours.stack(stack, settings(ROOT / "specs" / f"{example}.yaml"))
+        ours.run("preview", "--stack", stack, *with_pack(ours), check=True)
+        ours.run("up", "--yes", "--stack", stack, *with_pack(ours), check=True)
+    for stack in stacks:
+        ours.run("up", "--yes", "--expect-no-changes", "--stack", stack, *with_pack(ours), check=True)
+        assert CANARY not in json.dumps(ours.export(stack))
+    for stack in reversed(stacks):
+        ours.run("destroy", "--yes", "--stack", stack, check=True)
+    created = [urn for stand_in in stand_ins.values() for urn in stand_in.created]
+    deleted = [urn for stand_in in stand_ins.values() for urn in stand_in.deleted]
+
+    assert created
+    assert sorted(created) == sorted(deleted)
+    assert not any(stand_in.updated for stand_in in stand_ins.values())
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_recorder_and_engine_agree(ours: Workspace, tmp_path: Path, example: str) -> None:
+    """The same resources with the same inputs, parents, dependencies and providers, in both layers."""
+    spec = ROOT / "specs" / f"{example}.yaml"
+    declaration = load(spec, ROOT / "organization")
+    plan = make_plan(declaration, AS_OF)
+    recorded = {
+        layer: record(lambda layer=layer: build(plan, layer, declaration), stack=f"{example}.{layer}")
+        for layer in LAYERS
+    }
+    foundation, workload = (f"{example}.{layer}" for layer in LAYERS)
+    ours.stack(foundation, settings(spec))
+    ours.stack(workload, settings(spec))
+
+    seen = spied(ours, tmp_path, "--stack", foundation)
+    assert differences(seen, recorded["foundation"]) == []
+
+    ours.run("up", "--yes", "--stack", foundation, check=True)
+    alone = {resource.urn: resource for resource in recorded["workload"]}
+    seen = tuple(agreed(resource, alone) for resource in spied(ours, tmp_path, "--stack", workload))
+    assert differences(seen, recorded["workload"]) == []
+
+
+def agreed(engine: Resource, recorded: Mapping[str, Resource]) -> Resource:
+    """The engine's resource, with what only a deployed foundation can tell as unknown as for the recorder."""
+    if engine.urn not in recorded:
+        return engine
+    recorder, provider = recorded[engine.urn], engine.provider
+    if provider is not None and recorder.provider is not None:
+        provider = replace(provider, config=masked(provider.config, recorder.provider.config))
+    return replace(engine, props=masked(engine.props, recorder.props), provider=provider)
+
+
+def masked(engine: Any, recorder: Any) -> Any:
+    """The engine's value, unknown wherever the recorder knows it only through a StackReference."""
+    if isinstance(recorder, Unknown) and any(
+        "pulumi:pulumi:StackReference::" in urn for urn in recorder.urns
+    ):
+        return recorder
+    if isinstance(engine, Mapping) and isinstance(recorder, Mapping):
+        return {key: masked(value, recorder.get(key)) for key, value in engine.items()}
+    if isinstance(engine, list) and isinstance(recorder, list) and len(engine) == len(recorder):
+        return [masked(value, other) for value, other in zip(engine, recorder, strict=True)]
+    return engine
