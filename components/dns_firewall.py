@@ -36,25 +36,25 @@ class DnsFirewall(pulumi.ComponentResource):
         group = aws.route53.ResolverFirewallRuleGroup(f"{name}-group", name=name, opts=child)
         rules = [
             aws.route53.ResolverFirewallRule(
-                f"{name}-allow",
-                name="allow-listed",
-                priority=100,
-                action="ALLOW",
-                firewall_rule_group_id=group.id,
-                firewall_domain_list_id=allowed.id,
-                # Without it every name in a chain of aliases would have to be listed.
-                firewall_domain_redirection_action="TRUST_REDIRECTION_DOMAIN",
-                opts=child,
-            ),
-            aws.route53.ResolverFirewallRule(
                 f"{name}-block-https-records",
                 name="block-https-records",
-                priority=200,
+                priority=100,
                 action="BLOCK",
                 block_response="NODATA",
                 q_type="HTTPS",  # these records carry the keys of encrypted client hello, which hides names
                 firewall_rule_group_id=group.id,
                 firewall_domain_list_id=everything.id,
+                opts=child,
+            ),
+            aws.route53.ResolverFirewallRule(
+                f"{name}-allow",
+                name="allow-listed",
+                priority=200,
+                action="ALLOW",
+                firewall_rule_group_id=group.id,
+                firewall_domain_list_id=allowed.id,
+                # Without it every name in a chain of aliases would have to be listed.
+                firewall_domain_redirection_action="TRUST_REDIRECTION_DOMAIN",
                 opts=child,
             ),
             aws.route53.ResolverFirewallRule(

@@ -153,9 +153,7 @@ class EgressFirewall(pulumi.ComponentResource):
         )
         gateway_cidrs = {s.zone: s.cidr for s in args.plan.network.subnets if s.tier == "gateway"}
         for zone, gateway_cidr in gateway_cidrs.items():
-            endpoint = pulumi.Output.all(firewall.firewall_statuses, args.subnets["firewall", zone]).apply(
-                lambda known: endpoint_in(known[0], known[1])
-            )
+            endpoint = _endpoint(firewall, args.subnets["firewall", zone])
             address = aws.ec2.Eip(
                 f"{name}-{zone}-address", domain="vpc", tags={"Name": f"{name}-{zone}"}, opts=self._child
             )
@@ -184,6 +182,13 @@ class EgressFirewall(pulumi.ComponentResource):
                     opts=self._child,
                     **hop,
                 )
+
+
+def _endpoint(firewall: aws.networkfirewall.Firewall, subnet_id: pulumi.Input[str]) -> pulumi.Output[str]:
+    """The endpoint once both are known; `Output.all` would turn the statuses into plain dictionaries."""
+    return pulumi.Output.from_input(subnet_id).apply(
+        lambda subnet: firewall.firewall_statuses.apply(lambda statuses: endpoint_in(statuses, subnet))
+    )
 
 
 def endpoint_in(statuses: Sequence[Any], subnet_id: str) -> str:

@@ -5,23 +5,26 @@ Not here: how verdicts are counted (evaluate); nothing in here knows the planner
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from inferplan import catalog
-from inferplan.resource import Resource
+from inferplan.resource import Resource, UnknownValueError
 from inferplan.spec.declaration import backend_kind, data_class, route_class
 from inferplan.spec.model import DATA_CLASSES, Backend, DataClass, InferenceStack, Route, Spec
 from inferplan.spec.organization import AccountEntry, Organization, VendorEntry
-from policies.read import arn, get, known
+from policies.read import Text, arn, get, known
 from policies.stack import Stack, Target
 
 if TYPE_CHECKING:
     from inferplan.spec.declaration import Declaration
 
 FACT_AGE_DAYS = 180
+STACK_REFERENCE = "pulumi:pulumi:StackReference"
+DOCUMENT_KEYS = frozenset({"policy", "assumeRolePolicy", "containerDefinitions"})
 REGULATED_SECTORS = frozenset({"finance", "healthcare", "government", "defense"})
 
 
@@ -191,7 +194,8 @@ class Context:
     @cached_property
     def approved_hosts(self) -> frozenset[str]:
         """Exact hosts outside AWS that this spec may call: those of the vendor entries it uses."""
-        return frozenset(vendor.entry.host for vendor in self.vendors if vendor.entry.host)
+        outside = (vendor.entry for vendor in self.vendors if vendor.entry.provider != "amazon-bedrock")
+        return frozenset(entry.host for entry in outside if entry.host)
 
     # -- places ------------------------------------------------------------------------------------
     @cached_property
@@ -262,6 +266,26 @@ class Context:
             return Place(region=self.region_of(target.resources[0]) or "")
         known(target.value)
         return None
+
+    def texts(self, resource: Resource) -> Iterator[Text]:
+        """Every machine-read string among a resource's inputs; ends by raising where something stays unseen.
+
+        An unknown that comes from resources of this stack is judged there, and again when its value is known; but
+        a document with an unknown part is unknown as a whole, so it must be given as plain text.
+        """
+        yield from self.stack.texts(resource)
+        for path, value in self.stack.unknowns(resource):
+            document = path.rpartition(".")[2] in DOCUMENT_KEYS
+            if document or not value.urns or not all(map(self._judged, value.urns)):
+                raise UnknownValueError(value)
+
+    def _judged(self, urn: str) -> bool:
+        """Whether a resource is judged here, or with the foundation layer that belongs to this stack."""
+        origin = self.stack.get(urn)
+        if origin is None or origin.type != STACK_REFERENCE:
+            return origin is not None
+        foundation = f"/{self.spec.metadata.name}.foundation"
+        return f"/{get(origin.props, 'name', origin.name)}".endswith(foundation)
 
     # -- facts -------------------------------------------------------------------------------------
     def confirmed(self, fact_id: str) -> bool:

@@ -38,7 +38,8 @@ from policies.rule import SCOPES, Rule, Scope
 from policies.stack import ROOT_TYPE
 from policies.verdicts import Finding, Report
 
-STACK_TYPE = "pulumi:pulumi:Stack"
+# What the engine adds of its own: the stack itself, and the provider behind stack references.
+ENGINE_TYPES = frozenset({"pulumi:pulumi:Stack", "pulumi:providers:pulumi"})
 PROVIDER_PREFIX = "pulumi:providers:"
 ANCHOR = "inferplan-declaration"
 BLOCKING, NOTICES = "inferplan-blocking", "inferplan-notices"
@@ -145,7 +146,7 @@ class Judge:
         """The anchor: keep a resource, take the declaration where it carries one, and judge it."""
         self._whole = None
         problems = self._reviewed.configure(args.get_config())
-        if args.resource_type != STACK_TYPE:
+        if args.resource_type not in ENGINE_TYPES:
             resource = resource_of(args)
             self._seen[resource.urn] = resource
             if resource.type == ROOT_TYPE:
@@ -192,8 +193,8 @@ class Judge:
         return self._whole[1].get(policy, [])
 
     def stack(self, args: StackValidationArgs) -> tuple[Resource, ...]:
-        """The whole stack as its resource policies saw it, sorted by URN, without the implicit root."""
-        items = [item for item in args.resources if item.resource_type != STACK_TYPE]
+        """The whole stack as its resource policies saw it, sorted by URN, without the engine's own."""
+        items = [item for item in args.resources if item.resource_type not in ENGINE_TYPES]
         found = {item.urn: self._completed(item) for item in items}
         return tuple(_with_provider(found[urn], found) for urn in sorted(found))
 

@@ -292,6 +292,9 @@ def _place(
 def _register_findings(context: Context, ran: list[_Judged]) -> Iterator[Finding]:
     """What is wrong with waivers that aim at this spec, and one line about old facts."""
     if context.declared:
+        if context.declaration.organization_is_default:
+            message = "no organization was given: the built-in strict bar applies"
+            yield _register_finding("ORGANIZATION-DEFAULT", message, "name the platform team's folder")
         used = {id(waiver) for item in ran for waiver in item.used}
         implemented = {id_ for rule in all_rules() for id_ in (rule.id, *rule.aliases)}
         for waiver in context.declaration.waivers:

@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from inferplan.resource import Resource
+from policies.context import Context
 from policies.hosts import value_of
-from policies.read import texts
 
 CARRIERS = (
     "kubernetes:core/v1:ConfigMap",
@@ -57,14 +57,14 @@ class Entry:
         return self.host is None and self.provider not in PLACED
 
 
-def configurations(resource: Resource) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def configurations(resource: Resource, context: Context) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every proxy configuration inside a resource, with its place."""
-    for text in texts(dict(resource.props)):
+    yield from _plain(resource.props)
+    for text in context.texts(resource):
         if "model_list" in text.value:
             parsed = _parsed(text.value)
             if isinstance(parsed, Mapping) and isinstance(parsed.get("model_list"), list):
                 yield text.path, parsed
-    yield from _plain(resource.props)
 
 
 def _plain(props: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

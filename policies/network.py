@@ -132,6 +132,7 @@ class InferenceNodes:
     unseen_subnets: bool  # some subnets are not declared in this stack
     groups: tuple[Resource, ...]
     own_groups: bool  # False: the group that EKS makes, which lets everything out
+    unseen_groups: bool  # some groups are not declared in this stack
 
 
 def inference_nodes(stack: Stack) -> Iterator[InferenceNodes]:
@@ -142,31 +143,29 @@ def inference_nodes(stack: Stack) -> Iterator[InferenceNodes]:
             t for t in stack.named(group, "launchTemplate.name", LAUNCH_TEMPLATE) if t not in templates
         ]
         if _accelerated(group, *templates):
-            groups = [
-                item
-                for template in templates
-                for path in ("vpcSecurityGroupIds", "networkInterfaces[].securityGroups")
-                for item in stack.named(template, path, *SECURITY_GROUPS)
-            ]
-            own = any(_names_groups(template) for template in templates)
-            yield _nodes(group, "subnetIds", groups, own, stack)
+            yield _nodes(group, "subnetIds", templates, stack)
     for instance in stack.of("aws:ec2/instance:Instance"):
         if _accelerated(instance):
-            groups = stack.named(instance, "vpcSecurityGroupIds", *SECURITY_GROUPS)
-            yield _nodes(instance, "subnetId", groups, bool(instance.props.get("vpcSecurityGroupIds")), stack)
+            yield _nodes(instance, "subnetId", [instance], stack)
 
 
-def _nodes(resource: Resource, path: str, groups: list[Resource], own: bool, stack: Stack) -> InferenceNodes:
-    targets = list(stack.targets(resource, path, SUBNET))
-    subnets = {item.urn: item for target in targets for item in target.resources}
-    unseen = not targets or any(not target.resources for target in targets)
-    return InferenceNodes(resource, tuple(subnets.values()), unseen, tuple(groups), own)
-
-
-def _names_groups(template: Resource) -> bool:
-    if template.props.get("vpcSecurityGroupIds") is not None:
-        return True
-    return any(True for _ in each(template.props, "networkInterfaces[].securityGroups"))
+def _nodes(resource: Resource, subnet_path: str, holders: list[Resource], stack: Stack) -> InferenceNodes:
+    """`holders` are what names the security groups: launch templates, or the instance itself."""
+    subnets = list(stack.targets(resource, subnet_path, SUBNET))
+    groups = [
+        target
+        for holder in holders
+        for path in ("vpcSecurityGroupIds", "networkInterfaces[].securityGroups")
+        for target in stack.targets(holder, path, *SECURITY_GROUPS)
+    ]
+    return InferenceNodes(
+        resource=resource,
+        subnets=tuple({item.urn: item for target in subnets for item in target.resources}.values()),
+        unseen_subnets=not subnets or any(not target.resources for target in subnets),
+        groups=tuple(item for target in groups for item in target.resources),
+        own_groups=bool(groups),
+        unseen_groups=any(not target.resources for target in groups),
+    )
 
 
 def _accelerated(*resources: Resource) -> bool:

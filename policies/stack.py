@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from inferplan.resource import Resource, Unknown
+from inferplan.resource import Resource, Unknown, walk_unknowns
 from policies.read import Arn, Text, arn, each, texts
 from policies.rule import Check
 
@@ -37,6 +37,7 @@ class Stack:
         self.resources = tuple(resources)
         self._found: dict[tuple[str, ...], list[Resource]] = {}
         self._texts: dict[str, tuple[Text, ...]] = {}
+        self._unknowns: dict[str, tuple[tuple[str, Unknown], ...]] = {}
 
     @cached_property
     def _by_urn(self) -> dict[str, Resource]:
@@ -73,6 +74,16 @@ class Stack:
         """The layers that are present."""
         roots = self._by_type.get(ROOT_TYPE, ())
         return frozenset(str(root.props.get("layer")) for root in roots)
+
+    def unknowns(self, resource: Resource) -> tuple[tuple[str, Unknown], ...]:
+        """Every unknown among the inputs of a resource, with its path."""
+        if resource.urn not in self._unknowns:
+            self._unknowns[resource.urn] = tuple(walk_unknowns(resource.props))
+        return self._unknowns[resource.urn]
+
+    def get(self, urn: str) -> Resource | None:
+        """One resource, None when this stack has none of this URN."""
+        return self._by_urn.get(urn)
 
     def follow(self, value: Unknown) -> list[Resource]:
         """The resources of this stack that an unknown value comes from."""

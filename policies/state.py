@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 
-from inferplan.properties import plain_number, provider_config
 from inferplan.errors import InferplanError
+from inferplan.properties import plain_number, provider_config
 from inferplan.resource import Provider, Resource, Unknown
 
-STACK_TYPE = "pulumi:pulumi:Stack"
+# What the engine adds of its own: the stack itself, and the provider behind stack references.
+ENGINE_TYPES = frozenset({"pulumi:pulumi:Stack", "pulumi:providers:pulumi"})
 PROVIDER_PREFIX = "pulumi:providers:"
 # Signatures of Pulumi's property encoding (sdk/go/common/resource/properties.go).
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -120,7 +121,9 @@ def _resources(states: Mapping[str, State], config: Mapping[str, Any]) -> Iterat
         if state.type.startswith(PROVIDER_PREFIX)
     }
     return (
-        _resource(states[urn], providers, config) for urn in sorted(states) if states[urn].type != STACK_TYPE
+        _resource(states[urn], providers, config)
+        for urn in sorted(states)
+        if states[urn].type not in ENGINE_TYPES
     )
 
 

@@ -9,6 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inferplan.catalog.costing import CostAssumption as CostAssumption
+    from inferplan.catalog.costing import RequestPrice as RequestPrice
+    from inferplan.catalog.costing import cost_assumption as cost_assumption
+    from inferplan.catalog.costing import cost_assumptions as cost_assumptions
+    from inferplan.catalog.costing import request_price as request_price
+    from inferplan.catalog.costing import token_price as token_price
+    from inferplan.catalog.costing import token_prices as token_prices
     from inferplan.catalog.hardware import Gpu as Gpu
     from inferplan.catalog.hardware import Instance as Instance
     from inferplan.catalog.hardware import gpu as gpu
@@ -25,11 +32,13 @@ if TYPE_CHECKING:
     from inferplan.catalog.managed_apis import guardrail_profiles as guardrail_profiles
     from inferplan.catalog.managed_apis import vendor as vendor
     from inferplan.catalog.managed_apis import vendors as vendors
+    from inferplan.catalog.open_weights import ImageModel as ImageModel
     from inferplan.catalog.open_weights import License as License
     from inferplan.catalog.open_weights import LicenseStanding as LicenseStanding
     from inferplan.catalog.open_weights import Model as Model
     from inferplan.catalog.open_weights import ModelHubHost as ModelHubHost
     from inferplan.catalog.open_weights import ModelServing as ModelServing
+    from inferplan.catalog.open_weights import image_models as image_models
     from inferplan.catalog.open_weights import license_of as license_of
     from inferplan.catalog.open_weights import licenses as licenses
     from inferplan.catalog.open_weights import model as model
@@ -71,6 +80,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.serving import vllm_env as vllm_env
     from inferplan.catalog.serving import vllm_flags as vllm_flags
     from inferplan.catalog.serving import vllm_methods as vllm_methods
+    from inferplan.catalog.serving import vllm_omni_flags as vllm_omni_flags
     from inferplan.catalog.serving import vllm_versions as vllm_versions
     from inferplan.catalog.standing import Fact as Fact
     from inferplan.catalog.standing import facts as facts
@@ -87,17 +97,19 @@ if TYPE_CHECKING:
     from inferplan.catalog.weighing import lead_times as lead_times
 
 _EXPORTS = {
+    "costing": "CostAssumption RequestPrice cost_assumption cost_assumptions request_price token_price "
+    "token_prices",
     "weighing": "Criterion DecisionSetting LeadTimeItem Side criteria decision_settings lead_times",
     "standing": "Fact facts",
     "hardware": "Gpu Instance gpu gpus instance instances",
-    "open_weights": "License LicenseStanding Model ModelHubHost ModelServing license_of "
-    "licenses model model_hub_hosts model_serving models",
+    "open_weights": "ImageModel License LicenseStanding Model ModelHubHost ModelServing license_of "
+    "image_models licenses model model_hub_hosts model_serving models",
     "places": "CountryGroup Partition Regime Region SectorExtra countries countries_without_region "
     "country_groups expand_places partition partitions regimes region regions sector_extras",
     "prices": "InstancePrice ServicePrice instance_price region_prices service_price service_prices",
     "serving": "GlobalService NamedSystem ServingSetting global_service global_services named_system "
     "named_systems purposes redaction_languages redaction_models serving_settings vllm_env vllm_flags "
-    "vllm_methods vllm_versions",
+    "vllm_methods vllm_omni_flags vllm_versions",
     "table": "Row UnknownName digest stated_date",
     "managed_apis": "BedrockProfile GuardrailProfile Host Vendor bedrock_profile bedrock_profiles "
     "bedrock_providers guardrail_profiles vendor vendors",

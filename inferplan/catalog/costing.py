@@ -65,7 +65,9 @@ class TokenPriceRow(Row, frozen=True, kw_only=True):
     provider: str
     model: str
     match: dict[str, Any]
-    also: dict[str, int] = field(default_factory=dict)  # providers that sell it at this price where they state none, with their order
+    also: dict[str, int] = field(
+        default_factory=dict
+    )  # providers that sell it at this price where they state none, with their order
     rates: tuple[TokenRate, ...]  # the last that is active counts
 
 
@@ -108,7 +110,9 @@ def token_price(provider: str, model: str) -> TokenPriceRow | None:
     listed = (*own, *sorted(borrowed, key=lambda row: row.also[seller]))
     wanted = model.lower()
     dashed = COMPACT_DATE.sub(r"-\1-\2-\3", wanted)  # gpt-5.2-20251211 is gpt-5.2-2025-12-11
-    return next((row for name in dict.fromkeys((wanted, dashed)) for row in listed if _matches(row.match, name)), None)
+    return next(
+        (row for name in dict.fromkeys((wanted, dashed)) for row in listed if _matches(row.match, name)), None
+    )
 
 
 def _matches(clause: Mapping[str, Any], text: str) -> bool:

@@ -102,6 +102,16 @@ class ModelServing(Row, frozen=True, kw_only=True):
     note: str
 
 
+class ImageModel(Row, frozen=True, kw_only=True):
+    """What a model that makes images needs: one image of `pixels` squared at a time, all parts on the GPU."""
+
+    model: str
+    weights_gib: float
+    gpu_gib: float  # weights included
+    pixels: int
+    note: str
+
+
 class ModelHubHost(Row, frozen=True, kw_only=True):
     """A host of a model hub: never at run time; only the mirror job may reach it."""
 
@@ -178,6 +188,12 @@ def license_of(of: Model | str) -> LicenseStanding | None:
 def model_serving() -> tuple[ModelServing, ...]:
     """Which server runs which family."""
     return rows("model_serving", ModelServing)
+
+
+@cache
+def image_models() -> Mapping[str, ImageModel]:
+    """Models that make images, by the id of the model."""
+    return {row.model: row for row in rows("image_models", ImageModel)}
 
 
 @cache

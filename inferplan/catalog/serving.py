@@ -117,6 +117,18 @@ def vllm_flags(version: str) -> frozenset[str]:
 
 
 @cache
+def vllm_omni_flags(version: str) -> frozenset[str]:
+    """What `vllm serve` of a vLLM-Omni version adds to vLLM's own options; raises UnknownName."""
+    listed = rows("vllm_omni_flags", VllmFlag)
+    found = frozenset(row.flag for row in listed if row.version == version)
+    if not found:
+        raise UnknownName(
+            "vLLM-Omni version", version, near_matches(version, {row.version for row in listed})
+        )
+    return found
+
+
+@cache
 def vllm_env(version: str) -> frozenset[str]:
     """Every environment variable that a version of vLLM reads; raises UnknownName."""
     found = frozenset(row.name for row in rows("vllm_env", VllmVariable) if row.version == version)

@@ -29,6 +29,7 @@ def diff(specs: tuple[Path, ...], modes: tuple[str, ...], common: Common) -> int
     from inferplan.plan.errors import NoPlan
     from inferplan.plan.make import make_plan
     from inferplan.report import diff_text
+    from inferplan.spec.crossfield import refuse_mode
     from inferplan.spec.loading import load
     from stacks.record import record_plan
 
@@ -36,6 +37,8 @@ def diff(specs: tuple[Path, ...], modes: tuple[str, ...], common: Common) -> int
     sides: list[diff_text.Side] = []
     for spec, mode in wanted:
         declaration = load(spec, common.organization_for(spec))
+        if mode is not None:
+            refuse_mode(declaration, mode)
         label = declaration.spec.metadata.name + (f" as {mode}" if mode else "")
         try:
             plan = make_plan(declaration, common.as_of, mode)

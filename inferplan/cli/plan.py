@@ -21,9 +21,13 @@ from inferplan.cli.app import Common, common_options
 def plan(spec: Path, mode: str | None, common: Common) -> int:
     """Plan SPEC: what would be deployed where, at what cost, and why."""
     from inferplan.plan.make import make_plan
+    from inferplan.spec.crossfield import refuse_mode
     from inferplan.spec.loading import load
 
-    result = make_plan(load(spec, common.organization_for(spec)), common.as_of, mode)
+    declaration = load(spec, common.organization_for(spec))
+    if mode is not None:
+        refuse_mode(declaration, mode)
+    result = make_plan(declaration, common.as_of, mode)
     if common.format == "json":
         from inferplan.report import json_format
 

@@ -5,6 +5,7 @@ Not here: reading them (inferplan.spec).
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,10 +25,10 @@ def spec_files(arguments: Sequence[str]) -> Iterator[list[Path]]:
         for argument in arguments or ("specs",):
             if argument == "-":
                 path = Path(scratch) / "stdin.yaml"
-                path.write_bytes(click.get_binary_stream("stdin").read(MAX_STDIN_BYTES))
+                path.write_bytes(sys.stdin.buffer.read(MAX_STDIN_BYTES))
                 files.append(path)
             elif Path(argument).is_dir():
-                found = sorted(p for p in Path(argument).glob("*.yaml") if not p.name.endswith(LOCK_SUFFIX))
+                found = sorted(path for path in Path(argument).glob("*.yaml") if _is_spec(path))
                 if not found:
                     raise click.UsageError(f"no *.yaml specs in {argument}")
                 files += found
@@ -38,3 +39,8 @@ def spec_files(arguments: Sequence[str]) -> Iterator[list[Path]]:
         if not arguments and not Path("specs").is_dir():
             raise click.UsageError("no SPEC given and no specs/ folder here")
         yield files
+
+
+def _is_spec(path: Path) -> bool:
+    """Locks are read with their spec, and `_base.yaml` files by the specs that extend them."""
+    return not path.name.endswith(LOCK_SUFFIX) and not path.name.startswith("_")

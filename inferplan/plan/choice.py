@@ -10,6 +10,7 @@ import math
 
 from inferplan import catalog
 from inferplan.cost import gpu_monthly_usd
+from inferplan.plan.image_layouts import ImageDemand, ImageLayout, image_layout
 from inferplan.plan.layouts import Demand, Layout, NoLayout, layout
 from inferplan.plan.model import Candidate, Record
 from inferplan.spec.model import Capacity
@@ -32,7 +33,7 @@ class Choice(Record, frozen=True, kw_only=True):
     backend: str
     region: str
     instance: catalog.Instance
-    layout: Layout
+    layout: Layout | ImageLayout
     zones: int
     replicas: int
     replicas_per_zone: int | None  # None: not spread to survive a zone
@@ -44,7 +45,7 @@ class Choice(Record, frozen=True, kw_only=True):
 class Wish(Record, frozen=True, kw_only=True):
     """What is looked for: a demand in a Region, how GPUs are bought, and what must be survived."""
 
-    demand: Demand
+    demand: Demand | ImageDemand
     region: str
     capacity: Capacity
     zones: int
@@ -71,7 +72,7 @@ def must_survive(environment: str, availability_percent: float, zones: int) -> b
     return zones >= 2 and (environment == "production" or availability_percent >= SURVIVE_FROM_PERCENT)
 
 
-def spread(layout_: Layout, zones: int) -> int:
+def spread(layout_: Layout | ImageLayout, zones: int) -> int:
     """Replicas per zone: all together carry the peak, and so do those left after losing one zone."""
     return max(math.ceil(layout_.replicas / zones), math.ceil(layout_.failure_replicas / (zones - 1)))
 
@@ -124,20 +125,18 @@ def _best(wish: Wish, instance: catalog.Instance) -> tuple[Choice | None, str]:
     """The parallel size with the fewest nodes of a type; several nodes a replica only when one cannot."""
     best: Choice | None = None
     reason = ""
-    singles = [(size, 1) for size in TENSOR_PARALLEL if size <= instance.count and instance.count % size == 0]
-    several = (
-        [(instance.count, stages) for stages in PIPELINE_PARALLEL]
-        if instance.efa and instance.count == 8
-        else []
-    )
-    for tensor, pipeline in (*singles, *several):
+    for tensor, pipeline in _sizes(wish, instance):
         if pipeline > 1 and best is not None:
             break
-        found = layout(wish.demand, instance.gpu, tensor, pipeline)
+        found = (
+            image_layout(wish.demand, instance.gpu)
+            if isinstance(wish.demand, ImageDemand)
+            else layout(wish.demand, instance.gpu, tensor, pipeline)
+        )
         if isinstance(found, NoLayout):
             reason = found.reason if pipeline == 1 else reason  # the most GPUs of one node say most
             continue
-        pods = _pods_per_node(instance, tensor, pipeline)
+        pods = _pods_per_node(instance, found)
         if pods < 1:
             reason = f"{instance.ram_gib} GiB of host memory or {instance.vcpu} vCPUs are too few for a pod"
             continue
@@ -150,15 +149,26 @@ def _best(wish: Wish, instance: catalog.Instance) -> tuple[Choice | None, str]:
     return best, reason
 
 
-def _pods_per_node(instance: catalog.Instance, tensor: int, pipeline: int) -> int:
-    if pipeline > 1:
+def _sizes(wish: Wish, instance: catalog.Instance) -> list[tuple[int, int]]:
+    """Tensor and pipeline parallel sizes to try, smallest first; images are made on one GPU."""
+    if isinstance(wish.demand, ImageDemand):
+        return [(1, 1)]
+    singles = [(size, 1) for size in TENSOR_PARALLEL if size <= instance.count and instance.count % size == 0]
+    if instance.efa and instance.count == 8:
+        return [*singles, *((instance.count, stages) for stages in PIPELINE_PARALLEL)]
+    return singles
+
+
+def _pods_per_node(instance: catalog.Instance, found: Layout | ImageLayout) -> int:
+    if found.pipeline_parallel > 1:
         return 1
-    by_memory = node_memory_gib(instance) // pod_memory_gib(tensor)
+    tensor = found.tensor_parallel
+    by_memory = int(node_memory_gib(instance) // (pod_memory_gib(tensor) + found.host_gib))
     by_cpu = (instance.vcpu - NODE_RESERVE_VCPU) // max(2, tensor)
     return min(instance.count // tensor, by_memory, by_cpu)
 
 
-def _sized(wish: Wish, instance: catalog.Instance, found: Layout, pods: int) -> Choice:
+def _sized(wish: Wish, instance: catalog.Instance, found: Layout | ImageLayout, pods: int) -> Choice:
     zones = 1 if wish.capacity.zone is not None else min(wish.zones, len(instance.offers(wish.region)))
     per_zone = spread(found, zones) if wish.survive else None
     replicas = per_zone * zones if per_zone is not None else found.replicas

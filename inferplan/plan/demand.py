@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import math
 
-from inferplan import sizing
+from inferplan import catalog, sizing
+from inferplan.plan.apis import check_api, note_systems
 from inferplan.plan.case import Case
 from inferplan.plan.draft import Traffic
 from inferplan.plan.errors import Conflict, NoPlan
+from inferplan.plan.image_layouts import ImageDemand
 from inferplan.plan.layouts import Demand
 from inferplan.plan.notes import Notes
 from inferplan.spec.model import Backend, Percentiles
 
 DEFAULT_AVAILABILITY = 99.0
-GENERATES = frozenset({"chat", "images"})
+GENERATES = frozenset({"chat"})
 
 
 def model_name(name: str, backend: Backend) -> str:
@@ -48,27 +50,51 @@ def shapes(name: str, backend: Backend) -> sizing.ModelShapes:
     return sizing.shapes_of(model)
 
 
-def demands(case: Case, notes: Notes) -> dict[str, Demand]:
+def demands(case: Case, notes: Notes) -> dict[str, Demand | ImageDemand]:
     """What every own backend that takes part has to carry, by backend in the order of the spec."""
-    found = {}
+    found: dict[str, Demand | ImageDemand] = {}
     for name, backend in case.spec.backends.items():
         first = [load for load in case.traffic if load.backend == name]
         standing_in = {route.name for route in case.routes if name in route.fallback}
         fallback = [load for load in case.traffic if load.route in standing_in]
         if backend.weights is None or not (first or fallback):
             continue
-        found[name] = _demand(case, name, first, fallback, notes)
+        shape = shapes(name, backend)
+        for index, route in enumerate(case.spec.routes):
+            if name in route.backends:
+                check_api(name, route.api, shape, f"routes[{index}]")
+        note_systems(name, shape.id, notes)
+        found[name] = (
+            _image_demand(case, name, shape.id)
+            if shape.id in catalog.image_models()
+            else _demand(case, name, shape, first, fallback, notes)
+        )
     return found
 
 
-def _demand(case: Case, name: str, first: list[Traffic], fallback: list[Traffic], notes: Notes) -> Demand:
+def _image_demand(case: Case, name: str, model: str) -> ImageDemand:
+    said = [route.objectives.availability_percent for route in case.spec.routes if name in route.backends]
+    return ImageDemand(
+        backend=name,
+        model=catalog.image_models()[model],
+        availability_percent=max(percent or DEFAULT_AVAILABILITY for percent in said),
+    )
+
+
+def _demand(
+    case: Case,
+    name: str,
+    shape: sizing.ModelShapes,
+    first: list[Traffic],
+    fallback: list[Traffic],
+    notes: Notes,
+) -> Demand:
     backend = case.spec.backends[name]
     every = [*first, *fallback]
     rate = sum(load.peak_requests_per_second for load in every)
     served = {load.route for load in first} or {load.route for load in fallback}
     serving = [route for route in case.spec.routes if route.name in served]
     pooling = serving[0].api not in GENERATES
-    shape = shapes(name, backend)
     tokens_in = math.ceil(sum(load.input_tokens * load.peak_requests_per_second for load in every) / rate)
     tokens_out = math.ceil(sum(load.output_tokens * load.peak_requests_per_second for load in every) / rate)
     length = backend.engine.max_model_len

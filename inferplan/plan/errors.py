@@ -7,33 +7,56 @@ from __future__ import annotations
 
 from inferplan.errors import InferplanError
 from inferplan.exitcodes import ExitCode
-from inferplan.plan.model import Record
+from inferplan.plan.outcome import Candidate
+from inferplan.plan.record import Record
+
+TYPES_TOLD = 12  # instance types whose shortcoming the message lists
 
 
 class Conflict(Record, frozen=True, kw_only=True):
-    """One requirement that takes part in a conflict; `change` is what would resolve it, None when unknown."""
+    """One requirement that takes part in a conflict; `change` is what would resolve it, None when unknown.
+
+    `monthly_usd` is the expected bill of the stack that the change makes possible.
+    """
 
     path: str  # field of the spec or the organization, such as target.region
     value: str
     reason: str
     change: str | None = None
+    monthly_usd: float | None = None
 
 
 class NoPlan(InferplanError):  # noqa: N818 - an answer more than a fault
-    """Nothing satisfies the spec; `conflicts` holds the requirements that do not go together."""
+    """Nothing satisfies the spec; `conflicts` holds the requirements that do not go together.
+
+    `candidates` are the instance types that were judged, each with what it lacks.
+    """
 
     exit_code = ExitCode.NO_PLAN
 
-    def __init__(self, summary: str, conflicts: tuple[Conflict, ...] = ()) -> None:
+    def __init__(
+        self,
+        summary: str,
+        conflicts: tuple[Conflict, ...] = (),
+        candidates: tuple[Candidate, ...] = (),
+    ) -> None:
         super().__init__(summary)
         self.summary = summary
         self.conflicts = conflicts
+        self.candidates = candidates
 
     def __str__(self) -> str:
         lines = [self.summary]
         for conflict in self.conflicts:
             change = f"; {conflict.change}" if conflict.change else ""
             lines.append(f"  {conflict.path}: {conflict.value}: {conflict.reason}{change}")
+        lacking: dict[tuple[str, str], Candidate] = {}
+        for one in self.candidates:
+            lacking.setdefault((one.gpu, one.region), one)
+        lines += [
+            f"    {one.instance_type} ({one.gpu}) in {one.region}: {one.reason}"
+            for one in list(lacking.values())[:TYPES_TOLD]
+        ]
         return "\n".join(lines)
 
 

@@ -9,11 +9,13 @@ from inferplan.plan.model import Image, Pool
 from inferplan.spec.declaration import Declaration
 
 VLLM_VERSION = "0.33.0"
+VLLM_OMNI_VERSION = "0.30.0"
 LITELLM_VERSION = "1.109.1"
 
 # name in the lock -> (repository at its publisher, tag). The lock wins; these are what `lock` starts from.
 UPSTREAM: dict[str, tuple[str, str]] = {
     "vllm": ("docker.io/vllm/vllm-openai", f"v{VLLM_VERSION}"),
+    "diffusion": ("docker.io/vllm/vllm-omni", f"v{VLLM_OMNI_VERSION}"),
     "litellm": ("ghcr.io/berriai/litellm-database", f"v{LITELLM_VERSION}"),
     "presidio-analyzer": ("mcr.microsoft.com/presidio-analyzer", "2.2.362"),
     "presidio-anonymizer": ("mcr.microsoft.com/presidio-anonymizer", "2.2.362"),
@@ -31,7 +33,7 @@ def image(declaration: Declaration, name: str) -> Image:
     return Image(
         name=name,
         upstream=repository,
-        repository=f"inferplan/{name}",
+        repository=f"inferplan/{declaration.spec.metadata.name}/{name}",
         tag=tag,
         digest=locked.digest if locked else None,
     )

@@ -39,6 +39,17 @@ class Layout(Record, frozen=True, kw_only=True):
     replicas: int  # for the planned peak
     failure_replicas: int  # that must be left while a zone or another backend is down
 
+    @property
+    def stored_gib(self) -> float:
+        """GiB of the weights in their bucket."""
+        weights = self.point.fit.weights
+        return weights.repository_gib if weights else 0.0
+
+    @property
+    def host_gib(self) -> float:
+        """GiB of host memory for weights: they stream past it to the GPUs."""
+        return 0.0
+
 
 class NoLayout(Record, frozen=True, kw_only=True):
     """Why a GPU and parallel size cannot serve."""

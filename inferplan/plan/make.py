@@ -5,12 +5,14 @@ Not here: each part of the plan has its own module; this one only puts them in o
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date
 from typing import Literal
 
 import msgspec
 
 from inferplan import catalog, cost, decision, placement
+from inferplan.plan import infeasible
 from inferplan.plan.case import Case, days
 from inferplan.plan.cluster import plan_cluster
 from inferplan.plan.draft import Draft, Labor
@@ -26,7 +28,7 @@ from inferplan.plan.servers import Own, plan_own
 from inferplan.plan.traffic import plan_routes, plan_traffic
 from inferplan.plan.vendors import BEDROCK, plan_vendors
 from inferplan.spec.declaration import Declaration, data_class
-from inferplan.spec.model import InferenceStack
+from inferplan.spec.model import InferenceStack, Mode
 
 SCHEMA: Literal["inferplan.plan/v1beta1"] = "inferplan.plan/v1beta1"
 NOTHING_OWN = Own(servers=(), pools=(), candidates=(), zones=(), weights_gib=0.0)
@@ -68,13 +70,57 @@ def make_plan(declaration: Declaration, as_of: date, mode: str | None = None) ->
                 ),
             ),
         )
-    wanted = mode or spec.mode
+    wanted = _mode(mode or spec.mode)
+    asked = msgspec.structs.replace(spec, mode=wanted)
+    failure: NoPlan | None = None
+    try:
+        plan = _in_mode(declaration, spec, as_of, wanted)
+        if not infeasible.over_budget(declaration, plan.cost):
+            return plan
+    except NotBuilt:
+        raise
+    except NoPlan as reason:
+        failure = reason
+    said = dataclasses.replace(declaration, spec=asked)
+    answer = infeasible.explain(said, lambda edited: cheapest(edited, as_of), failure)
+    if answer is None:
+        return plan
+    raise answer
+
+
+def _mode(text: str) -> Mode:
+    modes: tuple[Mode, ...] = (*decision.MODES, "auto")
+    for mode in modes:
+        if mode == text:
+            return mode
+    raise ValueError(f"mode {text!r} is not one of {', '.join(modes)}")
+
+
+def _in_mode(declaration: Declaration, spec: InferenceStack, as_of: date, wanted: Mode) -> Plan:
     question = decision.Question(declaration=declaration, spec=spec, as_of=as_of)
     if wanted == "auto":
         return _auto(question)
-    if wanted not in decision.MODES:
-        raise ValueError(f"mode {wanted!r} is not one of {', '.join(decision.MODES)}, auto")
     return _plan(declaration, spec, as_of, wanted, decision.said(question, wanted))
+
+
+def cheapest(declaration: Declaration, as_of: date) -> Built:
+    """The cheapest stack of a spec in its own mode, without decision and lead time; raises NoPlan."""
+    spec = declaration.spec
+    assert isinstance(spec, InferenceStack)
+    if spec.mode != "auto":
+        return _cheapest(*_case(declaration, spec, as_of, spec.mode, Notes()))[0]
+    question = decision.Question(declaration=declaration, spec=spec, as_of=as_of)
+    left = decision.without_removed(spec, decision.gates(question))
+    found: list[Built] = []
+    failure = NoPlan("no backend is left")
+    for kind in decision.kinds_left(left):
+        try:
+            found.append(_cheapest(*_case(declaration, left, as_of, kind, Notes()))[0])
+        except NoPlan as reason:
+            failure = reason
+    if not found:
+        raise failure
+    return min(found, key=_bill)
 
 
 def _auto(question: decision.Question) -> Plan:
@@ -97,7 +143,15 @@ def _auto(question: decision.Question) -> Plan:
 
 
 def _plan(declaration: Declaration, spec: InferenceStack, as_of: date, kind: Kind, record: Decision) -> Plan:
-    notes = Notes()
+    case, regions, notes = _case(declaration, spec, as_of, kind, Notes())
+    best, chosen = _cheapest(case, regions, notes)
+    return _finish(case, best, record, chosen)
+
+
+def _case(
+    declaration: Declaration, spec: InferenceStack, as_of: date, kind: Kind, notes: Notes
+) -> tuple[Case, tuple[catalog.Region, ...], Notes]:
+    """What is planned, and the Regions it may stand in."""
     routes = plan_routes(declaration, spec, kind, notes)
     traffic = plan_traffic(spec, routes, notes)
     case = Case(declaration=declaration, spec=spec, kind=kind, as_of=as_of, routes=routes, traffic=traffic)
@@ -107,8 +161,7 @@ def _plan(declaration: Declaration, spec: InferenceStack, as_of: date, kind: Kin
         if name in case.backends and backend.vendor is not None
     )
     regions = placement.candidate_regions(declaration, spec, cluster=case.has_cluster, bedrock=bedrock)
-    best, chosen = _cheapest(case, regions, notes)
-    return _finish(case, best, record, chosen)
+    return case, regions, notes
 
 
 def _cheapest(case: Case, regions: tuple[catalog.Region, ...], notes: Notes) -> tuple[Built, Notes]:
@@ -127,9 +180,9 @@ def _cheapest(case: Case, regions: tuple[catalog.Region, ...], notes: Notes) -> 
         raise _nowhere(regions, failures)
     subjects = case.spec.data.subjects or ()
 
-    def rank(entry: tuple[Built, Notes]) -> tuple[float, bool, str]:
+    def rank(entry: tuple[Built, Notes]) -> tuple[tuple[bool, float], bool, str]:
         target = entry[0].draft.target
-        return (entry[0].cost.monthly_usd.expected, target.country not in subjects, target.region)
+        return (_bill(entry[0]), target.country not in subjects, target.region)
 
     built.sort(key=rank)
     best, chosen = built[0]
@@ -153,15 +206,19 @@ def _cheapest(case: Case, regions: tuple[catalog.Region, ...], notes: Notes) -> 
     return best, chosen
 
 
+def _bill(built: Built) -> tuple[bool, float]:
+    """Complete bills before those with a line that no source prices, then the cheapest."""
+    return (bool(infeasible.unpriced(built.cost)), built.cost.monthly_usd.expected)
+
+
 def _nowhere(regions: tuple[catalog.Region, ...], failures: list[NoPlan]) -> NoPlan:
-    if len(failures) == 1:
+    if len({(failure.summary, failure.conflicts) for failure in failures}) == 1:
         return failures[0]
+    names = ", ".join(region.region for region in regions)
     return NoPlan(
-        "no Region inside the boundary can hold this stack",
-        tuple(
-            Conflict(path="target.region", value=region.region, reason=failure.summary)
-            for region, failure in zip(regions, failures, strict=True)
-        ),
+        f"none of {names} can hold this stack",
+        tuple(dict.fromkeys(conflict for failure in failures for conflict in failure.conflicts)),
+        tuple(candidate for failure in failures for candidate in failure.candidates),
     )
 
 

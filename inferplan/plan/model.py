@@ -12,13 +12,17 @@ from msgspec import field
 from inferplan.plan.outcome import (
     Alternative,
     Candidate,
+    Commitment,
     Cost,
     CostLine,
     Decision,
     Default,
     Flow,
     LeadTime,
+    PoolGrowth,
+    Premium,
     Range,
+    Scenario,
 )
 from inferplan.plan.record import Derivation, Kind, Record, Source
 from inferplan.spec.model import Api, DataClass
@@ -153,6 +157,7 @@ class Server(Record, frozen=True, kw_only=True):
     throughput: Throughput | None
     startup: Startup
     adapters: tuple[Adapter, ...] = ()
+    engine: Literal["vllm", "diffusion"] = "vllm"  # diffusion: no tokens, so the token settings are 0
 
 
 class Pool(Record, frozen=True, kw_only=True):
@@ -331,6 +336,7 @@ __all__ = [
     "Caller",
     "Candidate",
     "Cluster",
+    "Commitment",
     "Cost",
     "CostLine",
     "Decision",
@@ -346,9 +352,12 @@ __all__ = [
     "Network",
     "Plan",
     "Pool",
+    "PoolGrowth",
+    "Premium",
     "Range",
     "Record",
     "Route",
+    "Scenario",
     "Server",
     "Sidecar",
     "Source",

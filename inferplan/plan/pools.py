@@ -107,10 +107,9 @@ def startup(choice: Choice, *, bottlerocket: bool) -> sizing.StartupEstimate:
     """The predicted start of a replica. Weights are read from a mount of the bucket, so they take no disk;
     every pod of a node keeps its own cache.
     """
-    stored = choice.layout.point.fit.weights
     return sizing.startup(
         IMAGE_GIB,
-        stored.repository_gib if stored else 0.0,
+        choice.layout.stored_gib,
         tensor_parallel=choice.layout.tensor_parallel,
         nodes=choice.layout.pipeline_parallel,
         weights_from="s3-stream",

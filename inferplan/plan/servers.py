@@ -20,7 +20,10 @@ from inferplan.plan.choice import (
 )
 from inferplan.plan.demand import demands
 from inferplan.plan.errors import Conflict, NotBuilt
+from inferplan.plan.image_layouts import ImageLayout
+from inferplan.plan.image_server import plan_image_server
 from inferplan.plan.images import image
+from inferplan.plan.layouts import Layout
 from inferplan.plan.model import Adapter, Candidate, Pool, Record, Server
 from inferplan.plan.notes import Notes
 from inferplan.plan.pools import CACHE_GIB, most_replicas, offers, plan_pool, startup, warn_capacity
@@ -55,7 +58,8 @@ def plan_own(case: Case, region: catalog.Region, wanted_zones: int, notes: Notes
         if taken is None:
             raise nothing_fits(wish, listed)
         choices.append(taken)
-        explain(len(choices) - 1, wish, taken, notes)
+        if isinstance(taken.layout, Layout):
+            explain(len(choices) - 1, wish, taken, notes)
     offered = [offers(choice, case.spec.backends[choice.backend]) for choice in choices]
     zones = placement.choose_zones(region, offered, wanted_zones)
     for choice, offer in zip(choices, offered, strict=True):
@@ -65,13 +69,10 @@ def plan_own(case: Case, region: catalog.Region, wanted_zones: int, notes: Notes
     for index, choice in enumerate(choices):
         pool = plan_pool(case, index, choice, zones, notes)
         pools.append(pool)
-        servers.append(_server(case, index, choice, pool, notes))
+        build = plan_image_server if isinstance(choice.layout, ImageLayout) else _server
+        servers.append(build(case, index, choice, pool, notes))
     warn_capacity(case, pools, notes)
-    stored = sum(
-        choice.layout.point.fit.weights.repository_gib
-        for choice in choices
-        if choice.layout.point.fit.weights
-    )
+    stored = sum(choice.layout.stored_gib for choice in choices)
     return Own(
         servers=tuple(servers),
         pools=tuple(pools),
@@ -83,7 +84,9 @@ def plan_own(case: Case, region: catalog.Region, wanted_zones: int, notes: Notes
 
 def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) -> Server:
     declaration, path = case.declaration, f"servers[{index}]"
-    name, found, fit = choice.backend, choice.layout, choice.layout.point.fit
+    name, found = choice.backend, choice.layout
+    assert isinstance(found, Layout)
+    fit = found.point.fit
     backend = case.spec.backends[name]
     assert backend.weights is not None
     mine = tuple(route for route in case.routes if name in (route.backend, *route.fallback))

@@ -9,8 +9,9 @@ import msgspec
 
 from inferplan import catalog
 from inferplan.plan.choice import Choice, Wish
-from inferplan.plan.errors import Conflict, NoPlan
-from inferplan.plan.layouts import FAILURE_UTILIZATION
+from inferplan.plan.errors import NoPlan
+from inferplan.plan.image_layouts import ImageDemand
+from inferplan.plan.layouts import FAILURE_UTILIZATION, Demand, Layout
 from inferplan.plan.model import Candidate, Server, Source
 from inferplan.plan.notes import Notes
 from inferplan.sizing import StartupEstimate
@@ -19,33 +20,34 @@ _RANGES = ("output_tokens_per_second", "tpot_ms")
 
 
 def nothing_fits(wish: Wish, listed: tuple[Candidate, ...]) -> NoPlan:
-    """Every instance type of the Region with what it lacks."""
-    reasons = tuple(
-        Conflict(path=candidate.instance_type, value=candidate.gpu, reason=candidate.reason)
-        for candidate in listed
-    )
-    survival = ", surviving the loss of a zone" if wish.survive else ""
+    """Why a backend cannot be served in a Region, with what every instance type there lacks."""
     if not listed:
-        return NoPlan(
-            f"{wish.demand.backend} cannot be served in {wish.region}",
-            (
-                Conflict(
-                    path="target.region", value=wish.region, reason="no GPU instance type is offered there"
-                ),
-            ),
-        )
-    return NoPlan(
-        f"{wish.demand.shapes.id} with {wish.demand.max_model_len} tokens of context fits no instance type "
-        "of "
-        f"{wish.region}"
-        f"{survival}; what each lacks:",
-        reasons,
+        return NoPlan(f"no GPU instance type is offered in {wish.region} for {wish.demand.backend}")
+    named = wish.capacity.instance_type
+    types = named or "any instance type"
+    survival = " so that the loss of a zone is survived" if wish.survive else ""
+    demand = wish.demand
+    what = (
+        demand.model.model
+        if isinstance(demand, ImageDemand)
+        else f"{demand.shapes.id} with {demand.max_model_len} tokens of context"
     )
+    return NoPlan(
+        f"{what} cannot be served on {types} in {wish.region}{survival}",
+        candidates=listed,
+    )
+
+
+def _memory_gib(candidate: Candidate) -> float:
+    """GPU memory of one node."""
+    return catalog.instance(candidate.instance_type).count * catalog.gpu(candidate.gpu).usable_gib
 
 
 def explain(index: int, wish: Wish, choice: Choice, notes: Notes) -> None:
     """Record how memory, speed, replicas and nodes of one server came about."""
     path, found, demand = f"servers[{index}]", choice.layout, wish.demand
+    assert isinstance(found, Layout)
+    assert isinstance(demand, Demand)
     point, speed = found.point, found.point.performance
     for name, derivation in point.fit.derivations.items():
         notes.derivations[f"{path}.memory.{name}"] = derivation
@@ -181,6 +183,8 @@ def explain_pod(path: str, server: Server, choice: Choice, notes: Notes) -> None
         f"what the driver reports of {gpu.name} ({gpu.basis})",
         sources=tuple(Source(source=text, as_of=gpu.as_of) for text in gpu.source),
     )
+    if server.throughput is None or not isinstance(choice.layout, Layout):
+        return
     predicted = {name: notes.derivations[f"{path}.throughput.{name}"] for name in _RANGES}
     for name, derivation in predicted.items():
         for end in ("low", "high"):

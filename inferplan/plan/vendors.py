@@ -6,6 +6,7 @@ Not here: prices (cost) and whether the vendor may be used at all (policies).
 from __future__ import annotations
 
 from inferplan import catalog
+from inferplan.plan.apis import note_systems
 from inferplan.plan.case import Case
 from inferplan.plan.errors import Conflict, NoPlan
 from inferplan.plan.model import Target, Vendor
@@ -89,6 +90,7 @@ def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Note
                 ),
             ),
         )
+    note_systems(name, backend.model, notes)
     if entry.monthly_limit_usd is None:
         notes.warn(
             f"vendor {backend.vendor}: organization.yaml sets no monthly_limit_usd, so the gateway caps "

@@ -317,7 +317,9 @@ def non_torch_gib(tensor_parallel: int) -> float:
 
 def longest_request(layout: KvLayout, pool_bytes: float, in_flight: int, limit: int) -> int:
     """The longest request up to `limit` tokens that the pool accepts; 0 if none."""
-    low, high = 0, limit
+    if layout.request_bytes(limit, in_flight) <= pool_bytes:
+        return limit
+    low, high = 0, limit - 1 if pool_bytes > 0 else 0
     while low < high:
         middle = (low + high + 1) // 2
         if layout.request_bytes(middle, in_flight) <= pool_bytes:

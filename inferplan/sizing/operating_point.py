@@ -135,7 +135,11 @@ def operating_point(
             max_num_batched_tokens,
         )
 
-    fits = {count: fit_with(count) for count in (SEQUENCES if max_num_seqs is None else (max_num_seqs,))}
+    fits: dict[int, Fit] = {}
+    for count in SEQUENCES if max_num_seqs is None else (max_num_seqs,):
+        fits[count] = fit_with(count)
+        if not fits[count].fits:  # more sequences take more memory
+            break
     room = {
         count: found.concurrency_at(input_tokens, output_tokens)
         for count, found in fits.items()

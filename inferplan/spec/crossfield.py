@@ -8,15 +8,16 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from datetime import date
+from typing import cast
 
 from inferplan import catalog
 from inferplan.spec import names
-from inferplan.spec.declaration import backend_kind
-from inferplan.spec.errors import did_you_mean, listed, near
+from inferplan.spec.declaration import Declaration, backend_kind
+from inferplan.spec.errors import SpecError, SpecErrors, did_you_mean, listed, near
 from inferplan.spec.model import InferenceAccount, InferenceStack, Mode, Spec
 from inferplan.spec.names import Inputs, unknown, unknown_place, unknown_region
 from inferplan.spec.organization import Lock, Organization
-from inferplan.spec.position import Part
+from inferplan.spec.position import Part, joined
 from inferplan.spec.problem import Problem
 
 URI_SCHEMES = ("hf://", "s3://", "oci://")
@@ -281,3 +282,21 @@ CHECKS = (
     deadline_exists,
     schedule_spans_time,
 )
+
+
+def refuse_mode(declaration: Declaration, mode: str) -> None:
+    """Raise SpecErrors where the declared backends cannot serve in `mode`, one asked for beside the spec."""
+    if not isinstance(declaration.spec, InferenceStack):
+        return
+    found = []
+    for problem in mode_problems(declaration.spec, cast(Mode, mode)):
+        path = joined(problem.parts)
+        file, line, column = declaration.locate(path)
+        found.append(
+            SpecError(
+                file=file, line=line, column=column, path=path, problem=problem.problem,
+                allowed=problem.allowed, hint=problem.hint,
+            )
+        )  # fmt: skip
+    if found:
+        raise SpecErrors(found)

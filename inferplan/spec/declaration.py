@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields as fields_of
 from msgspec.structs import replace
 
 from inferplan.spec.model import DATA_CLASSES, Backend, DataClass, InferenceStack, Route, Spec
@@ -116,7 +118,30 @@ class Declaration:
 
 def canonical(value: Any) -> bytes:
     """The one JSON text of a record: defaults left out, keys sorted."""
-    return msgspec.json.encode(msgspec.to_builtins(value), order="deterministic")
+    return msgspec.json.encode(_said(value), order="deterministic")
+
+
+def _said(value: Any) -> Any:
+    """A record as plain values without what equals its default (msgspec only leaves out simple defaults)."""
+    if isinstance(value, Struct):
+        fields = ((name, getattr(value, field), default) for field, name, default in _fields(type(value)))
+        return {name: _said(held) for name, held, default in fields if held != default}
+    if isinstance(value, Mapping):
+        return {key: _said(held) for key, held in value.items()}
+    return [_said(held) for held in value] if isinstance(value, list | tuple) else value
+
+
+@cache
+def _fields(type_: type[Struct]) -> tuple[tuple[str, str, Any], ...]:
+    """Field, name in files, and default of each field of a record."""
+    return tuple(
+        (
+            item.name,
+            item.encode_name,
+            item.default_factory() if item.default_factory is not NODEFAULT else item.default,
+        )
+        for item in fields_of(type_)
+    )
 
 
 def _sha256(value: Any) -> str:

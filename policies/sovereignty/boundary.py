@@ -13,7 +13,7 @@ from policies.context import Context
 from policies.example import change, resource
 from policies.hosts import aws_regions, value_of
 from policies.levels import restricted_only
-from policies.read import arns, each, get, known, regions_named
+from policies.read import arns, each, get, json_document, known, listed, regions_named
 from policies.rule import Example, Outcome, fail, on_resource, rule
 
 EDGE = {
@@ -91,14 +91,44 @@ LINKS = {
 }
 
 
+def _service_of_others(endpoint: Resource, _context: Context) -> Iterator[Outcome]:
+    if ".vpce." in str(get(endpoint.props, "serviceName", "")):
+        yield fail("leads into the network of whoever offers this endpoint service", path="serviceName")
+
+
+def _foreign_accounts(item: Resource, context: Context) -> Iterator[Outcome]:
+    """ARNs of accounts that nobody registered; registries are exempt: AWS's add-on images come from them."""
+    own = {context.spec.target.account, *context.organization.accounts, *_writers(item)}
+    own |= {store.account for store in context.organization.stores.values()}
+    for text in context.texts(item):
+        for found in arns(text.value) if "arn:" in text.value else ():
+            if found.account.isdigit() and found.account not in own and found.service != "ecr":
+                yield fail("names an account that the organization does not know", path=text.path)
+
+
+def _writers(item: Resource) -> set[str]:
+    """Accounts that a bucket policy only lets put objects, as balancers' log delivery needs."""
+    if "bucketPolicy" not in item.type:
+        return set()
+    document = json_document(item.props.get("policy")) or {}
+    statements = [
+        found for found in listed(get(document, "Statement", [])) if found.get("Action") == "s3:PutObject"
+    ]
+    return {found.account for statement in statements for found in arns(str(statement.get("Principal")))}
+
+
 @rule(
     id="SOV-017",
-    title="Network links do not extend the boundary",
-    why="A peering or a cross-Region endpoint makes a network abroad part of this one.",
+    title="Links to other networks and accounts do not extend the boundary",
+    why="A peering, an endpoint service or a grant makes somebody else's network part of this one.",
     fix="Remove the link, or register why the far end may be reached.",
     source=("004:73",),
     level="mandatory",
     on=tuple(LINKS),
+    more=(
+        on_resource(_service_of_others, "aws:ec2/vpcEndpoint:VpcEndpoint"),
+        on_resource(_foreign_accounts, "aws:*"),
+    ),
     passing=(
         Example(
             note="links inside Germany and the account",
@@ -112,6 +142,15 @@ LINKS = {
                     "aws:ec2transitgateway/peeringAttachment:PeeringAttachment",
                     "transit",
                     {"peerRegion": "eu-central-1", "peerAccountId": "111111111111"},
+                ),
+                resource(
+                    "aws:s3/bucketPolicy:BucketPolicy",
+                    "log-delivery",
+                    {
+                        "policy": '{"Statement": [{"Effect": "Allow", "Principal": '
+                        '{"AWS": "arn:aws:iam::054676820928:root"}, "Action": "s3:PutObject", '
+                        '"Resource": "*"}]}'
+                    },
                 ),
                 resource(
                     "aws:ec2/vpcEndpoint:VpcEndpoint",
@@ -130,6 +169,31 @@ LINKS = {
         change("a peering with another account", {"peer:peerOwnerId": "999999999999"}),
         change("a transit gateway abroad", {"transit:peerRegion": "us-east-1"}, also=("SOV-001",)),
         change("a transit gateway of another account", {"transit:peerAccountId": "999999999999"}),
+        change(
+            "a bucket that an unknown account may read",
+            add=(
+                resource(
+                    "aws:s3/bucketPolicy:BucketPolicy",
+                    "shared",
+                    {
+                        "policy": '{"Statement": [{"Effect": "Allow", "Principal": '
+                        '{"AWS": "arn:aws:iam::999999999999:root"}, "Action": "s3:GetObject", '
+                        '"Resource": "*"}]}'
+                    },
+                ),
+            ),
+        ),
+        change(
+            "an endpoint service of somebody else",
+            {"endpoint:serviceName": "com.amazonaws.vpce.eu-central-1.vpce-svc-0123"},
+        ),
+        change(
+            "a grant to an unknown account",
+            {
+                "endpoint:policy": '{"Statement": [{"Effect": "Allow", "Principal": '
+                '{"AWS": "arn:aws:iam::999999999999:root"}, "Action": "logs:*", "Resource": "*"}]}'
+            },
+        ),
         change("a cross-Region endpoint", {"endpoint:serviceRegion": "us-east-1"}, also=("SOV-001",)),
     ),
 )
@@ -211,7 +275,7 @@ def _partition_of(region: str) -> str:
 def sov_018(item: Resource, context: Context) -> Iterator[Outcome]:
     target = context.spec.target.region
     own = _partition_of(target) if target is not None and target in catalog.regions() else "aws"
-    for text in context.stack.texts(item):
+    for text in context.texts(item):
         if "." not in text.value and "arn:" not in text.value:
             continue
         foreign = {found.partition for found in arns(text.value) if found.partition.startswith("aws")}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from inferplan.resource import Resource
 from policies.context import Context
 from policies.example import change, ref, resource
-from policies.read import arn, each, get, known
+from policies.read import each, get, known
 from policies.rule import Example, Outcome, Problem, fail, on_resource, on_stack, rule
 from policies.stack import Target
 
@@ -216,6 +216,7 @@ _SOURCE = resource("aws:s3/bucket:Bucket", "origin", {"bucket": "example-origin"
                 "backup:rules[0].copyActions[0].destinationVaultArn": "arn:aws:backup:eu-central-1:"
                 "999999999999:backup-vault:second"
             },
+            also=("SOV-017",),
         ),
         change(
             "images are copied abroad",
@@ -283,14 +284,10 @@ REPLICA_KEYS = ("aws:kms/replicaKey:ReplicaKey", "aws:kms/replicaExternalKey:Rep
 
 
 def _replica_key(item: Resource, context: Context) -> Iterator[Outcome]:
-    region = context.region_of(item)
-    primary = (
-        arn(get(item.props, "primaryKeyArn", ""))
-        if isinstance(item.props.get("primaryKeyArn"), str)
-        else None
-    )
-    for name in [region, primary.region if primary else None]:
-        if name and (wrong := context.outside(name)):
+    places = [context.destination(target) for target in context.stack.targets(item, "primaryKeyArn", KEY)]
+    regions = [context.region_of(item), *(place.region for place in places if place)]
+    for region in dict.fromkeys(regions):
+        if region and (wrong := context.outside(region)):
             yield fail(f"key material is in two Regions, and {wrong}", path="primaryKeyArn")
 
 

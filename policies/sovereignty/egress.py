@@ -113,7 +113,10 @@ _CLOSED = (
 )
 _INTERNET = resource(INTERNET_GATEWAYS[0], "internet", {})
 _NAT_GATEWAY = resource(NAT, "nat", {})
-_HOSTS = {"vendors.bedrock.host": "bedrock-runtime.eu-central-1.amazonaws.com"}
+_OUTSIDE = {
+    "backends.gpt": {"vendor": "openai-eu", "model": "gpt-4.1-2025-04-14"},
+    "routes[1].backends": ["gpt"],
+}
 
 
 def _route(name: str, table: Resource, **props: object) -> Resource:
@@ -143,7 +146,7 @@ def _route(name: str, table: Resource, **props: object) -> Resource:
         Example(
             note="a vendor's way out that GPU nodes do not share",
             base="both",
-            organization=_HOSTS,
+            spec=_OUTSIDE,
             resources=(*_CLOSED, _INTERNET, _NAT_GATEWAY),
         ),
         Example(
@@ -228,6 +231,12 @@ def _eks_groups(_resources: tuple[Resource, ...], context: Context) -> Iterator[
                 path="launchTemplate",
                 subject=nodes.resource,
             )
+        elif nodes.unseen_groups:
+            yield undecided(
+                "carries a security group that this stack does not declare, so its egress cannot be seen",
+                path="vpcSecurityGroupIds",
+                subject=nodes.resource,
+            )
 
 
 _RULE = resource(
@@ -281,7 +290,7 @@ _POLICY = resource(
         Example(
             note="egress to the VPC only; the gateway towards its firewall",
             base="both",
-            organization=_HOSTS,
+            spec=_OUTSIDE,
             resources=(
                 *_CLOSED,
                 _RULE,

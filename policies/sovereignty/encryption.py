@@ -6,6 +6,7 @@ Not here: copies of keys (copies) and key policies.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from inferplan.resource import Resource, Unknown
@@ -13,7 +14,7 @@ from policies.context import Context
 from policies.example import change, ref, resource
 from policies.levels import confidential_and_up
 from policies.read import arn, each, get, known
-from policies.rule import DROP, Example, Outcome, fail, on_resource, on_stack, rule
+from policies.rule import DROP, Example, Outcome, Problem, fail, on_resource, on_stack, rule
 from policies.sovereignty.copies import BUCKETS
 
 KEYS = (
@@ -111,36 +112,28 @@ def _buckets(buckets: tuple[Resource, ...], context: Context) -> Iterator[Outcom
     stack = context.stack
     for bucket in buckets:
         if any(
-            bucket in stack.named(balancer, "accessLogs.bucket", bucket.type)
-            for balancer in stack.of(*BALANCERS)
+            bucket in stack.named(item, "accessLogs.bucket", bucket.type) for item in stack.of(*BALANCERS)
         ):
             continue  # balancers can only write with S3's own keys; their logs hold no payload (settled 32)
-        rules = stack.pointing_at(bucket, "bucket", *ENCRYPTIONS)
-        if not rules:
+        settings = stack.pointing_at(bucket, "bucket", *ENCRYPTIONS)
+        inline = "serverSideEncryptionConfiguration.rule.applyServerSideEncryptionByDefault"
+        if settings:
+            for item in settings:
+                base = "rules[].applyServerSideEncryptionByDefault"
+                yield from _bucket_keys(item, base, context)
+        elif bucket.props.get("serverSideEncryptionConfiguration") is not None:
+            yield from _bucket_keys(bucket, inline, context)
+        else:
             yield fail("has no encryption with a customer-managed key", subject=bucket)
 
 
-def _bucket_rule(item: Resource, context: Context) -> Iterator[Outcome]:
-    if any(isinstance(value, Unknown) for _, value in each(item.props, "rules[]")):
-        known(next(value for _, value in each(item.props, "rules[]")))
-    base = "rules[].applyServerSideEncryptionByDefault"
+def _bucket_keys(item: Resource, base: str, context: Context) -> Iterator[Outcome]:
     algorithms = [known(value) for _, value in each(item.props, f"{base}.sseAlgorithm")]
-    if _is_access_log(item, context):
-        return
     if not algorithms or any(name not in {"aws:kms", "aws:kms:dsse"} for name in algorithms):
-        yield fail("objects are encrypted with S3's own keys", path="rules")
-    else:
-        yield from key_problems(item, f"{base}.kmsMasterKeyId", context)
-
-
-def _is_access_log(item: Resource, context: Context) -> bool:
-    stack = context.stack
-    buckets = stack.named(item, "bucket", *BUCKETS)
-    return any(
-        bucket in stack.named(balancer, "accessLogs.bucket", *BUCKETS)
-        for balancer in stack.of(*BALANCERS)
-        for bucket in buckets
-    )
+        yield fail("objects are encrypted with S3's own keys", path=base, subject=item)
+        return
+    for problem in key_problems(item, f"{base}.kmsMasterKeyId", context):
+        yield replace(problem, subject=item) if isinstance(problem, Problem) else problem
 
 
 def _nested(path: str, value: Any, switch: str | None) -> dict[str, Any]:
@@ -178,7 +171,6 @@ _ARN = "arn:aws:kms:eu-central-1:111111111111:key/k"
         on_resource(_repository, REPOSITORY),
         on_resource(_template, TEMPLATE),
         on_resource(_by_default, "aws:ebs/encryptionByDefault:EncryptionByDefault"),
-        on_resource(_bucket_rule, *ENCRYPTIONS),
         on_stack(_buckets, *BUCKETS),
     ),
     passing=(
@@ -188,6 +180,21 @@ _ARN = "arn:aws:kms:eu-central-1:111111111111:key/k"
                 _KEY,
                 _DATA,
                 _ACCESS,
+                resource(
+                    "aws:s3/bucket:Bucket",
+                    "inline",
+                    {
+                        "bucket": "example-inline",
+                        "serverSideEncryptionConfiguration": {
+                            "rule": {
+                                "applyServerSideEncryptionByDefault": {
+                                    "sseAlgorithm": "aws:kms",
+                                    "kmsMasterKeyId": ref(_KEY),
+                                }
+                            }
+                        },
+                    },
+                ),
                 resource(
                     ENCRYPTIONS[0],
                     "data-key",
@@ -233,6 +240,7 @@ _ARN = "arn:aws:kms:eu-central-1:111111111111:key/k"
         change(
             "a key of another account",
             {"secretsmanager-secret:kmsKeyId": "arn:aws:kms:eu-central-1:999999999999:key/k"},
+            also=("SOV-017",),
         ),
         change(
             "a key in another Region",
@@ -247,6 +255,13 @@ _ARN = "arn:aws:kms:eu-central-1:111111111111:key/k"
         change("images without own key", {"images:encryptionConfigurations[0].encryptionType": "AES256"}),
         change("images with AWS's key", {"images:encryptionConfigurations[0].kmsKey": DROP}),
         change("default encryption is turned off", {"default:enabled": False}),
+        change(
+            "a bucket with S3's own keys in its own properties",
+            {
+                "inline:serverSideEncryptionConfiguration.rule.applyServerSideEncryptionByDefault"
+                ".sseAlgorithm": "AES256"
+            },
+        ),
         change("a bucket without encryption settings", remove=("data-key",)),
         change(
             "a bucket with S3's own keys",

@@ -13,7 +13,7 @@ from policies.context import Context
 from policies.example import change, resource
 from policies.levels import without_internet
 from policies.read import get, json_document, listed
-from policies.rule import DROP, Example, Outcome, fail, on_resource, on_stack, rule
+from policies.rule import DROP, Example, Outcome, fail, on_stack, rule
 from policies.sovereignty.profiles import ENDPOINT, ENDPOINT_POLICY, allowed_statements
 
 VPC = "aws:ec2/vpc:Vpc"
@@ -55,9 +55,14 @@ def _missing(vpcs: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
         )
 
 
-def _separate(item: Resource, _context: Context) -> Iterator[Outcome]:
-    if allow_all(json_document(item.props.get("policy")) or {}):
-        yield fail("lets anybody do anything with everything; add a condition on the account", path="policy")
+def _without_policy(endpoints: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
+    for endpoint in endpoints:
+        attached = context.stack.pointing_at(endpoint, "vpcEndpointId", ENDPOINT_POLICY)
+        balancer = get(endpoint.props, "vpcEndpointType") == "GatewayLoadBalancer"
+        if endpoint.props.get("policy") is None and not attached and not balancer:
+            yield fail(
+                "has no policy, and the default lets everybody do everything", path="policy", subject=endpoint
+            )
 
 
 _OWN = (
@@ -80,8 +85,8 @@ def _endpoint(name: str) -> Resource:
     "or the bucket.",
     source=("004:73",),
     level=without_internet,
-    on=(ENDPOINT,),
-    more=(on_stack(_missing, VPC), on_resource(_separate, ENDPOINT_POLICY)),
+    on=(ENDPOINT, ENDPOINT_POLICY),
+    more=(on_stack(_missing, VPC), on_stack(_without_policy, ENDPOINT)),
     passing=(
         Example(
             note="a cluster with its endpoints",
@@ -114,13 +119,6 @@ def _endpoint(name: str) -> Resource:
         change("an open policy of its own resource", {"separate:policy": _OPEN}),
     ),
 )
-def egr_004(endpoint: Resource, context: Context) -> Iterator[Outcome]:
-    if get(endpoint.props, "vpcEndpointType") == "GatewayLoadBalancer":
-        return
-    document = json_document(endpoint.props.get("policy"))
-    if document is None:
-        if not context.complete or context.stack.pointing_at(endpoint, "vpcEndpointId", ENDPOINT_POLICY):
-            return
-        yield fail("has no policy, and the default lets everybody do everything", path="policy")
-    elif allow_all(document):
+def egr_004(endpoint: Resource, _context: Context) -> Iterator[Outcome]:
+    if allow_all(json_document(endpoint.props.get("policy")) or {}):
         yield fail("lets anybody do anything with everything; add a condition on the account", path="policy")

@@ -28,13 +28,14 @@ from policies.network import (
     tables_of,
     ways_out,
 )
-from policies.read import get
-from policies.rule import DROP, Example, Outcome, fail, on_resource, on_stack, rule
+from policies.read import each, get, known
+from policies.rule import DROP, Example, Outcome, fail, on_resource, on_stack, rule, undecided
 from policies.sovereignty.vendors import stateful
 from policies.suricata import passes
 
 POLICY = "aws:networkfirewall/firewallPolicy:FirewallPolicy"
 FORWARD = "aws:forward_to_sfe"
+_T = "ruleGroup.rulesSource"
 ROUTE = "aws:ec2/route:Route"
 
 
@@ -74,6 +75,32 @@ def _policy(item: Resource, _context: Context) -> Iterator[Outcome]:
         )
     if not any(str(action).startswith("aws:drop") for action in get(policy, "statefulDefaultActions", [])):
         yield fail("what no rule names is let through", path="firewallPolicy.statefulDefaultActions")
+
+
+def _unseen(resources: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
+    """A policy or rule group that the stack does not declare may pass anything."""
+    stack = context.stack
+    for item in resources:
+        path, kind = (
+            ("firewallPolicyArn", POLICY)
+            if item.type == FIREWALL
+            else ("firewallPolicy.statefulRuleGroupReferences[].resourceArn", RULE_GROUP)
+        )
+        stateless = "firewallPolicy.statelessRuleGroupReferences[].resourceArn"
+        for target in (*stack.targets(item, path, kind), *stack.targets(item, stateless, RULE_GROUP)):
+            if not target.resources:
+                yield undecided(
+                    "names rules that this stack does not declare, so what they pass cannot be seen",
+                    path=target.path,
+                    subject=item,
+                )
+
+
+def _stateless(group: Resource) -> Iterator[Outcome]:
+    base = f"{_T}.statelessRulesAndCustomActions.statelessRules[].ruleDefinition.actions[]"
+    for path, action in each(group.props, base):
+        if known(action) == "aws:pass":
+            yield fail("a stateless rule passes packets before the server name is seen", path=path)
 
 
 def _firewall_subnets(context: Context) -> set[str]:
@@ -193,7 +220,6 @@ _PATH = (
     _out("firewall", natGatewayId=ref(_NAT)),
     _out("nat", gatewayId=ref(_IGW)),
 )
-_T = "ruleGroup.rulesSource"
 
 
 @rule(
@@ -211,6 +237,7 @@ _T = "ruleGroup.rulesSource"
         on_resource(_policy, POLICY),
         on_stack(_lists, *LIST_TYPES),
         on_stack(_ways, *ROUTE_TABLES),
+        on_stack(_unseen, FIREWALL, POLICY),
     ),
     passing=(
         Example(
@@ -293,6 +320,28 @@ _T = "ruleGroup.rulesSource"
             {f"hosts:{_T}.rulesString": _LINE.replace("eu.api.openai.com", "llm.example.com")},
             of=2,
         ),
+        change(
+            "a stateless rule passes packets",
+            {
+                f"hosts:{_T}.statelessRulesAndCustomActions": {
+                    "statelessRules": [{"ruleDefinition": {"actions": ["aws:pass"]}}]
+                }
+            },
+        ),
+        change(
+            "a rule group of somebody else",
+            {
+                "policy:firewallPolicy.statefulRuleGroupReferences": [
+                    {"resourceArn": "arn:aws:network-firewall:eu-central-1:aws-managed:stateful-rulegroup/x"}
+                ]
+            },
+            verdict="undecided",
+        ),
+        change(
+            "a policy of somebody else",
+            {"firewall:firewallPolicyArn": "arn:aws:network-firewall:eu-central-1:222222222222:policy/x"},
+            verdict="undecided",
+        ),
         change("packets pass unseen", {"policy:firewallPolicy.statelessDefaultActions": ["aws:pass"]}),
         change(
             "fragments pass unseen", {"policy:firewallPolicy.statelessFragmentDefaultActions": ["aws:pass"]}
@@ -321,6 +370,7 @@ def egr_005(group: Resource, _context: Context) -> Iterator[Outcome]:
             "HTTP_HOST lets plain text out to any address under a forged Host header",
             path=f"{_T}.rulesSourceList.targetTypes",
         )
+    yield from _stateless(group)
     for item in passes(group):
         if item.problem:
             yield fail(f"a rule {item.problem}", path=item.path)

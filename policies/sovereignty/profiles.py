@@ -15,7 +15,7 @@ from inferplan import catalog
 from inferplan.resource import Resource
 from policies.context import Context, NamedBackend
 from policies.example import change, resource
-from policies.read import arns, get, json_document, known, listed
+from policies.read import arns, each, get, json_document, known, listed
 from policies.rule import (
     DROP,
     Example,
@@ -37,6 +37,8 @@ IAM_POLICIES = (
     "aws:iam/userPolicy:UserPolicy",
     "aws:iam/groupPolicy:GroupPolicy",
 )
+ROLE, ATTACHMENT = "aws:iam/role:Role", "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+_WIDE_POLICY = re.compile(r":iam::aws:policy/(AmazonBedrock|AdministratorAccess|PowerUserAccess)")
 INVOKE = re.compile(r"bedrock:(\*|invoke|converse|\w*\*)", re.IGNORECASE)
 
 
@@ -255,7 +257,7 @@ def _policy(model_arn: str) -> str:
 )
 def sov_006(item: Resource, context: Context) -> Iterator[Outcome]:
     seen = set()
-    for text in context.stack.texts(item):
+    for text in context.texts(item):
         for model_id in profiles_in(text.value):
             problem = profile_problem(model_id, context, text.path) if model_id not in seen else None
             seen.add(model_id)
@@ -314,6 +316,19 @@ def _identity(item: Resource, context: Context) -> Iterator[Outcome]:
     yield from _unnamed(json_document(item.props.get("policy")) or {}, context, "policy")
 
 
+def _inline(role: Resource, context: Context) -> Iterator[Outcome]:
+    for path, policy in each(role.props, "inlinePolicies[].policy"):
+        yield from _unnamed(json_document(policy) or {}, context, path)
+
+
+def _managed(item: Resource, context: Context) -> Iterator[Outcome]:
+    """AWS's own policies that let every model through; a policy of the stack is judged by itself."""
+    for path in ("policyArn", "managedPolicyArns[]"):
+        for target in context.stack.targets(item, path, IAM_POLICIES[0]):
+            if not target.resources and _WIDE_POLICY.search(str(known(target.value))):
+                yield fail("attaches a policy of AWS that lets every model through", path=target.path)
+
+
 def _doors(resources: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
     doors = [item for item in resources if item.type == ENDPOINT and is_bedrock(item)]
     for door in doors:
@@ -354,6 +369,8 @@ _DOOR = resource(
     on=(ENDPOINT,),
     more=(
         on_resource(_identity, *IAM_POLICIES),
+        on_resource(_inline, ROLE),
+        on_resource(_managed, ROLE, ATTACHMENT),
         on_stack(_doors, ENDPOINT, "aws:ec2/vpc:Vpc"),
     ),
     passing=(
@@ -364,6 +381,8 @@ _DOOR = resource(
                 resource("aws:ec2/vpc:Vpc", "vpc", {"cidrBlock": "10.0.0.0/16"}),
                 _DOOR,
                 resource("aws:iam/policy:Policy", "role", {"policy": _policy(_MODEL_ARN)}),
+                resource(ROLE, "caller", {"inlinePolicies": [{"policy": _policy(_MODEL_ARN)}]}),
+                resource(ATTACHMENT, "attached", {"policyArn": "arn:aws:iam::111111111111:policy/role"}),
             ),
         ),
     ),
@@ -376,6 +395,11 @@ _DOOR = resource(
         change(
             "the endpoint's policy names another model",
             {"door:policy": _policy("arn:aws:bedrock:eu-central-1::foundation-model/amazon.nova-pro-v1:0")},
+        ),
+        change("the role's own policy is open", {"caller:inlinePolicies[0].policy": _policy("*")}),
+        change(
+            "a policy of AWS is attached",
+            {"attached:policyArn": "arn:aws:iam::aws:policy/AmazonBedrockFullAccess"},
         ),
         change(
             "the role may call every model",

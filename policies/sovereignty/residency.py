@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inferplan import catalog
-from inferplan.resource import Resource, walk_unknowns
+from inferplan.resource import Resource
 from inferplan.spec.model import InferenceStack
 from inferplan.spec.organization import AccountEntry
 from policies.context import Context
 from policies.example import change, resource
 from policies.read import get, regions_named
-from policies.rule import DROP, Example, Outcome, fail, on_declaration, on_resource, rule, undecided
+from policies.rule import DROP, Example, Outcome, fail, on_declaration, on_resource, on_stack, rule
 
 PROVIDER = "pulumi:providers:aws"
 CLUSTER = "aws:eks/cluster:Cluster"
@@ -41,16 +41,11 @@ def _named(item: Resource, context: Context) -> Iterator[Outcome]:
     """Regions in ARNs, hosts, zone names, environment and documents; unknowns come from judged resources."""
     seen = set()
     # That a Region is enabled or disabled for the account is SOV-013's business.
-    for text in context.stack.texts(item) if item.type != ACCOUNT_REGION else ():
+    for text in context.texts(item) if item.type != ACCOUNT_REGION else ():
         for name in regions_named(text.value):
             if text.path != "region" and name not in seen and (wrong := context.outside(name)):
                 seen.add(name)
                 yield fail(f"names a Region outside the boundary: {wrong}", path=text.path)
-    strays = [path for path, value in walk_unknowns(item.props) if not value.urns]
-    if strays and context.complete:
-        yield undecided(
-            f"{strays[0]} is only known after deployment and comes from no resource", path=strays[0]
-        )
 
 
 def _offer(context: Context) -> str:
@@ -182,16 +177,17 @@ def sov_002(spec: InferenceStack, context: Context) -> Iterator[Outcome]:
         )
 
 
-def _opt_in(item: Resource, context: Context) -> Iterator[Outcome]:
-    region = str(get(item.props, "region", ""))
+def _opt_in(providers: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
     enabled = {get(found.props, "regionName") for found in context.stack.of(ACCOUNT_REGION)}
-    if region in catalog.regions() and catalog.region(region).opt_in and region not in enabled:
-        yield fail(
-            f"{region} must be enabled for the account first; cross-Region inference may still use "
-            f"Regions that "
-            "the account never enabled",
-            path="region",
-        )
+    for provider in providers:
+        region = str(get(provider.props, "region", ""))
+        if region in catalog.regions() and catalog.region(region).opt_in and region not in enabled:
+            yield fail(
+                f"{region} must be enabled for the account first; cross-Region inference may still use "
+                "Regions that the account never enabled",
+                path="region",
+                subject=provider,
+            )
 
 
 @rule(
@@ -202,7 +198,7 @@ def _opt_in(item: Resource, context: Context) -> Iterator[Outcome]:
     source=("000:146",),
     level="advisory",
     on=(ACCOUNT_REGION,),
-    more=(on_resource(_opt_in, PROVIDER),),
+    more=(on_stack(_opt_in, PROVIDER),),
     passing=(
         Example(
             note="Zurich is enabled where CH is allowed",

@@ -56,7 +56,7 @@ def _route_of(name: str, routes: dict[str, Route]) -> Route | None:
 
 
 def _configured(item: Resource, context: Context) -> Iterator[Outcome]:
-    for path, config in configurations(item):
+    for path, config in configurations(item, context):
         routes = _groups(context)
         found = list(entries(config))
         for entry in found:

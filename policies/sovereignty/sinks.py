@@ -162,10 +162,12 @@ _GROUP = resource(LOG_GROUP, "group", {"name": "/example/group"})
         change(
             "a subscription of another account",
             {"filter:destinationArn": "arn:aws:firehose:eu-central-1:999999999999:deliverystream/d"},
+            also=("SOV-017",),
         ),
         change(
             "a log destination of another account",
             {"gathered:targetArn": "arn:aws:kinesis:eu-central-1:999999999999:stream/s"},
+            also=("SOV-017",),
         ),
         change(
             "metrics stream abroad",
@@ -206,6 +208,7 @@ _GROUP = resource(LOG_GROUP, "group", {"name": "/example/group"})
         change(
             "WAF logs of another account",
             {"waf:logDestinationConfigs[0]": "arn:aws:logs:eu-central-1:999999999999:log-group:aws-waf-logs"},
+            also=("SOV-017",),
         ),
         change("a log group abroad", {"group-two:region": "us-east-1"}, also=("SOV-001",)),
     ),

@@ -56,11 +56,11 @@ def _listed_global(resources: tuple[Resource, ...], context: Context) -> Iterato
 
 def _called(item: Resource, context: Context) -> Iterator[Outcome]:
     """Global hosts in environments and configurations, and calls that leave the host to the proxy."""
-    for text in context.stack.texts(item):
+    for text in context.texts(item):
         for host in dict.fromkeys(_global_hosts().findall(text.value)):
             yield fail(_regional(host, context), path=text.path)
     if item.type in CARRIERS:
-        for path, config in configurations(item):
+        for path, config in configurations(item, context):
             for entry in entries(config):
                 if entry.default_host:
                     yield fail(

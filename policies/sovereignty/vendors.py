@@ -171,6 +171,8 @@ def sov_014(vendor: NamedVendor, context: Context) -> Iterator[Outcome]:
     days = registered.days if registered else _kept_by_default(vendor)
     if days is None:
         yield undecided("no source says how long the vendor keeps prompts; register the contract's figure")
+    elif registered is None and days > 0:
+        yield fail(f"keeps prompts for {days} days by default, and the organization registered nothing else")
     elif days > limit:
         how = f"; zero retention: {zero.by}" if zero and zero.available and zero.by else ""
         yield fail(f"keeps prompts for {days} days where the spec allows {limit}{how}")

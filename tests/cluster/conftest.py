@@ -88,7 +88,7 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         yield server
     finally:
         for process in reversed(processes):
-            process.terminate()
+            process.kill()  # nothing of it is kept, and a graceful end waits a minute for watchers
         for process in processes:
             process.wait(timeout=20)
         for log in logs:

@@ -295,7 +295,7 @@ def test_service_price_rows_are_prices_or_fractions() -> None:
         assert (row.usd is None) == (row.unit == "fraction off on demand") == (row.low is not None), name
         if row.low is not None and row.high is not None:
             assert 0 <= row.low <= row.high <= 1
-    assert len(catalog.service_prices()) == 195
+    assert len(catalog.service_prices()) == 197
 
 
 @pytest.mark.parametrize(

@@ -403,12 +403,12 @@ def test_dns_firewall_fails_closed_and_ends_in_block(stack: Recorded) -> None:
         key=lambda rule: rule.props["priority"],
     )
     assert [(rule.props["priority"], rule.props["action"]) for rule in rules] == [
-        (100, "ALLOW"),
-        (200, "BLOCK"),
+        (100, "BLOCK"),
+        (200, "ALLOW"),
         (900, "BLOCK"),
     ]
-    assert rules[0].props["firewallDomainRedirectionAction"] == "TRUST_REDIRECTION_DOMAIN"
-    assert rules[1].props["qType"] == "HTTPS"
+    assert rules[0].props["qType"] == "HTTPS"
+    assert rules[1].props["firewallDomainRedirectionAction"] == "TRUST_REDIRECTION_DOMAIN"
     assert rules[2].props["blockResponse"] == "NXDOMAIN"
     association = stack.one(
         "aws:route53/resolverFirewallRuleGroupAssociation:ResolverFirewallRuleGroupAssociation"

@@ -46,30 +46,70 @@ expires: 2027-01-31
 
 BAD_ORGANIZATIONS = [
     ("domicile: FR", "domicile: XX", "4:28: entities.lab.domicile: unknown country 'XX'"),
-    ("sector: none", "sector: helthcare", "4:40: entities.lab.sector: must be cybersecurity, defense, education, "
-     "finance, government, healthcare, legal or none, not 'helthcare'; did you mean healthcare?"),
-    ("entity: lab", "entity: labs", "6:28: accounts[\"444444444444\"].entity: unknown entity 'labs'; did you mean "
-     "lab?"),
-    ('"444444444444":', "444444444444:", "6:3: accounts: a key must be text, not the number 444444444444; put it in "
-     'quotes: "444444444444"'),
-    ("countries: [EU]", "countries: [EUR]", "6:105: accounts[\"444444444444\"].countries[0]: unknown country or group "
-     "'EUR'; groups are EU, EEA and EFTA; countries are ISO 3166 codes"),
-    ("  internal: {backends: [self-hosted]}\n", "", "7:1: classes.internal: missing; every class of data needs a "
-     "ceiling"),
-    ("amazon-bedrock", "amazon-bedrok", "12:31: vendors.bedrock.provider: unknown provider 'amazon-bedrok'; did you "
-     "mean amazon-bedrock?"),
-    ("2027-03-31", "2027-03-32", "12:77: vendors.bedrock.review_by: '2027-03-32' is not a day of the calendar"),
-    ("eu-west-3", "eu-west-33", "13:53: stores.weights.region: unknown Region 'eu-west-33'; did you mean eu-west-3, "
-     "eu-west-2 or eu-west-1?"),
-    ("exit_test", "exit-test", "14:19: evidence[0].kind: must be audit_rights, data_location, evaluation, exit_test, "
-     "human_review, key_rotation, load_test, refusal_tests, region_guard, safety_design, security_review, "
-     "transfer_basis, vendor_limit or weight_scan, not 'exit-test'; did you mean exit_test?"),
-    ("demo/small", "demo/small/x", "14:39: evidence[0].subject: must be a subject: a spec, vendor or account, spec/route, "
-     "spec/backend, or a model id, not 'demo/small/x'"),
-    ("vendors/openai", "vendors/opnai", "15:26: facts.confirmed[0].id: unknown fact 'vendors/opnai'; did you mean "
-     "vendors/openai?"),
+    (
+        "sector: none",
+        "sector: helthcare",
+        "4:40: entities.lab.sector: must be cybersecurity, defense, education, finance, "
+        "government, healthcare, legal or none, not 'helthcare'; did you mean healthcare?",
+    ),
+    (
+        "entity: lab",
+        "entity: labs",
+        "6:28: accounts[\"444444444444\"].entity: unknown entity 'labs'; did you mean lab?",
+    ),
+    (
+        '"444444444444":',
+        "444444444444:",
+        '6:3: accounts: a key must be text, not the number 444444444444; put it in quotes: "444444444444"',
+    ),
+    (
+        "countries: [EU]",
+        "countries: [EUR]",
+        "6:105: accounts[\"444444444444\"].countries[0]: unknown country or group 'EUR'; groups are "
+        "EU, EEA and EFTA; countries are ISO 3166 codes",
+    ),
+    (
+        "  internal: {backends: [self-hosted]}\n",
+        "",
+        "7:1: classes.internal: missing; every class of data needs a ceiling",
+    ),
+    (
+        "amazon-bedrock",
+        "amazon-bedrok",
+        "12:31: vendors.bedrock.provider: unknown provider 'amazon-bedrok'; did you mean amazon-bedrock?",
+    ),
+    (
+        "2027-03-31",
+        "2027-03-32",
+        "12:77: vendors.bedrock.review_by: '2027-03-32' is not a day of the calendar",
+    ),
+    (
+        "eu-west-3",
+        "eu-west-33",
+        "13:53: stores.weights.region: unknown Region 'eu-west-33'; did you mean eu-west-3, "
+        "eu-west-2 or eu-west-1?",
+    ),
+    (
+        "exit_test",
+        "exit-test",
+        "14:19: evidence[0].kind: must be audit_rights, data_location, evaluation, exit_test, "
+        "human_review, key_rotation, load_test, refusal_tests, region_guard, safety_design, "
+        "security_review, transfer_basis, vendor_limit or weight_scan, not 'exit-test'; did you "
+        "mean exit_test?",
+    ),
+    (
+        "demo/small",
+        "demo/small/x",
+        "14:39: evidence[0].subject: must be a subject: a spec, vendor or account, spec/route, "
+        "spec/backend, or a model id, not 'demo/small/x'",
+    ),
+    (
+        "vendors/openai",
+        "vendors/opnai",
+        "15:26: facts.confirmed[0].id: unknown fact 'vendors/opnai'; did you mean vendors/openai?",
+    ),
     ("EGR-012:", "egr-012:", "16:9: rules.egr-012: the key must be a rule id such as SOV-001"),
-]  # fmt: skip
+]
 
 
 def organization_folder(tmp_path: Path, text: str = ORGANIZATION_TEXT, waiver: str = WAIVER_TEXT) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import policies.sovereignty
+from inferplan.resource import Unknown
 from policies.evaluate import evaluate
 from policies.example import Case, failing_case, passing_case
 from policies.packs import all_rules
@@ -57,6 +58,17 @@ def test_one_change_fails_exactly_this_rule(rule: Rule, change: Change) -> None:
     assert now[rule.id] == change.verdict
     worse = {id_ for id_, verdict in now.items() if verdict in {"fail", "undecided"} and was[id_] != verdict}
     assert worse == {rule.id, *change.also}
+
+
+UNKNOWN = [pytest.param(*case.values, id=case.id) for case in FAILING if case.values[1].props]
+
+
+@pytest.mark.parametrize(("rule", "change"), UNKNOWN)
+def test_unknown_never_passes(rule: Rule, change: Change) -> None:
+    """Where a value breaks the rule, a value that nobody knows before deployment is no pass either."""
+    hidden = replace(change, props=dict.fromkeys(change.props, Unknown()))
+
+    assert verdicts(failing_case(rule, hidden), (rule,))[rule.id] in {"fail", "undecided"}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)

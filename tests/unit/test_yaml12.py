@@ -172,8 +172,8 @@ def test_a_hostile_file_is_refused_in_under_two_seconds(text: str, tmp_path: Pat
 
 TOKENS = st.sampled_from(
     [
-        *"{}[]:,-?&*!|>'\"%@`#\n\t \0", "<<", "---\n", "...", ": ", "- ", "\n  ", "&a", "*a", "!!str", "\ufeff",
-        "\x85", *GOOD.translate(str.maketrans("{}[]", "    ")).split(),
+        *"{}[]:,-?&*!|>'\"%@`#\n\t \0", "<<", "---\n", "...", ": ", "- ", "\n  ", "&a", "*a", "!!str",
+        "\ufeff", "\x85", *GOOD.translate(str.maketrans("{}[]", "    ")).split(),
     ]
 )  # fmt: skip
 
@@ -226,3 +226,15 @@ def test_any_edit_of_a_good_spec_gives_a_declaration_or_errors(
         assert found.errors
     else:
         assert Declaration.from_json(found.to_json(), found.organization).spec == found.spec
+
+
+def test_without_libyaml_the_same_is_read_up_to_a_smaller_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pure parser gives the same values and refuses what would take it longer than two seconds."""
+    with_libyaml = yaml12.parse(GOOD.encode(), "f")
+    monkeypatch.delattr(yaml12.yaml, "CSafeLoader", raising=False)
+
+    assert yaml12.parse(GOOD.encode(), "f") == with_libyaml
+    assert refused("[" * 60_000, tmp_path).endswith(f"nested deeper than {yaml12.MAX_DEPTH} levels")
+    assert "larger than 64 KiB" in refused("a" * 70_000, tmp_path)

@@ -1,0 +1,137 @@
+"""The whole bill of a draft: its lines, their totals over one, 12 and 36 months, and what goes with them.
+
+Not here: how a line comes about (fixed, usage, tokens), and other ways of serving (compare).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from inferplan.cost.commitment import commitments
+from inferplan.cost.fixed import fixed_lines
+from inferplan.cost.growth import (
+    HORIZON_MONTHS,
+    Case,
+    month_factor,
+    nodes_for,
+    pool_growth,
+    requests_of,
+    scenario_factor,
+)
+from inferplan.cost.lines import assumed
+from inferplan.cost.sovereignty import premiums
+from inferplan.cost.tokens import token_lines
+from inferplan.cost.usage import Usage, usage_lines
+from inferplan.cost.wording import wording
+from inferplan.plan.draft import Draft
+from inferplan.plan.model import Cost, CostLine, Range, Scenario
+
+CASES: tuple[Case, ...] = ("low", "expected", "high")
+
+
+def price(draft: Draft) -> Cost:
+    """Price a draft. A part without a price is a line of None with the reason, and is in no total."""
+    fixed = [Usage(line, {}) for line in fixed_lines(draft)]
+    parts = [*fixed, *usage_lines(draft), *token_lines(draft)]
+    lines = [part.line for part in parts]
+    labor = labor_line(draft)
+    monthly = _total(lines)
+    bought = premiums(draft, lines)
+    known = [premium.usd for premium in bought if premium.usd is not None]
+    return Cost(
+        monthly_usd=monthly,
+        fixed_usd=round(sum(line.expected_usd or 0.0 for line in lines if line.kind == "fixed"), 2),
+        labor_usd=labor.expected_usd if labor else None,
+        months_12_usd=over_months(draft, parts, 12),
+        months_36_usd=over_months(draft, parts, HORIZON_MONTHS),
+        sovereignty_usd=round(sum(known), 2) if known else None,
+        lines=(*lines, *((labor,) if labor else ())),
+        alternatives=(),
+        break_even=None,
+        wording=wording(draft, lines),
+        labor_hours=labor.quantity if labor else None,
+        scenarios=tuple(_scenario(draft, case, monthly) for case in CASES),
+        sovereignty=bought,
+        commitments=commitments(draft, lines),
+        growth=tuple(pool_growth(draft, pool) for pool in draft.pools),
+        unpriced=tuple(line.name for line in lines if line.expected_usd is None),
+    )
+
+
+def _total(lines: Iterable[CostLine]) -> Range:
+    listed = list(lines)
+    return Range(
+        low=round(sum(line.low_usd or 0.0 for line in listed), 2),
+        expected=round(sum(line.expected_usd or 0.0 for line in listed), 2),
+        high=round(sum(line.high_usd or 0.0 for line in listed), 2),
+    )
+
+
+def _scenario(draft: Draft, case: Case, monthly: Range) -> Scenario:
+    requests = {one.route: requests_of(one, case) for one in draft.traffic}
+    expected = {one.route: requests_of(one, "expected") for one in draft.traffic}
+    return Scenario(
+        name=case,
+        monthly_requests=sum(requests.values()),
+        monthly_input_tokens=sum(requests[one.route] * one.input_tokens for one in draft.traffic),
+        monthly_output_tokens=sum(requests[one.route] * one.output_tokens for one in draft.traffic),
+        monthly_usd=getattr(monthly, case),
+        stated=case == "expected" or requests != expected,
+    )
+
+
+def over_months(draft: Draft, parts: Iterable[Usage], months: int) -> Range:
+    """The sum over some months from today: requests grow, GPU nodes follow in steps, the rest stays.
+
+    Nodes are counted beyond the ceiling of the plan too; `growth` says when that is passed.
+    """
+    pools = {pool.name: pool for pool in draft.pools}
+    listed, totals = list(parts), {}
+    for case in CASES:
+        factors = [month_factor(draft, case, month) for month in range(months)]
+        today = scenario_factor(draft, case)
+        nodes = {
+            name: sum(nodes_for(draft, pool, factor) for factor in factors) / nodes_for(draft, pool, today)
+            for name, pool in pools.items()
+        }
+        total = 0.0
+        for line, weights in listed:
+            usd: float = getattr(line, f"{case}_usd") or 0.0
+            total += usd * (nodes[line.pool] if line.pool else _grown(weights, factors, today))
+        totals[case] = round(total, 2)
+    return Range(**totals)
+
+
+def _grown(
+    weights: Mapping[str, float], factors: list[dict[str, float]], today: Mapping[str, float]
+) -> float:
+    """How many times today's month a line comes to over all months."""
+    now = sum(weight * today[route] for route, weight in weights.items())
+    if not now:
+        return float(len(factors))
+    return sum(weight * factor[route] for factor in factors for route, weight in weights.items()) / now
+
+
+def labor_line(draft: Draft) -> CostLine | None:
+    """People as the spec states them, beside the bill; None where it states no number or no cost."""
+    labor = draft.labor
+    if labor.fte is None or labor.hourly_usd is None:
+        return None
+    per_fte = assumed("labor-hours-per-fte-month")
+    hours = labor.fte * per_fte
+    usd = round(hours * labor.hourly_usd, 2)
+    return CostLine(
+        name="engineering labor",
+        kind="labor",
+        low_usd=usd,
+        expected_usd=usd,
+        high_usd=usd,
+        quantity=hours,
+        unit="hours",
+        unit_usd=labor.hourly_usd,
+        estimated=False,
+        source="operations.staff of the spec",
+        as_of=draft.as_of,
+        note=f"{labor.fte:g} FTE at {per_fte:g} hours a month; printed beside, not counted",
+        group="labor",
+    )

@@ -1,0 +1,218 @@
+"""A plan beside the other ways: every mode, own weights on each feasible instance, each registered vendor.
+
+Not here: which one is taken (decision) and how each is planned (the caller plans what it is asked for).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec.structs import replace
+
+from inferplan import catalog
+from inferplan.cost.break_even import break_even, none
+from inferplan.cost.fixed import pool_volume_gib
+from inferplan.cost.lines import HOURS_PER_MONTH
+from inferplan.decision import MODES, Gate, Question, gates
+from inferplan.plan.draft import Draft, Traffic
+from inferplan.plan.errors import NoPlan
+from inferplan.plan.model import Alternative, Candidate, Cost, Kind, Pool, Range, Server, Vendor
+from inferplan.spec.declaration import backend_kind
+from inferplan.spec.model import Backend, InferenceStack
+
+
+class Priced(Protocol):
+    """One Region's stack with its bill."""
+
+    @property
+    def draft(self) -> Draft:
+        """What would be built."""
+
+    @property
+    def cost(self) -> Cost:
+        """Its bill."""
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every instance type that was looked at."""
+
+
+Planner = Callable[[InferenceStack, Kind], Priced | NoPlan]
+
+
+def compare(question: Question, taken: Priced, plan: Planner, modes: Sequence[Alternative] = ()) -> Cost:
+    """The bill of `taken` with its alternatives and the break-even of own weights and vendors.
+
+    `plan` plans the spec, or a variant of it, in a mode. `modes` are the modes as the decision has put them
+    side by side, where it did; else they are planned here.
+    """
+    found: dict[Kind, Priced | NoPlan] = {taken.draft.kind: taken}
+
+    def planned(kind: Kind) -> Priced | NoPlan:
+        if kind not in found:
+            found[kind] = plan(question.spec, kind)
+        return found[kind]
+
+    possible = _possible(question.spec)
+    removed = gates(question)
+    rows = [*modes] or [_mode(kind, taken, planned, removed, possible) for kind in MODES]
+    rows += _own(planned, possible, removed)
+    rows += _vendors(question, plan)
+    return replace(taken.cost, alternatives=tuple(rows), break_even=_break_even(planned, possible))
+
+
+def _possible(spec: InferenceStack) -> Mapping[Kind, str]:
+    """Modes that the spec's backends allow, with "" or the reason why not."""
+    kinds = {backend_kind(spec.backends[name]) for route in spec.routes for name in route.backends}
+    lacking: dict[Kind, str] = dict.fromkeys(MODES, "")
+    for kind in MODES:
+        needed = {"self-hosted", "managed-api"} if kind == "hybrid" else {kind}
+        without = [
+            route.name
+            for route in spec.routes
+            if kind != "hybrid"
+            and not any(backend_kind(spec.backends[name]) == kind for name in route.backends)
+        ]
+        words = {"self-hosted": "own weights", "managed-api": "a vendor"}
+        if not needed <= kinds:
+            names = " and ".join(words[one] for one in sorted(needed - kinds))
+            lacking[kind] = f"no route names {names}"
+        elif without:
+            lacking[kind] = f"{', '.join(without)} names no backend with {words[kind]}"
+    return lacking
+
+
+def _mode(
+    kind: Kind,
+    taken: Priced,
+    planned: Callable[[Kind], Priced | NoPlan],
+    removed: Sequence[Gate],
+    possible: Mapping[Kind, str],
+) -> Alternative:
+    if kind == taken.draft.kind:
+        usd = taken.cost.monthly_usd
+        return _row(kind, kind, usd, f"as planned: {usd.expected:,.0f} USD a month", [])
+    if possible[kind]:
+        return Alternative(name=kind, mode=kind, monthly_usd=None, feasible=False, reason=possible[kind])
+    other = planned(kind)
+    if isinstance(other, NoPlan):
+        return Alternative(name=kind, mode=kind, monthly_usd=None, feasible=False, reason=other.summary)
+    first = {(route.name, route.backend) for route in other.draft.routes}
+    barred = [gate for gate in removed if (gate.route, gate.backend) in first]
+    usd = other.cost.monthly_usd
+    return _row(kind, kind, usd, f"{usd.expected:,.0f} USD a month{_incomplete(other.cost)}", barred)
+
+
+def _row(name: str, mode: Kind, usd: Range | None, reason: str, barred: Sequence[Gate]) -> Alternative:
+    if barred:
+        texts = dict.fromkeys(f"{gate.rule} on {gate.route}: {gate.reason}" for gate in barred)
+        return Alternative(name=name, mode=mode, monthly_usd=usd, feasible=False, reason="; ".join(texts))
+    return Alternative(name=name, mode=mode, monthly_usd=usd, feasible=True, reason=reason)
+
+
+def _incomplete(cost: Cost) -> str:
+    return f", without {', '.join(cost.unpriced)}" if cost.unpriced else ""
+
+
+def _own(
+    planned: Callable[[Kind], Priced | NoPlan], possible: Mapping[Kind, str], removed: Sequence[Gate]
+) -> Iterator[Alternative]:
+    """The stack with one backend on every instance type that fits and keeps the objectives."""
+    kind: Kind = "hybrid" if possible["self-hosted"] else "self-hosted"
+    if possible[kind]:
+        return
+    base = planned(kind)
+    if isinstance(base, NoPlan):
+        return
+    pools = {pool.name: pool for pool in base.draft.pools}
+    for server in base.draft.servers:
+        barred = [
+            gate for gate in removed if gate.backend == server.backend and gate.route in _first(base, server)
+        ]
+        for candidate in base.candidates:
+            if candidate.backend == server.backend and candidate.nodes:
+                usd = _with(base, pools[server.pool], candidate)
+                name = f"{server.backend} on {candidate.nodes} x {candidate.instance_type}"
+                reason = candidate.reason if usd else "no list price to compare"
+                yield _row(name, kind, usd, reason, barred)
+
+
+def _first(base: Priced, server: Server) -> frozenset[str]:
+    return frozenset(route.name for route in base.draft.routes if route.backend == server.backend)
+
+
+def _with(base: Priced, pool: Pool, candidate: Candidate) -> Range | None:
+    """The whole bill with the pool's nodes replaced; volumes keep their size a node."""
+    total = base.cost.monthly_usd
+    if candidate.chosen:
+        return total
+    price = catalog.instance_price(candidate.instance_type, candidate.region)
+    mine = [line for line in base.cost.lines if line.pool == pool.name]
+    if price.usd_hour is None or candidate.nodes is None:
+        return None
+    hours = candidate.nodes * HOURS_PER_MONTH
+    storage = sum((line.unit_usd or 0.0) for line in mine if line.group == "storage")
+    volumes = candidate.nodes * pool_volume_gib(pool) * storage
+
+    def usd(case: str, hourly: float | None) -> float:
+        rest: float = getattr(total, case) - sum(getattr(line, f"{case}_usd") or 0.0 for line in mine)
+        return round(rest + (hourly or 0.0) * hours + volumes, 2)
+
+    return Range(
+        low=usd("low", price.low), expected=usd("expected", price.usd_hour), high=usd("high", price.high)
+    )
+
+
+def _vendors(question: Question, plan: Planner) -> Iterator[Alternative]:
+    """Every vendor of the organization, alone for all routes: if no gate bars it and its model is named."""
+    spec = question.spec
+    for name in sorted(question.declaration.organization.vendors):
+        named = [backend for backend, said in spec.backends.items() if said.vendor == name]
+        for backend in named or [f"vendor-{name}"]:
+            said = spec.backends.get(backend) or Backend(vendor=name)
+            routes = tuple(replace(route, backends=(backend,)) for route in spec.routes)
+            alone = replace(spec, backends={**spec.backends, backend: said}, routes=routes)
+            barred = gates(replace_question(question, alone))
+            title = f"{name} ({said.model})" if said.model else name
+            if barred or said.model is None:
+                yield _row(title, "managed-api", None, "registered, no model named", barred)
+                continue
+            other = plan(alone, "managed-api")
+            if isinstance(other, NoPlan):
+                yield Alternative(
+                    name=title, mode="managed-api", monthly_usd=None, feasible=False, reason=other.summary
+                )
+                continue
+            usd = other.cost.monthly_usd
+            reason = f"every route at this vendor: {usd.expected:,.0f} USD a month{_incomplete(other.cost)}"
+            yield _row(title, "managed-api", usd, reason, [])
+
+
+def replace_question(question: Question, spec: InferenceStack) -> Question:
+    """The same question about another spec."""
+    return Question(declaration=question.declaration, spec=spec, as_of=question.as_of)
+
+
+def _break_even(planned: Callable[[Kind], Priced | NoPlan], possible: Mapping[Kind, str]) -> dict[str, Any]:
+    """Own weights against vendors for the same routes, or why there is nothing to compare."""
+    for kind, words in (("self-hosted", "own weights"), ("managed-api", "vendors")):
+        if possible[kind]:  # type: ignore[index]
+            return none(f"{words} alone cannot serve this spec: {possible[kind]}")  # type: ignore[index]
+    own, vendor = planned("self-hosted"), planned("managed-api")
+    for one in (own, vendor):
+        if isinstance(one, NoPlan):
+            return none(one.summary)
+    assert not isinstance(own, NoPlan)
+    assert not isinstance(vendor, NoPlan)
+    return break_even(
+        (own.draft, own.cost), (vendor.draft, vendor.cost), tuple(_pairs(own.draft, vendor.draft))
+    )
+
+
+def _pairs(own: Draft, vendor: Draft) -> Iterator[tuple[Server, Traffic, Vendor]]:
+    servers = {server.backend: server for server in own.servers}
+    vendors = {one.backend: one for one in vendor.vendors}
+    at_vendor = {one.route: one.backend for one in vendor.traffic}
+    for traffic in own.traffic:
+        yield servers[traffic.backend], traffic, vendors[at_vendor[traffic.route]]

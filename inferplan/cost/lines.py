@@ -1,0 +1,173 @@
+"""How one line of a bill is made: from the service price table, from instances, or without a price.
+
+Not here: which lines a stack has (fixed, usage, tokens).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from inferplan import catalog
+from inferplan.plan.draft import Draft
+from inferplan.plan.model import CostLine
+
+HOURS_PER_MONTH = int(catalog.cost_assumption("hours-per-month").value)
+ESTIMATE = "working estimate"
+
+
+def gpu_monthly_usd(instance_type: str, region: str, nodes: int) -> float | None:
+    """On-demand USD a month of `nodes` instances around the clock, None where no source gives a price."""
+    found = catalog.instance_price(instance_type, region)
+    return None if found.usd_hour is None else round(found.usd_hour * HOURS_PER_MONTH * nodes, 2)
+
+
+def notes(*texts: str | None) -> str:
+    """What there is to say, in one text."""
+    return "; ".join(text for text in texts if text)
+
+
+def assumed(name: str) -> float:
+    """A working estimate of the catalog."""
+    return catalog.cost_assumption(name).value
+
+
+def unpriced(
+    name: str,
+    kind: Literal["fixed", "usage"],
+    reason: str,
+    *,
+    group: str,
+    quantity: float = 0.0,
+    unit: str = "",
+    source: str = "no source of the catalog",
+    as_of: str = "unknown",
+    routes: tuple[str, ...] = (),
+    pool: str | None = None,
+) -> CostLine:
+    """A line that no source prices: None, never 0, with the reason."""
+    return CostLine(
+        name=name,
+        kind=kind,
+        low_usd=None,
+        expected_usd=None,
+        high_usd=None,
+        quantity=round(quantity, 4),
+        unit=unit,
+        unit_usd=None,
+        estimated=True,
+        source=source,
+        as_of=as_of,
+        note=notes(reason, "not in the totals"),
+        group=group,
+        routes=routes,
+        pool=pool,
+    )
+
+
+def service(
+    draft: Draft,
+    price: str,
+    name: str,
+    quantity: float,
+    unit: str,
+    *,
+    group: str,
+    note: str = "",
+    kind: Literal["fixed", "usage"] = "fixed",
+    low: float | None = None,
+    high: float | None = None,
+    routes: tuple[str, ...] = (),
+    pool: str | None = None,
+    estimated: bool = False,
+) -> CostLine:
+    """A line from the service price table; `quantity` counts the unit of the price (hours, GB, keys).
+
+    `low` and `high` are quantities too, where they differ; `estimated`: the quantity is a working estimate.
+    """
+    try:
+        found = catalog.service_price(price, draft.target.region)
+    except catalog.UnknownName:
+        return unpriced(
+            name,
+            kind,
+            f"the price table has no {price}",
+            group=group,
+            quantity=quantity,
+            unit=unit,
+            routes=routes,
+            pool=pool,
+        )
+    if found.usd is None:
+        return unpriced(
+            name, kind, found.basis, group=group, quantity=quantity, unit=unit, routes=routes, pool=pool
+        )
+
+    def usd(count: float | None) -> float:
+        return round((found.usd or 0.0) * (quantity if count is None else count), 2)
+
+    return CostLine(
+        name=name,
+        kind=kind,
+        low_usd=usd(low),
+        expected_usd=usd(None),
+        high_usd=usd(high),
+        quantity=round(quantity, 4),
+        unit=unit,
+        unit_usd=found.usd,
+        estimated=estimated or found.estimated or found.verified is not True,
+        source="; ".join(found.source),
+        as_of=found.as_of,
+        note=notes(note, found.basis if found.estimated else ""),
+        group=group,
+        routes=routes,
+        pool=pool,
+    )
+
+
+def instances(
+    draft: Draft,
+    name: str,
+    instance_type: str,
+    count: int,
+    *,
+    group: str,
+    note: str = "",
+    pool: str | None = None,
+    low: int | None = None,
+    high: int | None = None,
+) -> CostLine:
+    """A line of instances at the on-demand list price, around the clock; `low` and `high` are node counts."""
+    found = catalog.instance_price(instance_type, draft.target.region)
+    basis = "" if found.basis.startswith("list price") else found.basis
+    if found.usd_hour is None:
+        return unpriced(
+            name,
+            "fixed",
+            notes(note, found.basis),
+            group=group,
+            quantity=count * HOURS_PER_MONTH,
+            unit="instance hours",
+            source="; ".join(found.source) or "no source of the catalog",
+            as_of=found.as_of,
+            pool=pool,
+        )
+
+    def usd(hourly: float | None, nodes: int | None) -> float:
+        return round((hourly or 0.0) * HOURS_PER_MONTH * (count if nodes is None else nodes), 2)
+
+    return CostLine(
+        name=name,
+        kind="fixed",
+        low_usd=usd(found.low, low),
+        expected_usd=usd(found.usd_hour, None),
+        high_usd=usd(found.high, high),
+        quantity=count * HOURS_PER_MONTH,
+        unit="instance hours",
+        unit_usd=found.usd_hour,
+        estimated=found.estimated,
+        source="; ".join(found.source),
+        as_of=found.as_of,
+        note=notes(note, basis),
+        group=group,
+        pool=pool,
+    )

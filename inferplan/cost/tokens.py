@@ -1,0 +1,124 @@
+"""What vendors charge for tokens: one typical request priced with its tiers, times the requests of a month.
+
+Not here: the price table (catalog.costing) and how a vendor is reached (plan.vendors).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import NamedTuple
+
+from inferplan import catalog
+from inferplan.cost.lines import notes, unpriced
+from inferplan.cost.usage import Usage
+from inferplan.plan.draft import Draft, Traffic
+from inferplan.plan.model import CostLine, Vendor
+
+BEDROCK = "amazon-bedrock"
+REGIONAL = frozenset({"countries", "location"})
+_DAY = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)")
+
+
+class Uplift(NamedTuple):
+    """The factor that a vendor's regional host puts on its list price, and why."""
+
+    low: float
+    expected: float
+    high: float
+    note: str
+
+
+def token_lines(draft: Draft) -> Iterator[Usage]:
+    """One line for every route that a vendor serves first."""
+    vendors = {vendor.backend: vendor for vendor in draft.vendors}
+    for traffic in draft.traffic:
+        if traffic.backend in vendors:
+            line = token_line(draft, vendors[traffic.backend], traffic)
+            yield Usage(line, {traffic.route: 1.0})
+
+
+def token_line(draft: Draft, vendor: Vendor, traffic: Traffic) -> CostLine:
+    """The tokens of one route at one vendor."""
+    name = f"tokens {vendor.backend} for {traffic.route}"
+    each = f"{traffic.input_tokens} tokens in and {traffic.output_tokens} out a request, none cached"
+    found = catalog.request_price(
+        vendor.provider, vendor.model, traffic.input_tokens, traffic.output_tokens, draft.as_of
+    )
+    if found is None:
+        return unpriced(
+            name,
+            "usage",
+            notes(each, f"no token price of {vendor.model} is known"),
+            group="tokens",
+            quantity=traffic.monthly_requests,
+            unit="requests",
+            routes=(traffic.route,),
+        )
+    factor = uplift(vendor)
+    bedrock = "the list has no price per Region, and Regions differ" if vendor.provider == BEDROCK else ""
+    hours = "low and high: the hours of the day differ" if found.low != found.high else ""
+
+    def usd(requests: int, each_usd: float) -> float:
+        return round(requests * each_usd, 2)
+
+    high = usd(traffic.monthly_requests_high, found.high * factor.high)
+    limit = vendor.monthly_limit_usd
+    capped = f"the gateway stops at {limit:,.0f} USD a month" if limit is not None and high > limit else ""
+    return CostLine(
+        name=name,
+        kind="usage",
+        low_usd=usd(traffic.monthly_requests_low, found.low * factor.low),
+        expected_usd=usd(traffic.monthly_requests, found.expected * factor.expected),
+        high_usd=high,
+        quantity=traffic.monthly_requests,
+        unit="requests",
+        unit_usd=found.expected * factor.expected,
+        estimated=vendor.provider == BEDROCK or factor.low != factor.high,
+        source=found.source,
+        as_of=found.as_of,
+        note=notes(each, f"priced as {found.model}", factor.note, bedrock, hours, capped),
+        group="tokens",
+        routes=(traffic.route,),
+    )
+
+
+def uplift(vendor: Vendor) -> Uplift:
+    """What the vendor facts say of a price uplift at this host for this model.
+
+    It is taken where the host is a regional one. Where it holds for models from a day on and the model's id
+    does not say its day, expected counts it and low does not. A global host has none.
+    """
+    from inferplan.decision.vendor_gates import host_of  # needs the planner's records, which need this
+
+    facts = catalog.vendors().get(vendor.provider)
+    if facts is None or not facts.price_uplift_percent:
+        return Uplift(1.0, 1.0, 1.0, "")
+    percent, about = facts.price_uplift_percent, f" ({facts.price_note})" if facts.price_note else ""
+    factor = round(1 + percent / 100, 6)
+    host = host_of(facts, vendor.host)
+    if host is not None and host.scope_kind == "global":
+        return Uplift(1.0, 1.0, 1.0, f"no regional uplift: {vendor.host} is the global host")
+    if host is None or host.scope_kind not in REGIONAL:
+        text = f"{percent:g} % regional uplift{about}: no fact says whether {vendor.host} is regional"
+        return Uplift(1.0, factor, factor, f"{text}; counted, but not in low")
+    since, released = _day(facts.price_note or ""), _day(vendor.model)
+    if since is None:
+        return Uplift(factor, factor, factor, f"with {percent:g} % regional uplift{about} of {vendor.host}")
+    if released is None:
+        text = f"{percent:g} % regional uplift{about}: the id of {vendor.model} does not say its day"
+        return Uplift(1.0, factor, factor, f"{text}; counted, but not in low")
+    if released < since:
+        return Uplift(
+            1.0, 1.0, 1.0, f"no regional uplift: released {released}, it holds for {facts.price_note}"
+        )
+    return Uplift(factor, factor, factor, f"with {percent:g} % regional uplift{about} of {vendor.host}")
+
+
+def _day(text: str) -> date | None:
+    found = _DAY.search(text)
+    try:
+        return date(*(int(part) for part in found.groups())) if found else None
+    except ValueError:
+        return None

@@ -1,0 +1,56 @@
+"""Whether a model can serve the API of its routes, and what the plan says of systems that need a word.
+
+Not here: whether the model may be used (decision, policies) and products that are no backend (spec).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from inferplan import catalog, sizing
+from inferplan.plan.errors import Conflict, NoPlan
+from inferplan.plan.notes import Notes
+from inferplan.spec.model import Api
+
+_CLASSIFIERS = ("ForSequenceClassification", "ForTokenClassification", "RewardModel", "ForRewardModeling")
+
+
+def check_api(name: str, api: Api, shapes: sizing.ModelShapes, path: str) -> None:
+    """Raises NoPlan for an API that the model behind backend `name` cannot serve; `path` is the route's."""
+    wrong = _wrong(api, shapes)
+    if wrong is not None:
+        reason, change = wrong
+        raise NoPlan(
+            f"backend {name}: {shapes.id} cannot serve {api}",
+            (Conflict(path=f"{path}.api", value=api, reason=reason, change=change),),
+        )
+
+
+def _wrong(api: Api, shapes: sizing.ModelShapes) -> tuple[str, str] | None:
+    makes_images = shapes.id in catalog.image_models()
+    if api == "images" and not makes_images:
+        listed = ", ".join(catalog.image_models())
+        return "it makes no images", f"one of {listed}"
+    if makes_images and api != "images":
+        return "it makes images only", "api: images"
+    if not makes_images and shapes.serves in {"no", "vllm-omni"}:
+        return "no server of this version runs it", "a model that the catalog lists with a server"
+    if api == "chat" and shapes.serves == "pooling":
+        return "an encoder generates no text", "api: embeddings, or a model that generates"
+    if api == "classify" and not (shapes.architecture or "").endswith(_CLASSIFIERS):
+        return "it has no classification head", "api: embeddings, or weights with a trained head"
+    return None
+
+
+def note_systems(name: str, model: str, notes: Notes) -> None:
+    """Warn where the documents' system behind a model id or product name is better replaced."""
+    for system in _systems(model):
+        advice = f"; better: {', '.join(system.use_instead)}" if system.use_instead else ""
+        notes.warn(f"{name}: {system.system}: {system.says}{advice}")
+
+
+def _systems(model: str) -> Iterable[catalog.NamedSystem]:
+    """Systems that list these weights and name better ones; the product that a vendor's model names."""
+    found = [row for row in catalog.named_systems().values() if model in row.models and row.use_instead]
+    named = catalog.named_system(model)
+    return [*found, *([named] if named is not None and named not in found else [])]

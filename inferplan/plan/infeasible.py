@@ -1,0 +1,194 @@
+"""The answer where no plan exists: the fewest requirements that conflict, and what loosening each would cost.
+
+Every proposed change was planned before it is proposed. Not here: the requirements (requirements), the search
+for the smallest set (conflict) and planning itself, which the caller passes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, product
+from typing import Protocol
+
+from inferplan.plan.conflict import fewest_with, smallest_conflict
+from inferplan.plan.draft import Draft
+from inferplan.plan.errors import Conflict, NoPlan
+from inferplan.plan.model import Cost
+from inferplan.plan.requirements import Edit, Requirement, account_ceiling, requirements, spec_of
+from inferplan.spec.declaration import Declaration
+
+BUDGET = "budget.monthly_usd"
+
+
+class Priced(Protocol):
+    """A stack and its bill."""
+
+    @property
+    def draft(self) -> Draft: ...
+
+    @property
+    def cost(self) -> Cost: ...
+
+
+Key = tuple[tuple[int, int], ...]  # changes, each as (requirement, which of its changes)
+Attempt = Callable[[Declaration], Priced]  # the cheapest stack in the spec's own mode; raises NoPlan
+
+
+def over_budget(declaration: Declaration, cost: Cost) -> bool:
+    """Whether even the low case of the bill exceeds the spec's budget."""
+    budget = spec_of(declaration).budget
+    return budget is not None and cost.monthly_usd.low > budget.monthly_usd
+
+
+def explain(declaration: Declaration, attempt: Attempt, failure: NoPlan | None) -> NoPlan | None:
+    """Why `declaration` has no plan, after `failure`, or None where only the budget is too small.
+
+    Gives None where there is a plan within the budget after all.
+    """
+    said = requirements(declaration)
+    probes = Probes(declaration, said, attempt)
+    if probes.feasible(frozenset()):
+        return None
+    found = smallest_conflict(len(said), probes.feasible)
+    if found is None:
+        said = (account_ceiling(declaration), *said)
+        probes = Probes(declaration, said, attempt)
+        found = smallest_conflict(len(said), probes.feasible)
+    if not found:  # nothing of what can be said otherwise is the cause
+        return failure
+    told = tuple(_conflict(index, found, probes, failure) for index in found)
+    paths = {one.path for one in told}
+    before = tuple(one for one in failure.conflicts if one.path not in paths) if failure else ()
+    return NoPlan(
+        f"{' + '.join(said[index].short for index in found)}: {_why(probes, failure)}",
+        (*before, *told),
+        failure.candidates if failure else (),
+    )
+
+
+@dataclass
+class Probes:
+    """What is possible when some requirements are loosened; each answer is planned once."""
+
+    declaration: Declaration
+    said: Sequence[Requirement]
+    attempt: Attempt
+    _planned: dict[Key, Priced | None] = field(default_factory=dict)
+    _feasible: dict[frozenset[int], bool] = field(default_factory=dict)
+
+    def feasible(self, dropped: frozenset[int]) -> bool:
+        """Whether loosening `dropped` as far as it goes gives a plan within the budget."""
+        if dropped not in self._feasible:
+            known = any(answer and less <= dropped for less, answer in self._feasible.items())
+            order = sorted(dropped)
+            tried = product(*(self.said[index].loosest for index in order))
+            self._feasible[dropped] = known or any(
+                self.planned(_key(order, taken)) is not None for taken in tried
+            )
+        return self._feasible[dropped]
+
+    def cures(self, dropped: frozenset[int]) -> dict[Key, Priced]:
+        """Plans with one change of each of `dropped`, of those with the smallest steps that give any."""
+        order = sorted(dropped)
+        found: dict[Key, Priced] = {}
+        keys = [_key(order, taken) for taken in product(*(range(len(self.said[i].changes)) for i in order))]
+        for _, group in groupby(sorted(keys, key=self.steps), key=self.steps):
+            found = {key: priced for key in group if (priced := self.planned(key)) is not None}
+            if found:
+                break
+        return found
+
+    def steps(self, key: Key) -> int:
+        """How far the requirements that are loosened step by step are loosened, in all."""
+        return sum(change for i, change in key if self.said[i].in_steps)
+
+    def planned(self, key: Key) -> Priced | None:
+        """The stack with some changes, None where there is none within the budget."""
+        if key not in self._planned:
+            self._planned[key] = self.with_edits([self.said[i].changes[change].edit for i, change in key])
+        return self._planned[key]
+
+    def with_edits(self, edits: Sequence[Edit]) -> Priced | None:
+        """The stack after some edits, None where there is none within the budget that is left."""
+        edited = self.declaration
+        for edit in edits:
+            edited = edit(edited)
+        try:
+            found = self.attempt(edited)
+        except NoPlan:
+            return None
+        return None if over_budget(edited, found.cost) else found
+
+
+def _conflict(index: int, found: tuple[int, ...], probes: Probes, failure: NoPlan | None) -> Conflict:
+    """One requirement of the conflict with the change that makes a plan possible."""
+    said = probes.said[index]
+    others = [probes.said[other].path for other in found if other != index]
+    reasons = [one.reason for one in failure.conflicts if one.path == said.path] if failure else []
+    reasons.append(f"not together with {', '.join(others)}" if others else "not possible")
+    change, priced = _cure(index, probes)
+    return Conflict(
+        path=said.path,
+        value=said.value,
+        reason=reasons[0],
+        change=change,
+        monthly_usd=priced.cost.monthly_usd.expected if priced else None,
+    )
+
+
+def _cure(index: int, probes: Probes) -> tuple[str, Priced | None]:
+    """The change of one requirement, or of the fewest together with it, and the stack it makes possible."""
+    dropped = fewest_with(index, range(len(probes.said)), probes.feasible)
+    cures = probes.cures(dropped) if dropped else {}
+    if not cures:
+        return "no change of it, alone or with two others, makes a plan possible", None
+    key, priced = min(cures.items(), key=lambda entry: _worth(entry[1].cost))
+    (mine,) = (change for i, change in key if i == index)
+    words = probes.said[index].changes[mine].say(priced.draft)
+    exact = probes.said[index].exact
+    if exact is not None and len(key) == 1:
+        limit = exact(priced.draft)
+        kept = probes.with_edits([limit.edit]) if limit else None
+        if limit is not None and kept is not None:
+            words, priced = limit.say(kept.draft), kept
+    more = [
+        f"{probes.said[i].path} {probes.said[i].changes[change].say(priced.draft)}"
+        for i, change in key
+        if i != index
+    ]
+    return f"works with {' and '.join([words, *more])}, at {_bill(priced.cost)}", priced
+
+
+def _worth(cost: Cost) -> tuple[bool, float]:
+    """Complete bills before those with a line that no source prices, then the cheapest."""
+    return bool(unpriced(cost)), cost.monthly_usd.expected
+
+
+def _key(order: Sequence[int], taken: Sequence[int | None]) -> Key:
+    return tuple((i, change) for i, change in zip(order, taken, strict=True) if change is not None)
+
+
+def unpriced(cost: Cost) -> tuple[str, ...]:
+    """The lines of a bill that no source prices."""
+    return tuple(line.name for line in cost.lines if line.kind != "labor" and line.expected_usd is None)
+
+
+def _bill(cost: Cost) -> str:
+    unknown = unpriced(cost)
+    more = f" plus what has no list price: {', '.join(unknown)}" if unknown else ""
+    return f"{cost.monthly_usd.expected:,.0f} USD a month{more}"
+
+
+def _why(probes: Probes, failure: NoPlan | None) -> str:
+    """What stands in the way, in one clause."""
+    if failure is not None:
+        return failure.summary
+    budget = next(i for i in range(len(probes.said)) if probes.said[i].path == BUDGET)
+    cheapest = probes.planned(((budget, 0),))
+    if cheapest is None:
+        return "the bill exceeds the budget"
+    draft = cheapest.draft
+    pools = " + ".join(f"{pool.nodes} x {pool.instance_type}" for pool in draft.pools)
+    what = f"{draft.kind} in {draft.target.region}" + (f" on {pools}" if pools else "")
+    return f"the cheapest without that budget is {what} at {_bill(cheapest.cost)}"
