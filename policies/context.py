@@ -270,8 +270,8 @@ class Context:
     def texts(self, resource: Resource) -> Iterator[Text]:
         """Every machine-read string among a resource's inputs; ends by raising where something stays unseen.
 
-        An unknown that comes from resources of this stack is judged there, and again when its value is known; but
-        a document with an unknown part is unknown as a whole, so it must be given as plain text.
+        An unknown that comes from resources of this stack is judged there, and again when its value is known;
+        but a document with an unknown part is unknown as a whole, so it must be given as plain text.
         """
         yield from self.stack.texts(resource)
         for path, value in self.stack.unknowns(resource):
@@ -280,12 +280,9 @@ class Context:
                 raise UnknownValueError(value)
 
     def _judged(self, urn: str) -> bool:
-        """Whether a resource is judged here, or with the foundation layer that belongs to this stack."""
-        origin = self.stack.get(urn)
-        if origin is None or origin.type != STACK_REFERENCE:
-            return origin is not None
-        foundation = f"/{self.spec.metadata.name}.foundation"
-        return f"/{get(origin.props, 'name', origin.name)}".endswith(foundation)
+        """Whether a resource is judged in this stack, or lies in one that a StackReference reads."""
+        type_ = urn.split("::")[2].rpartition("$")[2] if urn.count("::") >= 3 else ""
+        return type_ == STACK_REFERENCE or self.stack.get(urn) is not None
 
     # -- facts -------------------------------------------------------------------------------------
     def confirmed(self, fact_id: str) -> bool:

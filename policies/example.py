@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from inferplan import catalog
 from inferplan.resource import Provider, Resource, Unknown
 from inferplan.spec.organization import Organization
 from policies.rule import DROP, Change, Example, Rule
@@ -180,6 +181,16 @@ def resource(
             config=config,
         ),
     )
+
+
+def aws_arn(rest: str) -> str:
+    """An ARN of the commercial partition: `aws_arn("kms:eu-central-1:111111111111:key/k")`."""
+    return f"arn:{catalog.partition('aws').partition}:{rest}"
+
+
+def aws_host(name: str) -> str:
+    """A host of the commercial partition: `aws_host("s3.eu-central-1")`."""
+    return f"{name}.{catalog.partition('aws').dns_suffix}"
 
 
 def ref(target: Resource) -> Unknown:

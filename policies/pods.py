@@ -13,7 +13,7 @@ from inferplan.resource import Resource, Unknown, UnknownValueError
 from policies.read import get, json_document, known
 
 TASK_DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
-ACCELERATORS = ("nvidia.com/gpu", "amd.com/gpu", "aws.amazon.com/neuron", "vpc.amazonaws.com/efa")
+ACCELERATORS = ("nvidia.com/gpu", "amd.com/gpu", "aws.amazon.com/neuron")
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
@@ -49,7 +49,7 @@ class Container:
         """Whether it is a model server: by its image, its command, or an accelerator that it asks for."""
         limits = {**get(self.value, "resources.limits", {}), **get(self.value, "resources.requests", {})}
         named = [str(get(self.value, "image", "")).lower(), *(word.lower() for word in self.words[:3])]
-        return any(name in limits for name in ACCELERATORS[:3]) or any("vllm" in name for name in named)
+        return any(name in limits for name in ACCELERATORS) or any("vllm" in name for name in named)
 
 
 @dataclass(frozen=True, slots=True)

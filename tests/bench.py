@@ -31,12 +31,14 @@ def sdk_imports() -> str:
 
     declaration = load(ROOT / LARGEST, ROOT / "organization")
     types = {r.type for r in record_plan(make_plan(declaration, date(2026, 11, 20)), declaration) if r.custom}
-    aws = sorted({t.split(":")[1].split("/")[0] for t in types if t.startswith("aws:")})
-    groups = {t.split(":")[1] for t in types if t.startswith("kubernetes:") and "x-k8s.io" not in t}
-    kubernetes = sorted(f"{g.split('/')[0].split('.')[0]}.{g.split('/')[-1]}" for g in groups)
     lines = ["import pulumi, pulumi_aws, pulumi_kubernetes"]
-    lines += [f"pulumi_aws.{module}.__doc__" for module in aws]
-    lines += [f"pulumi_kubernetes.{module}.__doc__" for module in kubernetes]
+    for token in sorted(types):
+        package, module, name = token.split(":")
+        group, _, version = module.partition("/")
+        if package == "aws":
+            lines.append(f"pulumi_aws.{group}.{name}")  # naming a class is what loads a lazy submodule
+        elif package == "kubernetes" and "x-k8s.io" not in module:
+            lines.append(f"pulumi_kubernetes.{group.split('.')[0]}.{version}.{name}")
     return "\n".join(lines)
 
 

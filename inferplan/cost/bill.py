@@ -1,6 +1,6 @@
 """The whole bill of a draft: its lines, their totals over one, 12 and 36 months, and what goes with them.
 
-Not here: how a line comes about (fixed, usage, tokens), and other ways of serving (compare).
+Not here: how a line comes about (fixed, usage, tokens), and other ways of serving (alternatives).
 """
 
 from __future__ import annotations
@@ -9,15 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from inferplan.cost.commitment import commitments
 from inferplan.cost.fixed import fixed_lines
-from inferplan.cost.growth import (
-    HORIZON_MONTHS,
-    Case,
-    month_factor,
-    nodes_for,
-    pool_growth,
-    requests_of,
-    scenario_factor,
-)
+from inferplan.cost.growth import HORIZON_MONTHS, Case, Course, courses, pool_growth, requests_of
 from inferplan.cost.lines import assumed
 from inferplan.cost.sovereignty import premiums
 from inferplan.cost.tokens import token_lines
@@ -34,7 +26,7 @@ def price(draft: Draft) -> Cost:
     fixed = [Usage(line, {}) for line in fixed_lines(draft)]
     parts = [*fixed, *usage_lines(draft), *token_lines(draft)]
     lines = [part.line for part in parts]
-    labor = labor_line(draft)
+    labor, grown = labor_line(draft), courses(draft)
     monthly = _total(lines)
     bought = premiums(draft, lines)
     known = [premium.usd for premium in bought if premium.usd is not None]
@@ -42,8 +34,8 @@ def price(draft: Draft) -> Cost:
         monthly_usd=monthly,
         fixed_usd=round(sum(line.expected_usd or 0.0 for line in lines if line.kind == "fixed"), 2),
         labor_usd=labor.expected_usd if labor else None,
-        months_12_usd=over_months(draft, parts, 12),
-        months_36_usd=over_months(draft, parts, HORIZON_MONTHS),
+        months_12_usd=over_months(grown, parts, 12),
+        months_36_usd=over_months(grown, parts, HORIZON_MONTHS),
         sovereignty_usd=round(sum(known), 2) if known else None,
         lines=(*lines, *((labor,) if labor else ())),
         alternatives=(),
@@ -53,9 +45,15 @@ def price(draft: Draft) -> Cost:
         scenarios=tuple(_scenario(draft, case, monthly) for case in CASES),
         sovereignty=bought,
         commitments=commitments(draft, lines),
-        growth=tuple(pool_growth(draft, pool) for pool in draft.pools),
+        growth=tuple(pool_growth(draft, pool, grown["expected"]) for pool in draft.pools),
         unpriced=tuple(line.name for line in lines if line.expected_usd is None),
     )
+
+
+def monthly(draft: Draft) -> tuple[Range, tuple[str, ...]]:
+    """The monthly total as `price` gives it, and the lines that have no price: enough to rank drafts by."""
+    lines = [*fixed_lines(draft), *(part.line for part in (*usage_lines(draft), *token_lines(draft)))]
+    return _total(lines), tuple(line.name for line in lines if line.expected_usd is None)
 
 
 def _total(lines: Iterable[CostLine]) -> Range:
@@ -80,36 +78,35 @@ def _scenario(draft: Draft, case: Case, monthly: Range) -> Scenario:
     )
 
 
-def over_months(draft: Draft, parts: Iterable[Usage], months: int) -> Range:
+def over_months(courses: Mapping[Case, Course], parts: Iterable[Usage], months: int) -> Range:
     """The sum over some months from today: requests grow, GPU nodes follow in steps, the rest stays.
 
     Nodes are counted beyond the ceiling of the plan too; `growth` says when that is passed.
     """
-    pools = {pool.name: pool for pool in draft.pools}
     listed, totals = list(parts), {}
     for case in CASES:
-        factors = [month_factor(draft, case, month) for month in range(months)]
-        today = scenario_factor(draft, case)
-        nodes = {
-            name: sum(nodes_for(draft, pool, factor) for factor in factors) / nodes_for(draft, pool, today)
-            for name, pool in pools.items()
+        course = courses[case]
+        routes = {
+            route: sum(factor[route] for factor in course.factors[:months]) for route in course.factors[0]
         }
+        nodes = {pool: sum(counts[:months]) / counts[0] for pool, counts in course.nodes.items()}
         total = 0.0
         for line, weights in listed:
             usd: float = getattr(line, f"{case}_usd") or 0.0
-            total += usd * (nodes[line.pool] if line.pool else _grown(weights, factors, today))
+            if line.pool is not None:
+                total += usd * nodes[line.pool]
+            else:
+                total += usd * _grown(weights, course.factors[0], routes, months)
         totals[case] = round(total, 2)
     return Range(**totals)
 
 
 def _grown(
-    weights: Mapping[str, float], factors: list[dict[str, float]], today: Mapping[str, float]
+    weights: Mapping[str, float], today: Mapping[str, float], routes: Mapping[str, float], months: int
 ) -> float:
     """How many times today's month a line comes to over all months."""
     now = sum(weight * today[route] for route, weight in weights.items())
-    if not now:
-        return float(len(factors))
-    return sum(weight * factor[route] for factor in factors for route, weight in weights.items()) / now
+    return sum(weight * routes[route] for route, weight in weights.items()) / now if now else float(months)
 
 
 def labor_line(draft: Draft) -> CostLine | None:

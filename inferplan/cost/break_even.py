@@ -5,21 +5,23 @@ Not here: the bills that are compared (bill) and which one to take (decision).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from inferplan import catalog
-from inferplan.cost.growth import nodes_for, requests_per_second
+from inferplan.cost.growth import needs, nodes_with, requests_per_second
 from inferplan.cost.lines import HOURS_PER_MONTH
 from inferplan.cost.tokens import token_line
 from inferplan.cost.wording import price_dates
 from inferplan.plan.draft import Draft, Traffic
-from inferplan.plan.model import Cost, CostLine, Server, Vendor
+from inferplan.plan.model import Cost, Server, Vendor
 
 MILLION = 1_000_000
 VOLUMES = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0)  # times the planned requests
-FARTHEST = 1000.0  # times the planned volume: beyond it no break-even is looked for
-STEPS = 40  # halvings: a thousandth of a request in a million
+FARTHEST = 100.0  # times the planned volume: beyond it nothing is looked for
+GRID_START, GRID_RATIO = 0.01, 1.08
+HALVINGS = 40
+Side = tuple[Draft, Cost]
 
 
 def break_even_utilization(
@@ -32,81 +34,98 @@ def break_even_utilization(
     return usd_per_hour * MILLION / 3600 / (tokens_per_second * vendor_usd_per_million)
 
 
-def none(reason: str) -> dict[str, Any]:
-    """No break-even, and why."""
-    return {"utilization": [], "monthly_requests": None, "curve": [], "reason": reason}
+def none(reason: str, utilization: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """No break-even volume, and why; utilization where a route names both kinds all the same."""
+    return {
+        "utilization": list(utilization),
+        "monthly_requests": None,
+        "monthly_requests_for_good": None,
+        "curve": [],
+        "reason": reason,
+    }
 
 
-def break_even(
-    own: tuple[Draft, Cost], vendor: tuple[Draft, Cost], pairs: Sequence[tuple[Server, Traffic, Vendor]]
-) -> dict[str, Any]:
-    """Both break-evens of two ways to serve the same routes, with the points of both curves.
+def break_even(own: Side, vendor: Side, utilization: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The volume at which two ways to serve the same routes cost the same, and the points of both curves.
 
     The curves scale the load of every route alike, keep instance type and fixed parts, and add GPU nodes in
-    steps. `monthly_requests` is the smallest total from which own weights cost no more; None: none below
-    a thousand times the planned volume.
+    steps, so they may cross more than once: `monthly_requests` is the smallest total at which own weights
+    cost no more, `monthly_requests_for_good` the one after which they never do, up to 100 times the plan.
     """
     planned = sum(one.monthly_requests for one in own[0].traffic)
-    unpriced = [*own[1].unpriced, *vendor[1].unpriced]
+    unpriced = dict.fromkeys((*own[1].unpriced, *vendor[1].unpriced))
     texts = [
         "the load of all routes is scaled alike; instance types, fixed parts and the ratio of tokens are kept"
     ]
     if unpriced:
-        texts.append(f"without a price and on no curve: {', '.join(dict.fromkeys(unpriced))}")
-    crossing = _crossing(own, vendor)
-    if crossing is None:
+        texts.append(f"without a price and on no curve: {', '.join(unpriced)}")
+    own_usd, vendor_usd = curve(*own), curve(*vendor)
+    first, last = _crossings(lambda volume: own_usd(volume) - vendor_usd(volume))
+    if first is None:
         texts.append(f"own weights stay dearer up to {FARTHEST:,.0f} times the planned volume")
+    elif last is None:
+        texts.append(f"own weights are dearer again at {FARTHEST:,.0f} times the planned volume")
+    elif last > first * 1.001:
+        texts.append("in between a further GPU node makes own weights dearer again")
     return {
-        "utilization": [utilization_of(own[0], *pair) for pair in pairs],
-        "monthly_requests": None if crossing is None or not planned else round(crossing * planned),
-        "curve": [_point(own, vendor, volume, planned) for volume in VOLUMES] if planned else [],
+        "utilization": list(utilization),
+        "monthly_requests": None if first is None or not planned else round(first * planned),
+        "monthly_requests_for_good": None if last is None or not planned else round(last * planned),
+        "curve": [
+            {
+                "monthly_requests": round(volume * planned),
+                "own_usd": round(own_usd(volume), 2),
+                "vendor_usd": round(vendor_usd(volume), 2),
+            }
+            for volume in VOLUMES
+        ],
         "own": own[0].kind,
         "vendor": vendor[0].kind,
         "reason": "; ".join(texts),
     }
 
 
-def _crossing(own: tuple[Draft, Cost], vendor: tuple[Draft, Cost]) -> float | None:
-    """The smallest multiple of the load at which own weights cost no more than vendors, to the request.
+def _crossings(gap: Callable[[float], float]) -> tuple[float | None, float | None]:
+    """The multiples of the load at which `gap` first falls to nothing, and after which it stays there."""
+    grid = [GRID_START]
+    while grid[-1] < FARTHEST:
+        grid.append(min(FARTHEST, grid[-1] * GRID_RATIO))
+    gaps = [gap(volume) for volume in grid]
+    falls = [index for index, value in enumerate(gaps) if value <= 0 and (index == 0 or gaps[index - 1] > 0)]
+    if not falls:
+        return None, None
 
-    Own cost rises in steps, so the curves may cross more than once: the search walks up and takes the first.
-    """
+    def exact(index: int) -> float:
+        low, high = grid[index - 1] if index else 0.0, grid[index]
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if gap(middle) > 0 else (low, middle)
+        return high
 
-    def gap(volume: float) -> float:
-        return scaled_usd(*own, volume) - scaled_usd(*vendor, volume)
-
-    low, high = 0.0, 0.01
-    while gap(high) > 0:
-        low, high = high, high * 1.1
-        if high > FARTHEST:
-            return None
-    for _ in range(STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if gap(middle) > 0 else (low, middle)
-    return high
-
-
-def scaled_usd(draft: Draft, cost: Cost, volume: float) -> float:
-    """The expected bill at a multiple of the load: requests follow it, GPU nodes in steps, the rest stays."""
-    factors = {one.route: volume for one in draft.traffic}
-    pools = {pool.name: pool for pool in draft.pools}
-
-    def times(line: CostLine) -> float:
-        if line.pool is not None:
-            return nodes_for(draft, pools[line.pool], factors) / pools[line.pool].nodes
-        return volume if line.kind == "usage" else 1.0
-
-    return sum((line.expected_usd or 0.0) * times(line) for line in cost.lines if line.kind != "labor")
+    return exact(falls[0]), None if gaps[-1] > 0 else exact(falls[-1])
 
 
-def _point(
-    own: tuple[Draft, Cost], vendor: tuple[Draft, Cost], volume: float, planned: int
-) -> dict[str, float]:
-    return {
-        "monthly_requests": round(volume * planned),
-        "own_usd": round(scaled_usd(*own, volume), 2),
-        "vendor_usd": round(scaled_usd(*vendor, volume), 2),
-    }
+def curve(draft: Draft, cost: Cost) -> Callable[[float], float]:
+    """The expected bill by the multiple of the load: requests follow, GPU nodes in steps, the rest stays."""
+    bill = [line for line in cost.lines if line.kind != "labor"]
+    fixed = sum(line.expected_usd or 0.0 for line in bill if line.kind == "fixed" and line.pool is None)
+    usage = sum(line.expected_usd or 0.0 for line in bill if line.kind == "usage")
+    pools = [
+        (
+            sum(line.expected_usd or 0.0 for line in bill if line.pool == pool.name) / pool.nodes,
+            pool,
+            needs(draft, pool),
+        )
+        for pool in draft.pools
+    ]
+    routes = [one.route for one in draft.traffic]
+
+    def usd(volume: float) -> float:
+        factors = dict.fromkeys(routes, volume)
+        nodes = sum(each * nodes_with(known, pool, factors) for each, pool, known in pools)
+        return fixed + usage * volume + nodes
+
+    return usd
 
 
 def utilization_of(draft: Draft, server: Server, traffic: Traffic, vendor: Vendor) -> dict[str, Any]:

@@ -6,7 +6,8 @@ Not here: prices, and the choice of instance type, which is kept.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from inferplan import sizing
@@ -18,7 +19,6 @@ Case = Literal["low", "expected", "high"]
 Factors = Mapping[str, float]  # route -> times today's expected load
 HORIZON_MONTHS = 36
 MONTHS = range(HORIZON_MONTHS)
-SLOWEST = 1e-9  # a load that fills n replicas exactly must not need n + 1 through rounding
 
 
 def requests_of(traffic: Traffic, case: Case) -> int:
@@ -47,37 +47,89 @@ def month_factor(draft: Draft, case: Case, month: int) -> dict[str, float]:
     }
 
 
-def nodes_for(draft: Draft, pool: Pool, factors: Factors, *, slow: bool = False) -> int:
-    """Nodes of a pool for a load; `slow`: were the speed at the slow end of its error range.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What decides how many nodes a server needs: its speed, its load by route, how pods are placed."""
 
-    The plan's own count for today's load; otherwise its arithmetic: requests per second over the speed of a
-    replica at the planning utilization, the rest after a loss at the failure utilization, per zone.
-    """
-    if not slow and all(factor == 1 for factor in factors.values()):
+    per_second: float  # requests that one replica answers
+    first: tuple[tuple[str, float], ...]  # route and peak of today's expected load
+    fallback: tuple[tuple[str, float], ...]
+    pods_per_node: int
+    zones: int  # above one only where the loss of a zone is survived
+    stages: int
+
+    def nodes(self, factors: Factors) -> int:
+        """As the planner counts: at the planning utilization, and after a loss at that of failure."""
+        main = sum(peak * factors[route] for route, peak in self.first)
+        both = main + sum(peak * factors[route] for route, peak in self.fallback)
+        failed = sizing.replicas(both, self.per_second, utilization=FAILURE_UTILIZATION)
+        replicas = max(failed, sizing.replicas(main, self.per_second) if main else 1)
+        if self.zones == 1:
+            return math.ceil(replicas / self.pods_per_node) * self.stages
+        per_zone = max(math.ceil(replicas / self.zones), math.ceil(failed / (self.zones - 1)))
+        return self.zones * math.ceil(per_zone / self.pods_per_node) * self.stages
+
+
+def needs(draft: Draft, pool: Pool, *, slow: bool = False) -> tuple[Need, ...]:
+    """One need for each server of a pool; none where a speed is unknown. `slow`: at its slow end."""
+    found = []
+    for server in draft.servers:
+        if server.pool != pool.name:
+            continue
+        rate = requests_per_second(draft, server, slow=slow)
+        if rate is None:
+            return ()
+        first, fallback = _loads(draft, server)
+        found.append(
+            Need(
+                per_second=rate,
+                first=tuple((one.route, one.peak_requests_per_second) for one in first),
+                fallback=tuple((one.route, one.peak_requests_per_second) for one in fallback),
+                pods_per_node=max(1, server.max_replicas * server.pipeline_parallel // pool.max_nodes),
+                zones=server.min_replicas,
+                stages=server.pipeline_parallel,
+            )
+        )
+    return tuple(found)
+
+
+def nodes_for(draft: Draft, pool: Pool, factors: Factors) -> int:
+    """Nodes of a pool for a load: the plan's own count for today's, and where the speed is not known."""
+    return nodes_with(needs(draft, pool), pool, factors)
+
+
+def nodes_with(known: Sequence[Need], pool: Pool, factors: Factors) -> int:
+    """As `nodes_for`, for needs that are known already."""
+    if not known or all(factor == 1 for factor in factors.values()):
         return pool.nodes
-    servers = [server for server in draft.servers if server.pool == pool.name]
-    found = [_nodes(draft, pool, server, factors, slow=slow) for server in servers]
-    if any(count is None for count in found) or not found:
-        return pool.nodes
-    return sum(count or 0 for count in found)
+    return sum(need.nodes(factors) for need in known)
 
 
-def _nodes(draft: Draft, pool: Pool, server: Server, factors: Factors, *, slow: bool) -> int | None:
-    rate = requests_per_second(draft, server, slow=slow)
-    if rate is None:
-        return None
-    first, fallback = _loads(draft, server)
-    main = sum(one.peak_requests_per_second * factors.get(one.route, 1.0) for one in first)
-    both = main + sum(one.peak_requests_per_second * factors.get(one.route, 1.0) for one in fallback)
-    failed = sizing.replicas(both, rate, utilization=FAILURE_UTILIZATION)
-    usual = sizing.replicas(main, rate) if main else 1
-    replicas = max(usual, failed)
-    pods = max(1, server.max_replicas * server.pipeline_parallel // pool.max_nodes)
-    zones = server.min_replicas  # above one only where the loss of a zone is survived
-    if zones == 1:
-        return math.ceil(replicas / pods) * server.pipeline_parallel
-    per_zone = max(math.ceil(replicas / zones), math.ceil(failed / (zones - 1)))
-    return zones * math.ceil(per_zone / pods) * server.pipeline_parallel
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """One case over the horizon: by month from today, the load of every route and the nodes of every pool."""
+
+    factors: tuple[Factors, ...]
+    nodes: Mapping[str, tuple[int, ...]]
+
+
+def courses(draft: Draft) -> dict[Case, Course]:
+    """Every case over the horizon; cases with the same volume share one course."""
+    known = {pool.name: needs(draft, pool) for pool in draft.pools}
+    found: dict[Case, Course] = {}
+    cases: tuple[Case, ...] = ("expected", "low", "high")
+    for case in cases:
+        today = scenario_factor(draft, case)
+        same = next((one for one in found.values() if one.factors[0] == today), None)
+        if same is None:
+            factors = tuple(month_factor(draft, case, month) for month in MONTHS)
+            nodes = {
+                pool.name: tuple(nodes_with(known[pool.name], pool, factor) for factor in factors)
+                for pool in draft.pools
+            }
+            same = Course(factors=factors, nodes=nodes)
+        found[case] = same
+    return found
 
 
 def _loads(draft: Draft, server: Server) -> tuple[list[Traffic], list[Traffic]]:
@@ -104,26 +156,26 @@ def requests_per_second(draft: Draft, server: Server, *, slow: bool = False) -> 
     return None
 
 
-def pool_growth(draft: Draft, pool: Pool) -> PoolGrowth:
-    """The nodes of a pool over the horizon in the expected case, and when the plan's ceiling is passed."""
-    counts = [nodes_for(draft, pool, month_factor(draft, "expected", month)) for month in MONTHS]
+def pool_growth(draft: Draft, pool: Pool, course: Course) -> PoolGrowth:
+    """The nodes of a pool over the horizon, and when the plan's ceiling is passed."""
+    counts = course.nodes[pool.name]
     steps = [(1, counts[0])]
     for month, count in enumerate(counts[1:], start=2):
         if count != steps[-1][1]:
             steps.append((month, count))
     passed = next((month for month, count in steps if count > pool.max_nodes), None)
-    known = any(server.throughput for server in draft.servers if server.pool == pool.name)
+    slow = needs(draft, pool, slow=True)
     note = "nodes follow the requests at the predicted speed, the instance type is kept"
-    if not known:
+    if not slow:
         note = "the speed is not known, so nodes stay as planned"
     elif passed is not None:
         note += f"; month {passed} needs {dict(steps)[passed]}, the plan's ceiling is {pool.max_nodes}"
-    slow = nodes_for(draft, pool, month_factor(draft, "expected", 0), slow=True) if known else None
+    today = dict.fromkeys(course.factors[0], 1.0)
     return PoolGrowth(
         pool=pool.name,
         steps=tuple(steps),
         max_nodes=pool.max_nodes,
         exceeds_max_in_month=passed,
-        nodes_at_slow_speed=slow,
+        nodes_at_slow_speed=sum(need.nodes(today) for need in slow) if slow else None,
         note=note,
     )

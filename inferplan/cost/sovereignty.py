@@ -59,23 +59,21 @@ def _surcharges(draft: Draft, lines: Sequence[CostLine]) -> Iterable[Premium]:
         ]
         if not here:
             continue
-        unknown = [
-            line.name for line in here if line.expected_usd is None or base[line.name].expected_usd is None
-        ]
-        known = [line for line in here if line.name not in unknown]
+        known = [line for line in here if _comparable(line, base[line.name], draft.target.region)]
+        unknown = [line.name for line in here if line not in known]
+        left_out = f"{', '.join(unknown)}: no price of {draft.target.region} to compare" if unknown else ""
         if not known:
-            yield Premium(name=name, usd=None, note=f"{', '.join(unknown)} has no price to compare")
+            yield Premium(name=name, usd=None, note=left_out)
             continue
-        usd = round(sum((line.expected_usd or 0) - (base[line.name].expected_usd or 0) for line in known), 2)
-        note = f"against {BASE_REGION}"
-        borrowed = sum(1 for line in known if BASE_REGION + " value" in line.note)
-        if borrowed:
-            note += (
-                f"; {borrowed} of {len(known)} lines have no price of {draft.target.region} and count none"
-            )
-        if unknown:
-            note += f"; without {', '.join(unknown)}"
-        yield Premium(name=name, usd=usd, note=note)
+        usd = sum((line.expected_usd or 0) - (base[line.name].expected_usd or 0) for line in known)
+        note = f"{len(known)} of {len(here)} lines against {BASE_REGION}"
+        yield Premium(name=name, usd=round(usd, 2), note=f"{note}; {left_out}" if left_out else note)
+
+
+def _comparable(here: CostLine, there: CostLine, region: str) -> bool:
+    """Whether both have a price and the one here is not borrowed from there."""
+    borrowed = region != BASE_REGION and f"{BASE_REGION} value" in here.note
+    return here.expected_usd is not None and there.expected_usd is not None and not borrowed
 
 
 def _uplifts(draft: Draft, lines: Sequence[CostLine]) -> Iterable[Premium]:

@@ -22,12 +22,25 @@ def wording(draft: Draft, lines: Sequence[CostLine]) -> str:
         f"Input to output tokens {', '.join(dict.fromkeys(ratio(draft)))}",
         utilization_text(draft),
         price_dates(counted),
+        volumes(draft),
         f"confidence {confidence(draft, counted)}",
         f"{sum(line.estimated for line in counted)} of {len(counted)} lines estimated",
     ]
     if unknown:
         texts.append(f"without a price and in no total: {', '.join(unknown)}")
     return "; ".join(texts) + "."
+
+
+def volumes(draft: Draft) -> str:
+    """Whether low and high are volumes that somebody stated."""
+    stated = [
+        one
+        for one in draft.traffic
+        if len({one.monthly_requests_low, one.monthly_requests, one.monthly_requests_high}) > 1
+    ]
+    if not stated:
+        return "no low and high volumes are stated, so low and high are prices alone"
+    return f"low and high volumes are stated of {', '.join(one.route for one in stated)}"
 
 
 def ratio(draft: Draft) -> list[str]:

@@ -7,12 +7,16 @@ Not here: what fits on a GPU (layouts) and what the chosen one becomes in the pl
 from __future__ import annotations
 
 import math
+from itertools import product
+
+from msgspec.structs import replace
 
 from inferplan import catalog
 from inferplan.cost import gpu_monthly_usd
 from inferplan.plan.image_layouts import ImageDemand, ImageLayout, image_layout
 from inferplan.plan.layouts import Demand, Layout, NoLayout, layout
 from inferplan.plan.model import Candidate, Record
+from inferplan.sizing.weights import format_of
 from inferplan.spec.model import Capacity
 
 TENSOR_PARALLEL = (1, 2, 4, 8)
@@ -25,6 +29,7 @@ MEMORY_GIB_PER_GPU = 2
 NODE_RESERVE_GIB = 3
 NODE_USABLE_SHARE = 0.92
 NODE_RESERVE_VCPU = 1
+AT_LOAD = "fp8"  # the format to which the engine quantizes 16-bit weights where the planner may choose
 
 
 class Choice(Record, frozen=True, kw_only=True):
@@ -122,16 +127,23 @@ def _unusable(wish: Wish, instance: catalog.Instance) -> str | None:
 
 
 def _best(wish: Wish, instance: catalog.Instance) -> tuple[Choice | None, str]:
-    """The parallel size with the fewest nodes of a type; several nodes a replica only when one cannot."""
+    """The parallel size with the fewest nodes of a type; several nodes a replica only when one cannot.
+
+    Where the spec leaves the format of the weights to the planner, another one than published needs to save
+    nodes.
+    """
     best: Choice | None = None
+    least: tuple[int, int, int] = (0, 0, 0)
     reason = ""
-    for tensor, pipeline in _sizes(wish, instance):
+    for (rank, demand), (tensor, pipeline) in product(
+        enumerate(formats(wish.demand)), _sizes(wish, instance)
+    ):
         if pipeline > 1 and best is not None:
-            break
+            continue
         found = (
-            image_layout(wish.demand, instance.gpu)
-            if isinstance(wish.demand, ImageDemand)
-            else layout(wish.demand, instance.gpu, tensor, pipeline)
+            image_layout(demand, instance.gpu)
+            if isinstance(demand, ImageDemand)
+            else layout(demand, instance.gpu, tensor, pipeline)
         )
         if isinstance(found, NoLayout):
             reason = found.reason if pipeline == 1 else reason  # the most GPUs of one node say most
@@ -141,12 +153,19 @@ def _best(wish: Wish, instance: catalog.Instance) -> tuple[Choice | None, str]:
             reason = f"{instance.ram_gib} GiB of host memory or {instance.vcpu} vCPUs are too few for a pod"
             continue
         choice = _sized(wish, instance, found, pods)
-        if best is None or (choice.nodes, choice.layout.tensor_parallel) < (
-            best.nodes,
-            best.layout.tensor_parallel,
-        ):
-            best = choice
+        order = (choice.nodes, rank, choice.layout.tensor_parallel)
+        if best is None or order < least:
+            best, least = choice, order
     return best, reason
+
+
+def formats(demand: Demand | ImageDemand) -> tuple[Demand | ImageDemand, ...]:
+    """A demand in every format of weights that may be taken: one, unless the spec says `auto`."""
+    if isinstance(demand, ImageDemand) or demand.quantization != "auto":
+        return (demand,)
+    published = replace(demand, quantization=None)
+    _, origin = format_of(demand.shapes, None)
+    return (published, replace(demand, quantization=AT_LOAD)) if origin == "16-bit" else (published,)
 
 
 def _sizes(wish: Wish, instance: catalog.Instance) -> list[tuple[int, int]]:
@@ -170,6 +189,8 @@ def _pods_per_node(instance: catalog.Instance, found: Layout | ImageLayout) -> i
 
 def _sized(wish: Wish, instance: catalog.Instance, found: Layout | ImageLayout, pods: int) -> Choice:
     zones = 1 if wish.capacity.zone is not None else min(wish.zones, len(instance.offers(wish.region)))
+    if found.pipeline_parallel > 1 and not wish.survive:
+        zones = 1  # the nodes of a replica stand in one placement group, and so in one zone
     per_zone = spread(found, zones) if wish.survive else None
     replicas = per_zone * zones if per_zone is not None else found.replicas
     groups = [per_zone] * zones if per_zone is not None else [replicas]

@@ -48,11 +48,10 @@ def hitting_set(count: int, sets: Sequence[frozenset[int]]) -> frozenset[int]:
 def fewest_with(
     index: int, others: Iterable[int], feasible: Feasible, most: int = 3
 ) -> frozenset[int] | None:
-    """The fewest requirements to drop together with `index` so that a plan is possible, at most `most` in all."""
+    """The fewest requirements, at most `most`, that together allow a plan and without `index` do not."""
     rest = [other for other in others if other != index]
     for size in range(most):
         for chosen in combinations(rest, size):
-            dropped = frozenset((index, *chosen))
-            if feasible(dropped):
-                return dropped
+            if feasible(frozenset((index, *chosen))) and not feasible(frozenset(chosen)):
+                return frozenset((index, *chosen))
     return None

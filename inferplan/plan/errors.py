@@ -52,7 +52,7 @@ class NoPlan(InferplanError):  # noqa: N818 - an answer more than a fault
             lines.append(f"  {conflict.path}: {conflict.value}: {conflict.reason}{change}")
         lacking: dict[tuple[str, str], Candidate] = {}
         for one in self.candidates:
-            lacking.setdefault((one.gpu, one.region), one)
+            lacking.setdefault((one.gpu, one.reason.replace(one.region, "")), one)
         lines += [
             f"    {one.instance_type} ({one.gpu}) in {one.region}: {one.reason}"
             for one in list(lacking.values())[:TYPES_TOLD]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, product
+from itertools import product
 from typing import Protocol
 
 from inferplan.plan.conflict import fewest_with, smallest_conflict
 from inferplan.plan.draft import Draft
 from inferplan.plan.errors import Conflict, NoPlan
-from inferplan.plan.model import Cost
+from inferplan.plan.model import Range
 from inferplan.plan.requirements import Edit, Requirement, account_ceiling, requirements, spec_of
 from inferplan.spec.declaration import Declaration
 
@@ -28,17 +28,20 @@ class Priced(Protocol):
     def draft(self) -> Draft: ...
 
     @property
-    def cost(self) -> Cost: ...
+    def monthly_usd(self) -> Range: ...
+
+    @property
+    def unpriced(self) -> tuple[str, ...]: ...
 
 
 Key = tuple[tuple[int, int], ...]  # changes, each as (requirement, which of its changes)
 Attempt = Callable[[Declaration], Priced]  # the cheapest stack in the spec's own mode; raises NoPlan
 
 
-def over_budget(declaration: Declaration, cost: Cost) -> bool:
+def over_budget(declaration: Declaration, monthly_usd: Range) -> bool:
     """Whether even the low case of the bill exceeds the spec's budget."""
     budget = spec_of(declaration).budget
-    return budget is not None and cost.monthly_usd.low > budget.monthly_usd
+    return budget is not None and monthly_usd.low > budget.monthly_usd
 
 
 def explain(declaration: Declaration, attempt: Attempt, failure: NoPlan | None) -> NoPlan | None:
@@ -81,27 +84,33 @@ class Probes:
         """Whether loosening `dropped` as far as it goes gives a plan within the budget."""
         if dropped not in self._feasible:
             known = any(answer and less <= dropped for less, answer in self._feasible.items())
-            order = sorted(dropped)
-            tried = product(*(self.said[index].loosest for index in order))
-            self._feasible[dropped] = known or any(
-                self.planned(_key(order, taken)) is not None for taken in tried
-            )
+            self._feasible[dropped] = known or self.loosest(dropped) is not None
         return self._feasible[dropped]
 
-    def cures(self, dropped: frozenset[int]) -> dict[Key, Priced]:
-        """Plans with one change of each of `dropped`, of those with the smallest steps that give any."""
+    def loosest(self, dropped: frozenset[int]) -> Key | None:
+        """The changes that loosen `dropped` most and give a plan."""
         order = sorted(dropped)
-        found: dict[Key, Priced] = {}
-        keys = [_key(order, taken) for taken in product(*(range(len(self.said[i].changes)) for i in order))]
-        for _, group in groupby(sorted(keys, key=self.steps), key=self.steps):
-            found = {key: priced for key in group if (priced := self.planned(key)) is not None}
-            if found:
-                break
-        return found
+        for taken in product(*(self.said[index].loosest for index in order)):
+            key = tuple((i, change) for i, change in zip(order, taken, strict=True) if change is not None)
+            if self.planned(key) is not None:
+                return key
+        return None
 
-    def steps(self, key: Key) -> int:
-        """How far the requirements that are loosened step by step are loosened, in all."""
-        return sum(change for i, change in key if self.said[i].in_steps)
+    def smallest_steps(self, key: Key) -> Key:
+        """Changes that give a plan, each taken back as far as the others allow."""
+        for place, (index, last) in enumerate(key):
+            if not self.said[index].in_steps:
+                continue
+            low, high = 0, last
+            while low < high:
+                middle = (low + high) // 2
+                tried = (*key[:place], (index, middle), *key[place + 1 :])
+                if self.planned(tried) is not None:
+                    high = middle
+                else:
+                    low = middle + 1
+            key = (*key[:place], (index, high), *key[place + 1 :])
+        return key
 
     def planned(self, key: Key) -> Priced | None:
         """The stack with some changes, None where there is none within the budget."""
@@ -118,7 +127,7 @@ class Probes:
             found = self.attempt(edited)
         except NoPlan:
             return None
-        return None if over_budget(edited, found.cost) else found
+        return None if over_budget(edited, found.monthly_usd) else found
 
 
 def _conflict(index: int, found: tuple[int, ...], probes: Probes, failure: NoPlan | None) -> Conflict:
@@ -133,17 +142,19 @@ def _conflict(index: int, found: tuple[int, ...], probes: Probes, failure: NoPla
         value=said.value,
         reason=reasons[0],
         change=change,
-        monthly_usd=priced.cost.monthly_usd.expected if priced else None,
+        monthly_usd=priced.monthly_usd.expected if priced else None,
     )
 
 
 def _cure(index: int, probes: Probes) -> tuple[str, Priced | None]:
     """The change of one requirement, or of the fewest together with it, and the stack it makes possible."""
     dropped = fewest_with(index, range(len(probes.said)), probes.feasible)
-    cures = probes.cures(dropped) if dropped else {}
-    if not cures:
+    widest = probes.loosest(dropped) if dropped else None
+    if widest is None:
         return "no change of it, alone or with two others, makes a plan possible", None
-    key, priced = min(cures.items(), key=lambda entry: _worth(entry[1].cost))
+    key = probes.smallest_steps(widest)
+    priced = probes.planned(key)
+    assert priced is not None
     (mine,) = (change for i, change in key if i == index)
     words = probes.said[index].changes[mine].say(priced.draft)
     exact = probes.said[index].exact
@@ -157,27 +168,13 @@ def _cure(index: int, probes: Probes) -> tuple[str, Priced | None]:
         for i, change in key
         if i != index
     ]
-    return f"works with {' and '.join([words, *more])}, at {_bill(priced.cost)}", priced
+    return f"works with {' and '.join([words, *more])}, at {_bill(priced)}", priced
 
 
-def _worth(cost: Cost) -> tuple[bool, float]:
-    """Complete bills before those with a line that no source prices, then the cheapest."""
-    return bool(unpriced(cost)), cost.monthly_usd.expected
-
-
-def _key(order: Sequence[int], taken: Sequence[int | None]) -> Key:
-    return tuple((i, change) for i, change in zip(order, taken, strict=True) if change is not None)
-
-
-def unpriced(cost: Cost) -> tuple[str, ...]:
-    """The lines of a bill that no source prices."""
-    return tuple(line.name for line in cost.lines if line.kind != "labor" and line.expected_usd is None)
-
-
-def _bill(cost: Cost) -> str:
-    unknown = unpriced(cost)
+def _bill(priced: Priced) -> str:
+    unknown = priced.unpriced
     more = f" plus what has no list price: {', '.join(unknown)}" if unknown else ""
-    return f"{cost.monthly_usd.expected:,.0f} USD a month{more}"
+    return f"{priced.monthly_usd.expected:,.0f} USD a month{more}"
 
 
 def _why(probes: Probes, failure: NoPlan | None) -> str:
@@ -191,4 +188,4 @@ def _why(probes: Probes, failure: NoPlan | None) -> str:
     draft = cheapest.draft
     pools = " + ".join(f"{pool.nodes} x {pool.instance_type}" for pool in draft.pools)
     what = f"{draft.kind} in {draft.target.region}" + (f" on {pools}" if pools else "")
-    return f"the cheapest without that budget is {what} at {_bill(cheapest.cost)}"
+    return f"the cheapest without that budget is {what} at {_bill(cheapest)}"

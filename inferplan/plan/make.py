@@ -6,13 +6,16 @@ Not here: each part of the plan has its own module; this one only puts them in o
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import date
+from functools import cached_property
 from typing import Literal
 
 import msgspec
 
 from inferplan import catalog, cost, decision, placement
 from inferplan.plan import infeasible
+from inferplan.plan.advice import advice
 from inferplan.plan.case import Case, days
 from inferplan.plan.cluster import plan_cluster
 from inferplan.plan.draft import Draft, Labor
@@ -21,7 +24,7 @@ from inferplan.plan.flows import plan_flows
 from inferplan.plan.gateway import plan_gateway
 from inferplan.plan.images import cluster_images
 from inferplan.plan.leadtime import plan_lead_time
-from inferplan.plan.model import Budget, Candidate, Cost, Decision, Kind, Plan, Record
+from inferplan.plan.model import Alternative, Budget, Candidate, Cost, Decision, Kind, Plan, Range
 from inferplan.plan.network import plan_network
 from inferplan.plan.notes import Notes
 from inferplan.plan.servers import Own, plan_own
@@ -34,12 +37,19 @@ SCHEMA: Literal["inferplan.plan/v1beta1"] = "inferplan.plan/v1beta1"
 NOTHING_OWN = Own(servers=(), pools=(), candidates=(), zones=(), weights_gib=0.0)
 
 
-class Built(Record, frozen=True, kw_only=True):
-    """One Region's stack, priced."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Built:
+    """One Region's stack with its monthly bill; the whole cost is worked out when it is asked for."""
 
     draft: Draft
-    cost: Cost
+    monthly_usd: Range
+    unpriced: tuple[str, ...]  # lines that are in no total
     candidates: tuple[Candidate, ...]
+
+    @cached_property
+    def cost(self) -> Cost:
+        """The bill line by line over one, 12 and 36 months."""
+        return cost.price(self.draft)
 
 
 def make_plan(declaration: Declaration, as_of: date, mode: str | None = None) -> Plan:
@@ -75,7 +85,7 @@ def make_plan(declaration: Declaration, as_of: date, mode: str | None = None) ->
     failure: NoPlan | None = None
     try:
         plan = _in_mode(declaration, spec, as_of, wanted)
-        if not infeasible.over_budget(declaration, plan.cost):
+        if not infeasible.over_budget(declaration, plan.cost.monthly_usd):
             return plan
     except NotBuilt:
         raise
@@ -100,7 +110,31 @@ def _in_mode(declaration: Declaration, spec: InferenceStack, as_of: date, wanted
     question = decision.Question(declaration=declaration, spec=spec, as_of=as_of)
     if wanted == "auto":
         return _auto(question)
-    return _plan(declaration, spec, as_of, wanted, decision.said(question, wanted))
+    plan, built = _plan(declaration, spec, as_of, wanted, decision.said(question, wanted))
+    return _beside(question, plan, built, {}, ())
+
+
+def _beside(
+    question: decision.Question,
+    plan: Plan,
+    built: Built,
+    made: Mapping[Kind, Built],
+    modes: tuple[Alternative, ...],
+) -> Plan:
+    """The plan with the other ways beside it; `made` are modes of the question's spec planned already."""
+
+    def planned(spec: InferenceStack, kind: Kind) -> Built | NoPlan:
+        if spec is question.spec and kind in made:
+            return made[kind]
+        try:
+            return _cheapest(*_case(question.declaration, spec, question.as_of, kind, Notes()))[0]
+        except NoPlan as reason:
+            return reason
+
+    priced = cost.compare(question, built, planned, modes)
+    compared = msgspec.structs.replace(plan, cost=priced)
+    advised = (*plan.warnings, *advice(question.spec, compared))
+    return msgspec.structs.replace(compared, warnings=advised)
 
 
 def cheapest(declaration: Declaration, as_of: date) -> Built:
@@ -129,23 +163,26 @@ def _auto(question: decision.Question) -> Plan:
     removed = decision.gates(question)
     left = decision.without_removed(question.spec, removed)
     options: dict[Kind, Plan | NoPlan] = {}
+    made: dict[Kind, Built] = {}
     for kind in decision.kinds_left(left):
         undecided = Decision(mode=kind, asked="auto")
         try:
-            options[kind] = _plan(declaration, left, as_of, kind, undecided)
+            options[kind], made[kind] = _plan(declaration, left, as_of, kind, undecided)
         except NoPlan as reason:
             options[kind] = reason
-    best, record, alternatives = decision.decide(question, options, removed)
+    best, record, modes = decision.decide(question, options, removed)
     taken = options[best]
     assert isinstance(taken, Plan)
-    priced = msgspec.structs.replace(taken.cost, alternatives=alternatives)
-    return msgspec.structs.replace(taken, decision=record, cost=priced)
+    decided = msgspec.structs.replace(taken, decision=record)
+    return _beside(dataclasses.replace(question, spec=left), decided, made[best], made, modes)
 
 
-def _plan(declaration: Declaration, spec: InferenceStack, as_of: date, kind: Kind, record: Decision) -> Plan:
+def _plan(
+    declaration: Declaration, spec: InferenceStack, as_of: date, kind: Kind, record: Decision
+) -> tuple[Plan, Built]:
     case, regions, notes = _case(declaration, spec, as_of, kind, Notes())
     best, chosen = _cheapest(case, regions, notes)
-    return _finish(case, best, record, chosen)
+    return _finish(case, best, record, chosen), best
 
 
 def _case(
@@ -167,7 +204,7 @@ def _case(
 def _cheapest(case: Case, regions: tuple[catalog.Region, ...], notes: Notes) -> tuple[Built, Notes]:
     """The Region with the lowest expected bill; among equals one in a subject's country, then by name."""
     built: list[tuple[Built, Notes]] = []
-    failures: list[NoPlan] = []
+    failures: dict[str, NoPlan] = {}
     for region in regions:
         trial = notes.fork()
         try:
@@ -175,9 +212,9 @@ def _cheapest(case: Case, regions: tuple[catalog.Region, ...], notes: Notes) -> 
         except NotBuilt:
             raise
         except NoPlan as reason:
-            failures.append(reason)
+            failures[region.region] = reason
     if not built:
-        raise _nowhere(regions, failures)
+        raise _nowhere(failures)
     subjects = case.spec.data.subjects or ()
 
     def rank(entry: tuple[Built, Notes]) -> tuple[tuple[bool, float], bool, str]:
@@ -190,7 +227,7 @@ def _cheapest(case: Case, regions: tuple[catalog.Region, ...], notes: Notes) -> 
         taken = chosen.default(
             "target.region", best.draft.target.region, "cheapest Region inside the boundary"
         )
-        bills = {entry.draft.target.region: entry.cost.monthly_usd.expected for entry, _ in built}
+        bills = {entry.draft.target.region: entry.monthly_usd.expected for entry, _ in built}
         chosen.derive(
             "target.region",
             taken,
@@ -200,25 +237,34 @@ def _cheapest(case: Case, regions: tuple[catalog.Region, ...], notes: Notes) -> 
             "among equals one in a subject's country, then by name",
             {
                 "expected_usd_per_month": bills,
-                "not_possible": [region.region for region in regions if region.region not in bills],
+                "not_possible": {region: reason.summary for region, reason in failures.items()},
             },
         )
     return best, chosen
 
 
 def _bill(built: Built) -> tuple[bool, float]:
-    """Complete bills before those with a line that no source prices, then the cheapest."""
-    return (bool(infeasible.unpriced(built.cost)), built.cost.monthly_usd.expected)
+    """Complete bills before those with a line that no source prices, then the cheapest.
+
+    Nodes that are not bought on demand count with their on-demand list price, where there is one.
+    """
+    region = built.draft.target.region
+    listed = sum(
+        cost.gpu_monthly_usd(pool.instance_type, region, pool.nodes) or 0.0
+        for pool in built.draft.pools
+        if f"GPU nodes {pool.name}" in built.unpriced
+    )
+    return (bool(built.unpriced), built.monthly_usd.expected + listed)
 
 
-def _nowhere(regions: tuple[catalog.Region, ...], failures: list[NoPlan]) -> NoPlan:
-    if len({(failure.summary, failure.conflicts) for failure in failures}) == 1:
-        return failures[0]
-    names = ", ".join(region.region for region in regions)
+def _nowhere(failures: Mapping[str, NoPlan]) -> NoPlan:
+    found = tuple(failures.values())
+    if len({(failure.summary, failure.conflicts) for failure in found}) == 1:
+        return found[0]
     return NoPlan(
-        f"none of {names} can hold this stack",
-        tuple(dict.fromkeys(conflict for failure in failures for conflict in failure.conflicts)),
-        tuple(candidate for failure in failures for candidate in failure.candidates),
+        f"none of {', '.join(failures)} can hold this stack",
+        tuple(dict.fromkeys(conflict for failure in found for conflict in failure.conflicts)),
+        tuple(candidate for failure in found for candidate in failure.candidates),
     )
 
 
@@ -258,7 +304,8 @@ def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
         log_retention_days=case.log_retention_days,
         weights_gib=own.weights_gib,
     )
-    return Built(draft=draft, cost=cost.price(draft), candidates=own.candidates)
+    monthly_usd, unpriced = cost.monthly(draft)
+    return Built(draft=draft, monthly_usd=monthly_usd, unpriced=unpriced, candidates=own.candidates)
 
 
 def _finish(case: Case, built: Built, record: Decision, notes: Notes) -> Plan:

@@ -80,7 +80,7 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
             f"{GROWTH_CEILING} times the plan",
             {"max_replicas": ceiling},
         ),
-        zones=tuple(zone for zone in zones if zone in offers(choice, backend)),
+        zones=_pool_zones(choice, zones, offers(choice, backend)),
         capacity=cast(Literal["on-demand", "spot", "reservation", "capacity-block"], kind),
         capacity_id=backend.capacity.id,
         ami_type=ami,
@@ -101,6 +101,12 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
         placement_group=choice.layout.pipeline_parallel > 1,
         ami_id=backend.capacity.ami,
     )
+
+
+def _pool_zones(choice: Choice, zones: tuple[str, ...], offered: tuple[str, ...]) -> tuple[str, ...]:
+    """The stack's zones that offer the type; one where the nodes of a replica must stand together."""
+    found = tuple(zone for zone in zones if zone in offered)
+    return found[:1] if choice.layout.pipeline_parallel > 1 and choice.zones == 1 else found
 
 
 def startup(choice: Choice, *, bottlerocket: bool) -> sizing.StartupEstimate:

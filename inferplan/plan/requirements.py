@@ -61,7 +61,10 @@ class Requirement:
 
 
 def requirements(declaration: Declaration) -> tuple[Requirement, ...]:
-    """What the spec requires, in the order in which conflicts are told: load and budget last."""
+    """What the spec requires, in the order in which conflicts are told: load and budget last.
+
+    Its residency is among them although the account may allow no more: then it is loosened with the account.
+    """
     spec = spec_of(declaration)
     own = [
         name
@@ -69,9 +72,10 @@ def requirements(declaration: Declaration) -> tuple[Requirement, ...]:
         if spec.backends[name].weights is not None
     ]
     wants_own = spec.mode != "managed-api"
-    found = [*_mode(spec), *_place(declaration, spec)]
+    found = [*_mode(spec), *_place(spec)]
     for name in own if wants_own else ():
-        found += [*_model(declaration, name), *_precision(name, spec.backends[name])]
+        if model_name(name, spec.backends[name]) not in catalog.image_models():
+            found += [*_model(declaration, name), *_precision(name, spec.backends[name])]
         found += [*_length(name, spec.backends[name], spec), *_capacity(name, spec.backends[name].capacity)]
     found += [*_objectives(spec, own if wants_own else []), *_zones(declaration, spec)]
     return (*found, *_load(spec), *_budget(spec))
@@ -138,7 +142,7 @@ def _mode(spec: InferenceStack) -> list[Requirement]:
     ]
 
 
-def _place(declaration: Declaration, spec: InferenceStack) -> list[Requirement]:
+def _place(spec: InferenceStack) -> list[Requirement]:
     found = []
     said = spec.target.region
     if said is not None:
@@ -150,18 +154,16 @@ def _place(declaration: Declaration, spec: InferenceStack) -> list[Requirement]:
             Requirement(path="target.region", value=said, short=said, changes=(anywhere,), is_wider=False)
         )
     if spec.data.residency is not None:
-        account = catalog.expand_places(declaration.account.countries)
-        if account - placement.boundary(declaration, spec):
-            wider = Change(
-                edit=_edit(lambda one: replace(one, data=replace(one.data, residency=None))),
-                say=lambda draft: f"{draft.target.country} allowed too",
+        wider = Change(
+            edit=_edit(lambda one: replace(one, data=replace(one.data, residency=None))),
+            say=lambda draft: f"{draft.target.country} allowed too",
+        )
+        places = ", ".join(spec.data.residency.countries)
+        found.append(
+            Requirement(
+                path="data.residency.countries", value=places, short=f"data in {places}", changes=(wider,)
             )
-            places = ", ".join(spec.data.residency.countries)
-            found.append(
-                Requirement(
-                    path="data.residency.countries", value=places, short=f"data in {places}", changes=(wider,)
-                )
-            )
+        )
     return found
 
 
@@ -182,6 +184,7 @@ def _model(declaration: Declaration, name: str) -> list[Requirement]:
         and model.params_verified
         and model.shapes_verified
         and (model.ctx or 0) >= longest
+        and _may_be_proposed(model)
         and cannot_be_sized(sizing.shapes_of(model.id)) is None
     ]
     publisher = current.partition("/")[0]
@@ -197,9 +200,21 @@ def _model(declaration: Declaration, name: str) -> list[Requirement]:
         return []
     return [
         Requirement(
-            path=f"backends.{name}.weights", value=current, short=current, changes=changes, in_steps=True
+            path=f"backends.{name}.weights",
+            value=current,
+            short=current,
+            changes=changes,
+            in_steps=True,
+            is_wider=False,  # a smaller model fits wherever this one does, but rules may remove it
         )
     ]
+
+
+def _may_be_proposed(model: catalog.Model) -> bool:
+    """Commercial use is known to be permitted, and nothing better is named for it."""
+    terms = catalog.licenses().get(model.license_id or "")
+    outdated = any(row.use_instead and model.id in row.models for row in catalog.named_systems().values())
+    return model.license_verified and terms is not None and terms.commercial is True and not outdated
 
 
 def _catalogued(name: str) -> catalog.Model | None:
@@ -229,7 +244,7 @@ def _precision(name: str, backend: Backend) -> list[Requirement]:
     def small_cache(declaration: Declaration) -> Declaration:
         return _edit_engine(name, lambda one: replace(one, kv_cache_dtype="fp8"))(declaration)
 
-    if origin == "16-bit":
+    if origin == "16-bit" and said != "auto":  # with auto, fp8 was tried already
         weights = quantized("fp8")
         changes.append(Change(edit=weights, say=_always("fp8 (quantized by the engine at load)")))
         if cache_open:
@@ -415,7 +430,5 @@ def _budget(spec: InferenceStack) -> list[Requirement]:
     if spec.budget is None:
         return []
     value = f"{spec.budget.monthly_usd:,.0f} USD a month"
-    open_ended = Change(
-        edit=_edit(lambda one: replace(one, budget=None)), say=_always("a budget of at least the bill")
-    )
+    open_ended = Change(edit=_edit(lambda one: replace(one, budget=None)), say=_always("a higher budget"))
     return [Requirement(path="budget.monthly_usd", value=value, short=value, changes=(open_ended,))]

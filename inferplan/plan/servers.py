@@ -106,7 +106,7 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
     locked = declaration.lock.models.get(fit.shapes.id) if declaration.lock else None
     revision = locked.revision if locked else None
     origin = fit.weights.origin if fit.weights else "published"
-    at_load = backend.quantization if origin == "at_load" else None
+    at_load = fit.quantization if origin == "at_load" else None
     adapters = tuple(
         Adapter(
             name=adapter.name,
@@ -131,7 +131,7 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
         weights_source=backend.weights,
         weights_key=vllm.weights_key(fit.shapes.id, revision),
         revision=revision,
-        quantization=backend.quantization,
+        quantization=fit.quantization,
         api=api,
         image=image(declaration, "vllm"),
         pool=pool.name,

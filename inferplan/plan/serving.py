@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from inferplan import catalog
-from inferplan.plan.choice import Choice, Wish
+from inferplan.plan.choice import AT_LOAD, Choice, Wish
 from inferplan.plan.errors import NoPlan
 from inferplan.plan.image_layouts import ImageDemand
 from inferplan.plan.layouts import FAILURE_UTILIZATION, Demand, Layout
@@ -34,13 +34,14 @@ def nothing_fits(wish: Wish, listed: tuple[Candidate, ...]) -> NoPlan:
     )
     return NoPlan(
         f"{what} cannot be served on {types} in {wish.region}{survival}",
-        candidates=listed,
+        candidates=tuple(sorted(listed, key=_memory_gib, reverse=True)),
     )
 
 
 def _memory_gib(candidate: Candidate) -> float:
-    """GPU memory of one node."""
-    return catalog.instance(candidate.instance_type).count * catalog.gpu(candidate.gpu).usable_gib
+    """GPU memory of one node; 0 for accelerators that are no GPUs."""
+    card = catalog.gpus().get(candidate.gpu)
+    return catalog.instance(candidate.instance_type).count * card.usable_gib if card else 0.0
 
 
 def explain(index: int, wish: Wish, choice: Choice, notes: Notes) -> None:
@@ -88,6 +89,14 @@ def explain(index: int, wish: Wish, choice: Choice, notes: Notes) -> None:
         "the parallel size that needs the fewest nodes of the cheapest instance type",
         {"instance_type": choice.instance.type, "pipeline_parallel": found.pipeline_parallel},
     )
+    if demand.quantization == "auto":
+        notes.derive(
+            f"{path}.quantization",
+            point.fit.quantization,
+            "format",
+            f"left open by the spec: as published, unless {AT_LOAD} at load takes fewer nodes",
+            {"published": demand.shapes.dtype, "instance_type": choice.instance.type},
+        )
     fit, vllm = point.fit, f"vLLM {point.fit.vllm_version}"
     gpu = {"gpu": found.gpu, "total_gib": fit.total_gib}
     notes.derive(

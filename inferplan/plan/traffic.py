@@ -76,6 +76,19 @@ def plan_routes(
                 guardrail=route.guardrail,
             )
         )
+    used = {
+        spec.backends[name].weights is None for route in routes for name in (route.backend, *route.fallback)
+    }
+    if kind == "hybrid" and len(used) < 2:
+        lacking = "own weights" if used == {True} else "a vendor"
+        conflicts.append(
+            Conflict(
+                path="routes",
+                value=", ".join(route.name for route in routes),
+                reason=f"mode hybrid needs a backend with {lacking}",
+                change="add one, or change mode",
+            )
+        )
     if conflicts:
         raise NoPlan(f"mode {kind} cannot serve every route", tuple(conflicts))
     return tuple(routes)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inferplan.report.money import columns, usd, usd_range
+from inferplan.report import cost_text
+from inferplan.report.money import columns, usd
 
 if TYPE_CHECKING:
     from inferplan.plan.model import Plan
@@ -30,7 +31,7 @@ def plan(plan: Plan, *, verbose: int = 0) -> str:
         ("Pools", _pools(plan)),
         ("Vendors", _vendors(plan)),
         ("Network", _network(plan, verbose)),
-        ("Cost", _cost(plan, verbose)),
+        ("Cost", cost_text.section(plan.cost, verbose)),
         ("Flows", _flows(plan)),
         ("Lead time", _lead_time(plan)),
         ("Defaults taken", [f"  {d.path} = {d.value}: {d.why}" for d in plan.defaults] if verbose else []),
@@ -135,38 +136,6 @@ def _network(plan: Plan, verbose: int) -> list[str]:
     if verbose:
         rows += columns([[e.service, e.type, e.why] for e in network.endpoints], indent="    ")
     return rows
-
-
-def _cost(plan: Plan, verbose: int) -> list[str]:
-    cost = plan.cost
-    rows = []
-    for line in cost.lines:
-        if verbose or line.kind == "labor" or (line.expected_usd or 0) >= 1 or line.expected_usd is None:
-            mark = "estimated" if line.estimated else ""
-            rows.append([line.name, usd(line.expected_usd), line.kind, mark, line.note])
-    lines = columns(rows, right=frozenset({1}))
-    total = cost.monthly_usd
-    bill = usd_range(total.low, total.expected, total.high)
-    lines.append(f"  total {bill} a month, {usd(cost.fixed_usd)} of it fixed")
-    year, three = cost.months_12_usd, cost.months_36_usd
-    lines.append(f"  12 months {usd(year.expected)} USD, 36 months {usd(three.expected)} USD")
-    if cost.labor_usd is not None:
-        lines.append(f"  labor {usd(cost.labor_usd)} USD a month, not counted against the budget")
-    lines.append(f"  {cost.wording}")
-    if cost.alternatives:
-        lines.append("  alternatives:")
-        lines += columns(
-            [
-                [a.name, a.mode, usd_range(*_range(a.monthly_usd)) if a.monthly_usd else "-", a.reason]
-                for a in cost.alternatives
-            ],
-            indent="    ",
-        )
-    return lines
-
-
-def _range(value: object) -> tuple[float, float, float]:
-    return value.low, value.expected, value.high  # type: ignore[attr-defined]
 
 
 def _flows(plan: Plan) -> list[str]:

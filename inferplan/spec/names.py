@@ -256,7 +256,7 @@ def formats_known(inputs: Inputs) -> Iterator[Problem]:
             ),
         )
         for table, what, value, at in asked:
-            if value is None:
+            if value in {None, "auto"}:
                 continue
             rows = {method: row for row in _formats(table) for method in (row["id"], *row["methods"])}
             usable = [method for method, row in rows.items() if _usable(row)]

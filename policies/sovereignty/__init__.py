@@ -5,6 +5,7 @@ Not here: how rules are run (policies.evaluate) and the CrossGuard entry point (
 
 from policies.rule import Rule
 from policies.sovereignty import (
+    bedrock,
     boundary,
     copies,
     egress,
@@ -30,6 +31,7 @@ MODULES = (
     copies,
     sinks,
     profiles,
+    bedrock,
     vendors,
     routing,
     encryption,

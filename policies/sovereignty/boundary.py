@@ -5,12 +5,13 @@ Not here: copies of data (copies) and routes to the internet (egress).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from inferplan import catalog
 from inferplan.resource import Resource
 from policies.context import Context
-from policies.example import change, resource
+from policies.example import aws_arn, aws_host, change, resource
 from policies.hosts import aws_regions, value_of
 from policies.levels import restricted_only
 from policies.read import arns, each, get, json_document, known, listed, regions_named
@@ -117,6 +118,13 @@ def _writers(item: Resource) -> set[str]:
     return {found.account for statement in statements for found in arns(str(statement.get("Principal")))}
 
 
+def _grant(account: str, action: str) -> str:
+    """A policy document of an example that lets an account do something."""
+    principal = {"AWS": aws_arn(f"iam::{account}:root")}
+    statement = {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"}
+    return json.dumps({"Statement": [statement]})
+
+
 @rule(
     id="SOV-017",
     title="Links to other networks and accounts do not extend the boundary",
@@ -146,11 +154,7 @@ def _writers(item: Resource) -> set[str]:
                 resource(
                     "aws:s3/bucketPolicy:BucketPolicy",
                     "log-delivery",
-                    {
-                        "policy": '{"Statement": [{"Effect": "Allow", "Principal": '
-                        '{"AWS": "arn:aws:iam::054676820928:root"}, "Action": "s3:PutObject", '
-                        '"Resource": "*"}]}'
-                    },
+                    {"policy": _grant("054676820928", "s3:PutObject")},
                 ),
                 resource(
                     "aws:ec2/vpcEndpoint:VpcEndpoint",
@@ -175,11 +179,7 @@ def _writers(item: Resource) -> set[str]:
                 resource(
                     "aws:s3/bucketPolicy:BucketPolicy",
                     "shared",
-                    {
-                        "policy": '{"Statement": [{"Effect": "Allow", "Principal": '
-                        '{"AWS": "arn:aws:iam::999999999999:root"}, "Action": "s3:GetObject", '
-                        '"Resource": "*"}]}'
-                    },
+                    {"policy": _grant("999999999999", "s3:GetObject")},
                 ),
             ),
         ),
@@ -189,10 +189,7 @@ def _writers(item: Resource) -> set[str]:
         ),
         change(
             "a grant to an unknown account",
-            {
-                "endpoint:policy": '{"Statement": [{"Effect": "Allow", "Principal": '
-                '{"AWS": "arn:aws:iam::999999999999:root"}, "Action": "logs:*", "Resource": "*"}]}'
-            },
+            {"endpoint:policy": _grant("999999999999", "logs:*")},
         ),
         change("a cross-Region endpoint", {"endpoint:serviceRegion": "us-east-1"}, also=("SOV-001",)),
     ),
@@ -226,7 +223,7 @@ def _partition_of(region: str) -> str:
                 resource(
                     "aws:sns/topicSubscription:TopicSubscription",
                     "alarms",
-                    {"topic": "arn:aws:sns:eu-central-1:111111111111:alarms"},
+                    {"topic": aws_arn("sns:eu-central-1:111111111111:alarms")},
                 ),
                 resource(
                     "kubernetes:apps/v1:Deployment",
@@ -241,7 +238,7 @@ def _partition_of(region: str) -> str:
                                             "env": [
                                                 {
                                                     "name": "URL",
-                                                    "value": "https://bedrock-runtime.eu-central-1.amazonaws.com",
+                                                    "value": f"https://{aws_host('bedrock-runtime.eu-central-1')}",
                                                 }
                                             ],
                                         }
@@ -263,7 +260,7 @@ def _partition_of(region: str) -> str:
         change(
             "a host of GovCloud",
             {
-                "app:spec.template.spec.containers[0].env[0].value": "https://bedrock-runtime.us-gov-west-1.amazonaws.com"
+                "app:spec.template.spec.containers[0].env[0].value": f"https://{aws_host('bedrock-runtime.us-gov-west-1')}"
             },
             also=("SOV-001",),
         ),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from inferplan.resource import Resource
 from policies.context import Context
-from policies.example import change, ref, resource
+from policies.example import aws_arn, change, ref, resource
 from policies.read import each, get, known
 from policies.rule import Example, Outcome, Problem, fail, on_resource, on_stack, rule
 from policies.stack import Target
@@ -74,6 +74,10 @@ def _other_account(item: Resource, context: Context) -> Iterator[Outcome]:
             yield fail("copies stored data to another account", path=path)
 
 
+def _vault(region: str, account: str) -> str:
+    return aws_arn(f"backup:{region}:{account}:backup-vault:second")
+
+
 _KEEPER = resource("aws:s3/bucket:Bucket", "keeper", {"bucket": "example-keeper"})
 _SOURCE = resource("aws:s3/bucket:Bucket", "origin", {"bucket": "example-origin"})
 
@@ -104,7 +108,7 @@ _SOURCE = resource("aws:s3/bucket:Bucket", "origin", {"bucket": "example-origin"
                         "rules": [
                             {
                                 "destination": {
-                                    "bucket": "arn:aws:s3:::example-keeper",
+                                    "bucket": aws_arn("s3:::example-keeper"),
                                     "account": "111111111111",
                                 }
                             }
@@ -116,14 +120,7 @@ _SOURCE = resource("aws:s3/bucket:Bucket", "origin", {"bucket": "example-origin"
                     "backup",
                     {
                         "rules": [
-                            {
-                                "copyActions": [
-                                    {
-                                        "destinationVaultArn": "arn:aws:backup:eu-central-1:111111111111:"
-                                        "backup-vault:second"
-                                    }
-                                ]
-                            }
+                            {"copyActions": [{"destinationVaultArn": _vault("eu-central-1", "111111111111")}]}
                         ]
                     },
                 ),
@@ -169,12 +166,12 @@ _SOURCE = resource("aws:s3/bucket:Bucket", "origin", {"bucket": "example-origin"
                 resource(
                     "aws:dynamodb/tableReplica:TableReplica",
                     "replica",
-                    {"globalTableArn": "arn:aws:dynamodb:eu-central-1:111111111111:table/t"},
+                    {"globalTableArn": aws_arn("dynamodb:eu-central-1:111111111111:table/t")},
                 ),
                 resource(
                     "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication",
                     "db-backups",
-                    {"sourceDbInstanceArn": "arn:aws:rds:eu-central-1:111111111111:db:d"},
+                    {"sourceDbInstanceArn": aws_arn("rds:eu-central-1:111111111111:db:d")},
                 ),
                 resource(
                     "aws:s3control/multiRegionAccessPoint:MultiRegionAccessPoint",
@@ -188,7 +185,7 @@ _SOURCE = resource("aws:s3/bucket:Bucket", "origin", {"bucket": "example-origin"
         change("the destination bucket is elsewhere", {"keeper:region": "eu-west-1"}, also=("SOV-001",)),
         change(
             "the destination bucket is not of this stack",
-            {"bucket-copy:rules[0].destination.bucket": "arn:aws:s3:::someone-elses"},
+            {"bucket-copy:rules[0].destination.bucket": aws_arn("s3:::someone-elses")},
         ),
         change(
             "the destination belongs to another account",
@@ -198,24 +195,18 @@ _SOURCE = resource("aws:s3/bucket:Bucket", "origin", {"bucket": "example-origin"
             "a bucket replicates in its own properties",
             {
                 "origin:replicationConfiguration": {
-                    "rules": [{"destination": {"bucket": "arn:aws:s3:::unknown"}}]
+                    "rules": [{"destination": {"bucket": aws_arn("s3:::unknown")}}]
                 }
             },
         ),
         change(
             "backups are copied abroad",
-            {
-                "backup:rules[0].copyActions[0].destinationVaultArn": "arn:aws:backup:us-west-2:"
-                "111111111111:backup-vault:second"
-            },
+            {"backup:rules[0].copyActions[0].destinationVaultArn": _vault("us-west-2", "111111111111")},
             also=("SOV-001",),
         ),
         change(
             "backups are copied to another account",
-            {
-                "backup:rules[0].copyActions[0].destinationVaultArn": "arn:aws:backup:eu-central-1:"
-                "999999999999:backup-vault:second"
-            },
+            {"backup:rules[0].copyActions[0].destinationVaultArn": _vault("eu-central-1", "999999999999")},
             also=("SOV-017",),
         ),
         change(
@@ -259,12 +250,12 @@ _SOURCE = resource("aws:s3/bucket:Bucket", "origin", {"bucket": "example-origin"
         ),
         change(
             "a replica of a table abroad",
-            {"replica:globalTableArn": "arn:aws:dynamodb:us-east-1:111111111111:table/t"},
+            {"replica:globalTableArn": aws_arn("dynamodb:us-east-1:111111111111:table/t")},
             also=("SOV-001",),
         ),
         change(
             "backups of a database abroad",
-            {"db-backups:sourceDbInstanceArn": "arn:aws:rds:us-east-1:111111111111:db:d"},
+            {"db-backups:sourceDbInstanceArn": aws_arn("rds:us-east-1:111111111111:db:d")},
             also=("SOV-001",),
         ),
         change(
@@ -324,18 +315,18 @@ def _multi_region(item: Resource, _context: Context) -> Iterator[Outcome]:
                     {
                         "name": "example",
                         "replicas": [{"region": "eu-central-1"}],
-                        "kmsKeyId": "arn:aws:kms:eu-central-1:111111111111:key/k",
+                        "kmsKeyId": aws_arn("kms:eu-central-1:111111111111:key/k"),
                     },
                 ),
                 resource(
                     REPLICA_KEYS[0],
                     "replica",
-                    {"primaryKeyArn": "arn:aws:kms:eu-central-1:111111111111:key/mrk-1"},
+                    {"primaryKeyArn": aws_arn("kms:eu-central-1:111111111111:key/mrk-1")},
                 ),
                 resource(
                     REPLICA_KEYS[1],
                     "external",
-                    {"primaryKeyArn": "arn:aws:kms:eu-central-1:111111111111:key/mrk-2"},
+                    {"primaryKeyArn": aws_arn("kms:eu-central-1:111111111111:key/mrk-2")},
                 ),
             ),
         ),
@@ -345,7 +336,7 @@ def _multi_region(item: Resource, _context: Context) -> Iterator[Outcome]:
         change("a multi-Region key", {"key:multiRegion": True}),
         change(
             "a replica of a key abroad",
-            {"replica:primaryKeyArn": "arn:aws:kms:us-east-1:111111111111:key/mrk-1"},
+            {"replica:primaryKeyArn": aws_arn("kms:us-east-1:111111111111:key/mrk-1")},
             also=("SOV-001",),
         ),
         change("an imported key replicated abroad", {"external:region": "us-east-1"}, also=("SOV-001",)),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from inferplan.resource import Resource
 from policies.context import Context
-from policies.example import change, ref, resource
+from policies.example import aws_arn, change, ref, resource
 from policies.network import (
     EGRESS_RULES,
     FIREWALL,
@@ -85,7 +85,7 @@ _TEMPLATE = resource(
     {
         "vpcSecurityGroupIds": [ref(_GROUP)],
         "blockDeviceMappings": [
-            {"ebs": {"encrypted": "true", "kmsKeyId": "arn:aws:kms:eu-central-1:111111111111:key/k"}}
+            {"ebs": {"encrypted": "true", "kmsKeyId": aws_arn("kms:eu-central-1:111111111111:key/k")}}
         ],
     },
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 from inferplan.resource import Resource, Unknown
 from policies.context import Context
-from policies.example import change, ref, resource
+from policies.example import aws_arn, change, ref, resource
 from policies.levels import confidential_and_up
 from policies.read import arn, each, get, known
 from policies.rule import DROP, Example, Outcome, Problem, fail, on_resource, on_stack, rule
@@ -155,7 +155,7 @@ def _short(type_: str) -> str:
 _KEY = resource("aws:kms/key:Key", "key", {"description": "own"})
 _DATA = resource("aws:s3/bucket:Bucket", "data", {"bucket": "example-data"})
 _ACCESS = resource("aws:s3/bucket:Bucket", "access", {"bucket": "example-access"})
-_ARN = "arn:aws:kms:eu-central-1:111111111111:key/k"
+_ARN = aws_arn("kms:eu-central-1:111111111111:key/k")
 
 
 @rule(
@@ -239,12 +239,12 @@ _ARN = "arn:aws:kms:eu-central-1:111111111111:key/k"
         change("AWS's own key", {"secretsmanager-secret:kmsKeyId": "alias/aws/secretsmanager"}),
         change(
             "a key of another account",
-            {"secretsmanager-secret:kmsKeyId": "arn:aws:kms:eu-central-1:999999999999:key/k"},
+            {"secretsmanager-secret:kmsKeyId": aws_arn("kms:eu-central-1:999999999999:key/k")},
             also=("SOV-017",),
         ),
         change(
             "a key in another Region",
-            {"secretsmanager-secret:kmsKeyId": "arn:aws:kms:us-east-1:111111111111:key/k"},
+            {"secretsmanager-secret:kmsKeyId": aws_arn("kms:us-east-1:111111111111:key/k")},
             also=("SOV-001",),
         ),
         change("the stack's key is elsewhere", {"key:region": "eu-west-1"}, also=("SOV-001",)),

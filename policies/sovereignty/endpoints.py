@@ -14,7 +14,7 @@ from policies.example import change, resource
 from policies.levels import without_internet
 from policies.read import get, json_document, listed
 from policies.rule import DROP, Example, Outcome, fail, on_stack, rule
-from policies.sovereignty.profiles import ENDPOINT, ENDPOINT_POLICY, allowed_statements
+from policies.sovereignty.bedrock import ENDPOINT, ENDPOINT_POLICY, allowed_statements
 
 VPC = "aws:ec2/vpc:Vpc"
 # What each kind of stack cannot work without (settled 19; kms only where something calls it).

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from inferplan.resource import Resource
 from policies.context import Context
-from policies.example import change, ref, resource
+from policies.example import aws_arn, aws_host, change, ref, resource
 from policies.hosts import (
     DOMAIN_LIST,
     LIST_TYPES,
@@ -252,8 +252,8 @@ _PATH = (
                     {
                         "domains": [
                             "eu.api.openai.com",
-                            "*.dkr.ecr.eu-central-1.amazonaws.com",
-                            "*.euc1.cache.amazonaws.com",
+                            aws_host("*.dkr.ecr.eu-central-1"),
+                            aws_host("*.euc1.cache"),
                             "*.eu-central-1.compute.internal",
                             "*.in-addr.arpa",
                         ]
@@ -282,10 +282,10 @@ _PATH = (
         ),
         change("a name too wide", {"names:domains[0]": "*.openai.com"}),
         change("every name", {"names:domains[0]": "*"}),
-        change("an AWS host without Region", {"names:domains[0]": "sts.amazonaws.com"}),
+        change("an AWS host without Region", {"names:domains[0]": aws_host("sts")}),
         change(
             "an AWS host of another Region",
-            {"names:domains[0]": "s3.us-east-1.amazonaws.com"},
+            {"names:domains[0]": aws_host("s3.us-east-1")},
             also=("SOV-001",),
         ),
         change("a rule that passes HTTP", {f"hosts:{_T}.statefulRules[1].header.protocol": "HTTP"}, of=1),
@@ -332,14 +332,14 @@ _PATH = (
             "a rule group of somebody else",
             {
                 "policy:firewallPolicy.statefulRuleGroupReferences": [
-                    {"resourceArn": "arn:aws:network-firewall:eu-central-1:aws-managed:stateful-rulegroup/x"}
+                    {"resourceArn": aws_arn("network-firewall:eu-central-1:aws-managed:stateful-rulegroup/x")}
                 ]
             },
             verdict="undecided",
         ),
         change(
             "a policy of somebody else",
-            {"firewall:firewallPolicyArn": "arn:aws:network-firewall:eu-central-1:222222222222:policy/x"},
+            {"firewall:firewallPolicyArn": aws_arn("network-firewall:eu-central-1:222222222222:policy/x")},
             verdict="undecided",
         ),
         change("packets pass unseen", {"policy:firewallPolicy.statelessDefaultActions": ["aws:pass"]}),
@@ -356,7 +356,7 @@ _PATH = (
             "the gateway has the internet gateway",
             {"gateway-out:gatewayId": ref(_IGW), "gateway-out:vpcEndpointId": DROP},
         ),
-        change("the firewall is gone, the path stays", remove=("firewall",)),
+        change("the firewall stands beside the path", {"firewall:subnetMappings": []}),
     ),
 )
 def egr_005(group: Resource, _context: Context) -> Iterator[Outcome]:

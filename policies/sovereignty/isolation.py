@@ -10,7 +10,7 @@ from typing import Any
 
 from inferplan.resource import Resource
 from policies.context import Context
-from policies.example import change, resource
+from policies.example import aws_arn, aws_host, change, resource
 from policies.levels import confidential_and_up
 from policies.pods import namespace, pods
 from policies.read import get, json_document
@@ -74,7 +74,7 @@ _CLUSTER = resource(
             "endpointPrivateAccess": True,
             "controlPlaneEgressMode": "CUSTOMER_ROUTED",
         },
-        "encryptionConfig": {"provider": {"keyArn": "arn:aws:kms:eu-central-1:111111111111:key/k"}},
+        "encryptionConfig": {"provider": {"keyArn": aws_arn("kms:eu-central-1:111111111111:key/k")}},
     },
 )
 _CNI = resource(
@@ -268,7 +268,7 @@ _BALANCERS = (
                     {
                         "publiclyAccessible": False,
                         "storageEncrypted": True,
-                        "kmsKeyId": "arn:aws:kms:eu-central-1:111111111111:key/k",
+                        "kmsKeyId": aws_arn("kms:eu-central-1:111111111111:key/k"),
                     },
                 ),
             ),
@@ -330,7 +330,7 @@ def _image(item: Resource, context: Context) -> Iterator[Outcome]:
                 )
 
 
-_MIRRORED = "111111111111.dkr.ecr.eu-central-1.amazonaws.com/inferplan/x@sha256:1"
+_MIRRORED = f"{aws_host('111111111111.dkr.ecr.eu-central-1')}/inferplan/x@sha256:1"
 
 
 @rule(

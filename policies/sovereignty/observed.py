@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from inferplan.resource import Resource
 from policies.context import Context
-from policies.example import change, ref, resource
+from policies.example import aws_arn, change, ref, resource
 from policies.levels import regulated_sectors
 from policies.network import FIREWALL
 from policies.rule import Example, Outcome, fail, on_stack, rule
@@ -30,7 +30,7 @@ def _firewalls(firewalls: tuple[Resource, ...], context: Context) -> Iterator[Ou
 
 _VPC = resource(VPC, "vpc", {"cidrBlock": "10.0.0.0/16"})
 _FIREWALL = resource(FIREWALL, "firewall", {"name": "fw"})
-_GROUP = "arn:aws:logs:eu-central-1:111111111111:log-group:/x"
+_GROUP = aws_arn("logs:eu-central-1:111111111111:log-group:/x")
 
 
 @rule(

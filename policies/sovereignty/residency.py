@@ -12,7 +12,7 @@ from inferplan.resource import Resource
 from inferplan.spec.model import InferenceStack
 from inferplan.spec.organization import AccountEntry
 from policies.context import Context
-from policies.example import change, resource
+from policies.example import aws_arn, change, resource
 from policies.read import get, regions_named
 from policies.rule import DROP, Example, Outcome, fail, on_declaration, on_resource, on_stack, rule
 
@@ -96,7 +96,7 @@ _POD = resource(
                 resource(
                     "aws:sns/topicSubscription:TopicSubscription",
                     "alarms",
-                    {"topic": "arn:aws:sns:eu-central-1:111111111111:alarms"},
+                    {"topic": aws_arn("sns:eu-central-1:111111111111:alarms")},
                 ),
                 resource("aws:iam/role:Role", "role", {"name": "example"}, region=None),
             ),
@@ -113,7 +113,7 @@ _POD = resource(
         change("the provider is elsewhere", {"aws:region": "us-east-1"}),
         change("the provider names no Region", {"aws:region": DROP}),
         change("S3 reports a bucket in another Region", {"weights:bucketRegion": "us-east-1"}),
-        change("an ARN names another Region", {"alarms:topic": "arn:aws:sns:us-east-1:111111111111:alarms"}),
+        change("an ARN names another Region", {"alarms:topic": aws_arn("sns:us-east-1:111111111111:alarms")}),
         change(
             "the environment sends calls elsewhere",
             {"proxy:spec.template.spec.containers[0].env[0].value": "us-east-1"},

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from inferplan import catalog
 from inferplan.resource import Resource
 from policies.context import Context
-from policies.example import change, resource
+from policies.example import aws_host, change, resource
 from policies.hosts import DOMAIN_LIST, LIST_TYPES, PRIVATE_SUFFIXES, RULE_GROUP, allowlist, value_of
 from policies.levels import confidential_and_up
 from policies.pods import TASK_DEFINITION, Container, pods
@@ -60,7 +60,7 @@ _ENV = [
     {"name": "HF_HUB_DISABLE_TELEMETRY", "value": "1"},
     {"name": "VLLM_MEDIA_URL_ALLOW_REDIRECTS", "value": "0"},
 ]
-_IMAGE = "111111111111.dkr.ecr.eu-central-1.amazonaws.com/inferplan/vllm@sha256:1"
+_IMAGE = f"{aws_host('111111111111.dkr.ecr.eu-central-1')}/inferplan/vllm@sha256:1"
 _VLLM = {"name": "vllm", "image": _IMAGE, "env": _ENV, "args": ["--allowed-media-domains", "none.invalid"]}
 _META = {"namespace": "kube-system"}
 _POD = {"initContainers": [{"name": "init", "image": _IMAGE, "env": _ENV}], "containers": [_VLLM]}

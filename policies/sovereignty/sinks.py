@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from inferplan.resource import Resource
 from policies.context import Context
-from policies.example import change, ref, resource
+from policies.example import aws_arn, change, ref, resource
 from policies.rule import Example, Outcome, fail, on_resource, rule
 from policies.sovereignty.copies import BUCKETS, misplaced
 
@@ -54,6 +54,10 @@ def _leaves_aws(item: Resource, _context: Context) -> Iterator[Outcome]:
             )
 
 
+def _logs(account: str, group: str) -> str:
+    return aws_arn(f"logs:eu-central-1:{account}:log-group:{group}")
+
+
 _LOGS = resource("aws:s3/bucket:Bucket", "logs", {"bucket": "example-logs"})
 _GROUP = resource(LOG_GROUP, "group", {"name": "/example/group"})
 
@@ -81,29 +85,28 @@ _GROUP = resource(LOG_GROUP, "group", {"name": "/example/group"})
                     "trail",
                     {
                         "s3BucketName": ref(_LOGS),
-                        "cloudWatchLogsGroupArn": "arn:aws:logs:eu-central-1:111111111111:log-group:"
-                        "/example/group:*",
+                        "cloudWatchLogsGroupArn": _logs("111111111111", "/example/group:*"),
                     },
                 ),
                 resource(
                     "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter",
                     "filter",
-                    {"destinationArn": "arn:aws:firehose:eu-central-1:111111111111:deliverystream/d"},
+                    {"destinationArn": aws_arn("firehose:eu-central-1:111111111111:deliverystream/d")},
                 ),
                 resource(
                     "aws:cloudwatch/logDestination:LogDestination",
                     "gathered",
-                    {"targetArn": "arn:aws:kinesis:eu-central-1:111111111111:stream/s"},
+                    {"targetArn": aws_arn("kinesis:eu-central-1:111111111111:stream/s")},
                 ),
                 resource(
                     "aws:cloudwatch/metricStream:MetricStream",
                     "metrics",
-                    {"firehoseArn": "arn:aws:firehose:eu-central-1:111111111111:deliverystream/d"},
+                    {"firehoseArn": aws_arn("firehose:eu-central-1:111111111111:deliverystream/d")},
                 ),
                 resource(
                     QUERY_LOG,
                     "queries",
-                    {"destinationArn": "arn:aws:logs:eu-central-1:111111111111:log-group:/example/group"},
+                    {"destinationArn": _logs("111111111111", "/example/group")},
                 ),
                 resource(
                     INVOCATIONS,
@@ -142,11 +145,7 @@ _GROUP = resource(LOG_GROUP, "group", {"name": "/example/group"})
                 resource(
                     "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration",
                     "waf",
-                    {
-                        "logDestinationConfigs": [
-                            "arn:aws:logs:eu-central-1:111111111111:log-group:aws-waf-logs"
-                        ]
-                    },
+                    {"logDestinationConfigs": [_logs("111111111111", "aws-waf-logs")]},
                 ),
             ),
         ),
@@ -156,27 +155,27 @@ _GROUP = resource(LOG_GROUP, "group", {"name": "/example/group"})
         change("the bucket of the logs is abroad", {"logs:region": "us-east-1"}, also=("SOV-001",)),
         change(
             "the trail's group is abroad",
-            {"trail:cloudWatchLogsGroupArn": "arn:aws:logs:us-east-1:111111111111:log-group:/x:*"},
+            {"trail:cloudWatchLogsGroupArn": aws_arn("logs:us-east-1:111111111111:log-group:/x:*")},
             also=("SOV-001",),
         ),
         change(
             "a subscription of another account",
-            {"filter:destinationArn": "arn:aws:firehose:eu-central-1:999999999999:deliverystream/d"},
+            {"filter:destinationArn": aws_arn("firehose:eu-central-1:999999999999:deliverystream/d")},
             also=("SOV-017",),
         ),
         change(
             "a log destination of another account",
-            {"gathered:targetArn": "arn:aws:kinesis:eu-central-1:999999999999:stream/s"},
+            {"gathered:targetArn": aws_arn("kinesis:eu-central-1:999999999999:stream/s")},
             also=("SOV-017",),
         ),
         change(
             "metrics stream abroad",
-            {"metrics:firehoseArn": "arn:aws:firehose:us-east-1:111111111111:deliverystream/d"},
+            {"metrics:firehoseArn": aws_arn("firehose:us-east-1:111111111111:deliverystream/d")},
             also=("SOV-001",),
         ),
         change(
             "queries are logged abroad",
-            {"queries:destinationArn": "arn:aws:logs:us-east-1:111111111111:log-group:/x"},
+            {"queries:destinationArn": aws_arn("logs:us-east-1:111111111111:log-group:/x")},
             also=("SOV-001",),
         ),
         change(
@@ -187,7 +186,7 @@ _GROUP = resource(LOG_GROUP, "group", {"name": "/example/group"})
             "long prompts land in a bucket of unknown place",
             {"invocations:loggingConfig.cloudwatchConfig.largeDataDeliveryS3Config.bucketName": "elsewhere"},
         ),
-        change("flow logs of another account", {"flows:logDestination": "arn:aws:s3:::elsewhere"}),
+        change("flow logs of another account", {"flows:logDestination": aws_arn("s3:::elsewhere")}),
         change(
             "firewall logs in a bucket of unknown place",
             {"firewall:loggingConfiguration.logDestinationConfigs[0].logDestination.bucketName": "elsewhere"},
@@ -195,7 +194,7 @@ _GROUP = resource(LOG_GROUP, "group", {"name": "/example/group"})
         change("bucket logs in a bucket of unknown place", {"bucket-log:targetBucket": "elsewhere"}),
         change(
             "a stream into a bucket of unknown place",
-            {"firehose:extendedS3Configuration.bucketArn": "arn:aws:s3:::elsewhere"},
+            {"firehose:extendedS3Configuration.bucketArn": aws_arn("s3:::elsewhere")},
         ),
         change(
             "a stream to a host outside AWS",
@@ -207,7 +206,7 @@ _GROUP = resource(LOG_GROUP, "group", {"name": "/example/group"})
         ),
         change(
             "WAF logs of another account",
-            {"waf:logDestinationConfigs[0]": "arn:aws:logs:eu-central-1:999999999999:log-group:aws-waf-logs"},
+            {"waf:logDestinationConfigs[0]": _logs("999999999999", "aws-waf-logs")},
             also=("SOV-017",),
         ),
         change("a log group abroad", {"group-two:region": "us-east-1"}, also=("SOV-001",)),

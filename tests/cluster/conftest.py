@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import requests
 import urllib3
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 HERE = Path(__file__).parent
 TOKEN = "loopback-only"
@@ -53,10 +55,9 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     binaries, work = Path(built.stdout.strip()), tmp_path_factory.mktemp("cluster")
     etcd_port, peer_port, port = free_port(), free_port(), free_port()
     (work / "tokens.csv").write_text(f'{TOKEN},admin,admin,"system:masters"\n')
-    subprocess.run(
-        ["openssl", "genrsa", "-out", str(work / "service-account.key"), "2048"],
-        check=True,
-        capture_output=True,
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    (work / "service-account.key").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     )
     etcd_url, peer_url = f"http://127.0.0.1:{etcd_port}", f"http://127.0.0.1:{peer_port}"
     commands = (

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from threading import Lock
 from typing import Any, get_args, get_origin
 
 import grpc
@@ -23,6 +24,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from tests.engine.language_host import serve
 
 DEEPEST = 4  # some output types contain themselves
+READING_SDK = Lock()  # its modules load themselves on first use, which two threads must not do at once
 SKIP_OUTPUTS = frozenset({"id", "urn"})
 
 
@@ -116,9 +118,10 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         type_, name = request.urn.split("::")[2].rpartition("$")[2], request.urn.rpartition("::")[2]
         if not preview and type_ in ANSWERS:
             properties.update(ANSWERS[type_](properties))
-        for key, kind in _output_types(self.package, type_).items():
-            if key not in properties:
-                properties[key] = rpc.UNKNOWN if preview else _made_up(kind, f"{name}/{key}")
+        with READING_SDK:
+            for key, kind in _output_types(self.package, type_).items():
+                if key not in properties:
+                    properties[key] = rpc.UNKNOWN if preview else _made_up(kind, f"{name}/{key}")
         return properties
 
 

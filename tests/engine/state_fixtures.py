@@ -17,6 +17,7 @@ from tests.engine.workspace import HERE, ROOT, Engine, Workspace, find_engine
 FOLDER = ROOT / "tests" / "fixtures" / "state"
 PROGRAMS = ("tiny", "rogue")
 CONFIG = {"aws:region": "us-east-1"}
+PLACES = frozenset({"sourcePosition", "stackTrace", "diagnostics"})
 VERSIONS = {"aws": "7.51.1", "kubernetes": "4.34.2"}
 
 
@@ -30,10 +31,10 @@ def written(workspace: Workspace, program: str) -> Iterator[tuple[str, str]]:
 
 
 def _tidied(text: str) -> str:
-    """The same document without the places of this machine's source files."""
+    """The same document without what names files of this machine."""
 
     def without_places(item: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in item.items() if key not in {"sourcePosition", "stackTrace"}}
+        return {key: value for key, value in item.items() if key not in PLACES}
 
     return json.dumps(json.loads(text, object_hook=without_places), indent=1) + "\n"
 

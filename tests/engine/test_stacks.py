@@ -16,7 +16,9 @@ import pytest
 
 from inferplan.plan.make import make_plan
 from inferplan.resource import Resource, Unknown
+from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load
+from policies.evaluate import evaluate
 from stacks import build
 from stacks.record import record
 from tests.engine.provider import StandIn
@@ -99,11 +101,21 @@ def test_recorder_and_engine_agree(ours: Workspace, tmp_path: Path, example: str
 
     seen = spied(ours, tmp_path, "--stack", foundation)
     assert differences(seen, recorded["foundation"]) == []
+    assert verdicts(declaration, seen) == verdicts(declaration, recorded["foundation"])
 
     ours.run("up", "--yes", "--stack", foundation, check=True)
     alone = {resource.urn: without_references(resource) for resource in recorded["workload"]}
-    seen = tuple(agreed(resource, alone) for resource in spied(ours, tmp_path, "--stack", workload))
-    assert differences(seen, tuple(alone.values())) == []
+    seen = spied(ours, tmp_path, "--stack", workload)
+    assert differences(tuple(agreed(resource, alone) for resource in seen), tuple(alone.values())) == []
+    assert verdicts(declaration, seen) == verdicts(declaration, recorded["workload"])
+
+
+def verdicts(declaration: Declaration, resources: tuple[Resource, ...]) -> dict[str, str]:
+    """The verdict of every rule; a compliant example is allowed with nothing undecided."""
+    report = evaluate(declaration, resources, AS_OF, locked=True)
+    assert report.decision == "allow", report.findings
+    assert report.summary.undecided == 0, report.findings
+    return {result.id: result.verdict for result in report.rules}
 
 
 def without_references(resource: Resource) -> Resource:

@@ -28,6 +28,7 @@ from inferplan.catalog.refresh import zones as refresh_zones
 READERS: dict[str, Callable[[], Collection[Any]]] = {
     "bedrock_profiles": catalog.bedrock_profiles,
     "bedrock_providers": catalog.bedrock_providers,
+    "cost_assumptions": catalog.cost_assumptions,
     "countries": catalog.countries,
     "countries_without_region": catalog.countries_without_region,
     "country_groups": catalog.country_groups,
@@ -50,12 +51,23 @@ READERS: dict[str, Callable[[], Collection[Any]]] = {
     "sector_extras": catalog.sector_extras,
     "service_prices": catalog.service_prices,
     "serving_settings": catalog.serving_settings,
+    "token_prices": catalog.token_prices,
     "vendors": catalog.vendors,
     "vllm_env": lambda: catalog.vllm_env("0.33.0"),
     "vllm_flags": lambda: catalog.vllm_flags("0.33.0"),
     "vllm_methods": lambda: catalog.vllm_methods("0.33.0"),
 }
 AS_OF = re.compile(r"^(unknown|\d{4}(-(0[1-9]|1[0-2])(-([0-2]\d|3[01]))?|-Q[1-4]-inferred)?)( .+)?$")
+NO_FACTS = (
+    "vllm",
+    "redaction",
+    "countr",
+    "purposes",
+    "named",
+    "bedrock_providers",
+    "token_prices",
+    "cost_assumptions",
+)
 BRITISH = re.compile(
     r"licence|localis|authoris|organis|defence|behaviour|recognis|programme|catalogue", re.IGNORECASE
 )
@@ -147,11 +159,9 @@ def test_facts_carry_their_standing() -> None:
     assert facts["vendors/openai"].verified == "partial"
     assert facts["licenses/apache-2.0"].unverified_parts
     assert facts["regions/me-west-1"].verified is False
-    assert len(facts) == sum(
-        len(READERS[name]())
-        for name in READERS
-        if not name.startswith(("vllm", "redaction", "countr", "purposes", "named", "bedrock_providers"))
-    ) + len(catalog.countries_without_region())
+    assert len(facts) == sum(len(READERS[name]()) for name in READERS if not name.startswith(NO_FACTS)) + len(
+        catalog.countries_without_region()
+    )
 
 
 # -- places ----------------------------------------------------------------------------------------

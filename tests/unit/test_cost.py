@@ -341,6 +341,7 @@ def test_wording_says_what_the_amounts_rest_on(name: str, mode: str | None) -> N
     assert "no GPUs" in text or given.servers
     assert "list prices of 20" in text
     assert "confidence " in text
+    assert "no low and high volumes are stated" in text
 
 
 def test_utilization_in_the_wording_is_worked_by_hand() -> None:

@@ -7,7 +7,7 @@ import pytest
 from priced_stacks import AS_OF, EXAMPLES, built, declared, draft, line, stack, times, with_load, with_spec
 
 from inferplan import cost
-from inferplan.cost.growth import nodes_for, pool_growth
+from inferplan.cost.growth import courses, nodes_for, pool_growth
 from inferplan.plan.draft import Draft
 from inferplan.plan.make import cheapest
 from inferplan.spec.model import Scenarios
@@ -139,7 +139,7 @@ def test_a_passed_ceiling_is_said() -> None:
     )
     (pool,) = fast.pools
 
-    grown = pool_growth(fast, pool)
+    grown = pool_growth(fast, pool, courses(fast)["expected"])
 
     assert grown.exceeds_max_in_month is not None
     assert f"the plan's ceiling is {pool.max_nodes}" in grown.note
@@ -154,8 +154,8 @@ def test_shrinking_load_needs_no_more_nodes() -> None:
         traffic=tuple(msgspec.structs.replace(one, growth_percent_per_month=-10) for one in given.traffic),
     )
 
-    steps = [nodes for _, nodes in pool_growth(falling, falling.pools[0]).steps]
     priced = cost.price(falling)
+    steps = [nodes for _, nodes in priced.growth[0].steps]
 
     assert steps == sorted(steps, reverse=True)
     assert priced.months_36_usd.expected < 36 * priced.monthly_usd.expected

@@ -22,10 +22,12 @@ AS_OF = date(2026, 11, 20)
 ACCOUNT = "123456789012"
 VENDORS = {
     "openai": ("openai", "us.api.openai.com"), "azure": ("azure-openai", "desk.openai.azure.com"),
-    "anthropic": ("anthropic", "api.anthropic.com"), "vertex": ("google-vertex", "aiplatform.us.rep.googleapis.com"),
+    "anthropic": ("anthropic", "api.anthropic.com"), "vertex": ("google-vertex",
+     "aiplatform.us.rep.googleapis.com"),
     "gemini": ("google-gemini-api", "generativelanguage.googleapis.com"),
     "perplexity": ("perplexity", "api.perplexity.ai"), "mistral": ("mistral", "api.us.mistral.ai"),
-    "deepseek": ("deepseek", "api.deepseek.com"), "hub-router": ("huggingface-providers", "router.huggingface.co"),
+    "deepseek": ("deepseek", "api.deepseek.com"), "hub-router": ("huggingface-providers",
+     "router.huggingface.co"),
     "bedrock": ("amazon-bedrock", None), "copilot": ("microsoft-365-copilot", "graph.microsoft.com"),
     "alexa": ("amazon-alexa", None), "midjourney": ("midjourney", None),
 }  # fmt: skip
@@ -33,8 +35,14 @@ VENDORS = {
 
 def organization() -> dict[str, Any]:
     """An organization that has every named vendor under contract."""
+
     def entry(provider: str, host: str | None) -> dict[str, Any]:
-        assessed = {"reference": "PIA-1", "date": "2026-01-01", "approver": "dpo@lab.example", "classes": ["public"]}
+        assessed = {
+            "reference": "PIA-1",
+            "date": "2026-01-01",
+            "approver": "dpo@lab.example",
+            "classes": ["public"],
+        }
         found = {"provider": provider, "max_class": "public", "contract": "C-1", "trains_on_data": False,
                  "assessment": assessed, "monthly_limit_usd": 100}  # fmt: skip
         return found | ({"host": host} if host else {})
@@ -42,7 +50,8 @@ def organization() -> dict[str, Any]:
     return {
         "apiVersion": "inferplan/v1beta1", "kind": "Organization",
         "metadata": {"name": "lab", "owner": "platform@lab.example"},
-        "entities": {"lab": {"domicile": "US", "sector": "none", "monthly_active_users": 10, "annual_revenue_usd": 1}},
+        "entities": {"lab": {"domicile": "US", "sector": "none", "monthly_active_users": 10,
+         "annual_revenue_usd": 1}},
         "accounts": {ACCOUNT: {"entity": "lab", "environment": "staging", "criticality": "experimental",
                                "max_class": "public", "countries": ["US"]}},
         "classes": {name: {"backends": ["self-hosted", "managed-api"]} for name in
@@ -61,7 +70,8 @@ def plan(folder: Path, backend: dict[str, Any], api: str = "chat", **route: Any)
         "data": {"subjects": ["US"], "personal": False, "residency": {"countries": ["US"]}},
         "backends": {"asked": backend},
         "routes": [{"name": "route", "api": api, "classes": ["public"], "backends": ["asked"],
-                    "load": {"peak_requests_per_second": 0.2, "input_tokens": 200, "output_tokens": 100}} | route],
+                    "load": {"peak_requests_per_second": 0.2, "input_tokens": 200,
+                     "output_tokens": 100}} | route],
         "budget": {"monthly_usd": 100000, "alert_emails": ["me@lab.example"]},
     }  # fmt: skip
     (folder / "organization").mkdir()
@@ -93,21 +103,26 @@ PLANNED: list[tuple[str, dict[str, Any], str, str]] = [
     ("BLOOM", weights("bigscience/bloom"), "chat", "bigscience/bloom"),
     ("GPT-2", weights("gpt-2"), "chat", "openai-community/gpt2"),
     ("BERT", weights("bert"), "embeddings", "google-bert/bert-base-uncased"),
-    ("Stable Diffusion", weights("stable-diffusion"), "images", "stable-diffusion-v1-5/stable-diffusion-v1-5"),
+    ("Stable Diffusion", weights("stable-diffusion"), "images",
+     "stable-diffusion-v1-5/stable-diffusion-v1-5"),
     ("Stable Diffusion", weights("sdxl"), "images", "stabilityai/stable-diffusion-xl-base-1.0"),
     ("Stable Diffusion", weights("sd-3.5-medium"), "images", "stabilityai/stable-diffusion-3.5-medium"),
-    ("Stable Diffusion", vendor("bedrock", "stability.sd3-5-large-v1:0"), "images", "amazon-bedrock bedrock-runtime."),
+    ("Stable Diffusion", vendor("bedrock", "stability.sd3-5-large-v1:0"), "images",
+     "amazon-bedrock bedrock-runtime."),
     ("GPT", vendor("openai", "gpt-4.1-2025-04-14"), "chat", "openai us.api.openai.com"),
     ("GPT", vendor("azure", "gpt-4o"), "chat", "azure-openai desk.openai.azure.com"),
     ("gpt-oss", weights("openai/gpt-oss-20b"), "chat", "openai/gpt-oss-20b"),
     ("ChatGPT", vendor("openai", "gpt-4o"), "chat", "openai us.api.openai.com"),
     ("Claude", vendor("anthropic", "claude-sonnet-4-5"), "chat", "anthropic api.anthropic.com"),
-    ("Claude", vendor("bedrock", "anthropic.claude-3-haiku-20240307-v1:0"), "chat", "amazon-bedrock bedrock-runtime."),
+    ("Claude", vendor("bedrock", "anthropic.claude-3-haiku-20240307-v1:0"), "chat",
+     "amazon-bedrock bedrock-runtime."),
     ("Gemini", vendor("vertex", "gemini-2.5-pro"), "chat", "google-vertex aiplatform.us.rep.googleapis.com"),
-    ("Gemini", vendor("gemini", "gemini-2.5-pro"), "chat", "google-gemini-api generativelanguage.googleapis.com"),
+    ("Gemini", vendor("gemini", "gemini-2.5-pro"), "chat",
+     "google-gemini-api generativelanguage.googleapis.com"),
     ("Perplexity AI", vendor("perplexity", "sonar"), "chat", "perplexity api.perplexity.ai"),
     ("Hugging Face", weights("Qwen/Qwen3-4B"), "chat", "Qwen/Qwen3-4B"),
-    ("Hugging Face", vendor("hub-router", "Qwen/Qwen3-4B"), "chat", "huggingface-providers router.huggingface.co"),
+    ("Hugging Face", vendor("hub-router", "Qwen/Qwen3-4B"), "chat",
+     "huggingface-providers router.huggingface.co"),
 ]  # fmt: skip
 
 # How a spec names it, and words of the refusal that say what to use instead.
@@ -135,7 +150,9 @@ def test_no_system_of_the_documents_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "api", "serves"), [row[1:] for row in PLANNED], ids=[f"{r[0]}-{i}" for i, r in enumerate(PLANNED)]
+    ("backend", "api", "serves"),
+    [row[1:] for row in PLANNED],
+    ids=[f"{r[0]}-{i}" for i, r in enumerate(PLANNED)],
 )
 def test_a_named_system_plans(tmp_path: Path, backend: dict[str, Any], api: str, serves: str) -> None:
     """By product alias or model id, as weights or as a vendor's model, the plan serves what was named."""
@@ -151,7 +168,9 @@ def test_a_named_system_plans(tmp_path: Path, backend: dict[str, Any], api: str,
 @pytest.mark.parametrize(
     ("backend", "instead"), [row[1:] for row in REFUSED], ids=[f"{r[0]}-{i}" for i, r in enumerate(REFUSED)]
 )
-def test_what_is_no_backend_is_refused_with_what_to_use(tmp_path: Path, backend: dict[str, Any], instead: str) -> None:
+def test_what_is_no_backend_is_refused_with_what_to_use(
+    tmp_path: Path, backend: dict[str, Any], instead: str
+) -> None:
     """Consumer products, frameworks and systems without an API name what to use instead."""
     with pytest.raises(SpecErrors) as refused:
         plan(tmp_path, backend)
@@ -195,7 +214,7 @@ def test_a_plan_says_what_should_be_known(tmp_path: Path, backend: dict[str, Any
     assert any(words in warning for warning in plan(tmp_path, backend).warnings)
 
 
-# -- Stable Diffusion --------------------------------------------------------------------------------------------
+# -- Stable Diffusion ------------------------------------------------------------------------------
 def test_images_are_made_by_the_diffusion_server(tmp_path: Path) -> None:
     """Its own image, one GPU, no token settings, and a warning that it is not sized for the load."""
     made = plan(tmp_path, weights("sdxl"), "images")
@@ -206,10 +225,14 @@ def test_images_are_made_by_the_diffusion_server(tmp_path: Path) -> None:
     assert server.image.tag == f"v{VLLM_OMNI_VERSION}"
     assert (server.gpus_per_pod, server.tensor_parallel, server.max_model_len) == (1, 1, 0)
     assert server.throughput is None
-    assert server.memory.weights_gib + server.memory.activation_gib == pytest.approx(server.memory.requested_gib)
+    assert server.memory.weights_gib + server.memory.activation_gib == pytest.approx(
+        server.memory.requested_gib
+    )
     assert server.memory.margin_gib >= 0
     assert any("not sized for the load" in warning for warning in made.warnings)
-    assert [entry["model_info"]["mode"] for entry in made.gateway.config["model_list"]] == ["image_generation"]
+    assert [entry["model_info"]["mode"] for entry in made.gateway.config["model_list"]] == [
+        "image_generation"
+    ]
 
 
 def test_every_flag_of_the_diffusion_server_exists() -> None:
@@ -230,7 +253,9 @@ def test_every_flag_of_the_diffusion_server_exists() -> None:
         ("stabilityai/stable-diffusion-3.5-large", 51.4, "RTX-PRO-6000"),
     ],
 )
-def test_an_image_model_gets_a_gpu_that_holds_it(tmp_path: Path, model: str, gpu_gib: float, gpu: str) -> None:
+def test_an_image_model_gets_a_gpu_that_holds_it(
+    tmp_path: Path, model: str, gpu_gib: float, gpu: str
+) -> None:
     """The cheapest card of us-east-1 with bfloat16 and enough memory: 22 GiB, 44 GiB or 94 GiB."""
     made = plan(tmp_path, weights(model), "images")
 

@@ -11,13 +11,13 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from inferplan import catalog
-from inferplan.cost.break_even import break_even, none
+from inferplan.cost.break_even import break_even, none, utilization_of
 from inferplan.cost.fixed import pool_volume_gib
 from inferplan.cost.lines import HOURS_PER_MONTH
 from inferplan.decision import MODES, Gate, Question, gates
-from inferplan.plan.draft import Draft, Traffic
+from inferplan.plan.draft import Draft
 from inferplan.plan.errors import NoPlan
-from inferplan.plan.model import Alternative, Candidate, Cost, Kind, Pool, Range, Server, Vendor
+from inferplan.plan.model import Alternative, Candidate, Cost, Kind, Pool, Range, Server
 from inferplan.spec.declaration import backend_kind
 from inferplan.spec.model import Backend, InferenceStack
 
@@ -59,7 +59,7 @@ def compare(question: Question, taken: Priced, plan: Planner, modes: Sequence[Al
     rows = [*modes] or [_mode(kind, taken, planned, removed, possible) for kind in MODES]
     rows += _own(planned, possible, removed)
     rows += _vendors(question, plan)
-    return replace(taken.cost, alternatives=tuple(rows), break_even=_break_even(planned, possible))
+    return replace(taken.cost, alternatives=tuple(rows), break_even=_break_even(question, planned, possible))
 
 
 def _possible(spec: InferenceStack) -> Mapping[Kind, str]:
@@ -134,8 +134,15 @@ def _own(
             if candidate.backend == server.backend and candidate.nodes:
                 usd = _with(base, pools[server.pool], candidate)
                 name = f"{server.backend} on {candidate.nodes} x {candidate.instance_type}"
-                reason = candidate.reason if usd else "no list price to compare"
+                reason = _reason(candidate) if usd else "no list price to compare"
                 yield _row(name, kind, usd, reason, barred)
+
+
+def _reason(candidate: Candidate) -> str:
+    gpus = f"GPU nodes alone {candidate.monthly_usd or 0:,.0f} USD a month"
+    return (
+        f"the cheapest that fits and keeps the objectives; {gpus}" if candidate.chosen else f"dearer; {gpus}"
+    )
 
 
 def _first(base: Priced, server: Server) -> frozenset[str]:
@@ -194,25 +201,31 @@ def replace_question(question: Question, spec: InferenceStack) -> Question:
     return Question(declaration=question.declaration, spec=spec, as_of=question.as_of)
 
 
-def _break_even(planned: Callable[[Kind], Priced | NoPlan], possible: Mapping[Kind, str]) -> dict[str, Any]:
+def _break_even(
+    question: Question, planned: Callable[[Kind], Priced | NoPlan], possible: Mapping[Kind, str]
+) -> dict[str, Any]:
     """Own weights against vendors for the same routes, or why there is nothing to compare."""
-    for kind, words in (("self-hosted", "own weights"), ("managed-api", "vendors")):
-        if possible[kind]:  # type: ignore[index]
-            return none(f"{words} alone cannot serve this spec: {possible[kind]}")  # type: ignore[index]
+    both = None if possible["hybrid"] else planned("hybrid")
+    shares = [] if both is None or isinstance(both, NoPlan) else [*_pairs(question.spec, both.draft)]
+    sides: tuple[tuple[Kind, str], ...] = (("self-hosted", "own weights"), ("managed-api", "vendors"))
+    for kind, words in sides:
+        if possible[kind]:
+            return none(f"{words} alone cannot serve this spec: {possible[kind]}", shares)
     own, vendor = planned("self-hosted"), planned("managed-api")
-    for one in (own, vendor):
-        if isinstance(one, NoPlan):
-            return none(one.summary)
-    assert not isinstance(own, NoPlan)
-    assert not isinstance(vendor, NoPlan)
-    return break_even(
-        (own.draft, own.cost), (vendor.draft, vendor.cost), tuple(_pairs(own.draft, vendor.draft))
-    )
+    if isinstance(own, NoPlan):
+        return none(own.summary, shares)
+    if isinstance(vendor, NoPlan):
+        return none(vendor.summary, shares)
+    return break_even((own.draft, own.cost), (vendor.draft, vendor.cost), shares)
 
 
-def _pairs(own: Draft, vendor: Draft) -> Iterator[tuple[Server, Traffic, Vendor]]:
-    servers = {server.backend: server for server in own.servers}
-    vendors = {one.backend: one for one in vendor.vendors}
-    at_vendor = {one.route: one.backend for one in vendor.traffic}
-    for traffic in own.traffic:
-        yield servers[traffic.backend], traffic, vendors[at_vendor[traffic.route]]
+def _pairs(spec: InferenceStack, draft: Draft) -> Iterator[dict[str, Any]]:
+    """The break-even utilization of every route that names both kinds, first own against first vendor."""
+    servers = {server.backend: server for server in draft.servers}
+    vendors = {vendor.backend: vendor for vendor in draft.vendors}
+    traffic = {one.route: one for one in draft.traffic}
+    for route in spec.routes:
+        own = next((servers[name] for name in route.backends if name in servers), None)
+        vendor = next((vendors[name] for name in route.backends if name in vendors), None)
+        if own is not None and vendor is not None:
+            yield utilization_of(draft, own, traffic[route.name], vendor)

@@ -1,0 +1,95 @@
+"""What the planner advises beside a finished plan: what it leaves unpriced, and how a development stack costs less.
+
+Every figure is computed from the plan. Not here: the plan itself, and what rules say of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inferplan import catalog
+from inferplan.cost import HOURS_PER_MONTH
+from inferplan.plan.case import DEVELOPMENT
+from inferplan.plan.model import Plan, Pool
+from inferplan.spec.model import InferenceStack
+
+OFFICE_DAYS, OFFICE_HOURS = 5, 10  # the schedule that is proposed: working days, ten hours each
+WEEK_HOURS = 7 * 24
+
+
+def advice(spec: InferenceStack, plan: Plan) -> tuple[str, ...]:
+    """Advice as warnings, in the order of the bill."""
+    return (*_unpriced(plan), *(_development(spec, plan) if plan.target.environment == DEVELOPMENT else ()))
+
+
+def _unpriced(plan: Plan) -> Iterator[str]:
+    if plan.cost.unpriced:
+        yield (
+            f"no list price, so not in the bill nor held against the budget: {', '.join(plan.cost.unpriced)}"
+        )
+
+
+def _development(spec: InferenceStack, plan: Plan) -> Iterator[str]:
+    """Spot, a schedule and a cheaper vendor, for accounts whose work may be interrupted."""
+    usd = {line.pool: line.expected_usd for line in plan.cost.lines if line.name.startswith("GPU nodes")}
+    for pool in plan.pools:
+        bill = usd.get(pool.name)
+        if pool.capacity == "on-demand" and bill is not None:
+            yield f"development: {pool.name} as capacity.kind spot: {_spot(pool, plan.target.region, bill)}"
+        if spec.schedule is None and bill is not None:
+            share = OFFICE_DAYS * OFFICE_HOURS / WEEK_HOURS
+            yield (
+                f"development: a schedule of {OFFICE_DAYS} days of {OFFICE_HOURS} hours would run {pool.name} "
+                f"{share * HOURS_PER_MONTH:,.0f} of {HOURS_PER_MONTH} hours a month and save "
+                f"{bill * (1 - share):,.0f} of {bill:,.0f} USD"
+            )
+    yield from _vendor(plan)
+
+
+def _spot(pool: Pool, region: str, bill: float) -> str:
+    """What the price table says of spot for the family in the Region."""
+    family = pool.instance_type.partition(".")[0]
+    row = catalog.service_prices().get((f"spot-{family}", region))
+    if row is None or row.low is None or row.high is None:
+        return (
+            f"no source states what {family} costs as spot in {region}; nodes may be taken away at any time"
+        )
+    return (
+        f"{row.low:.0%} to {row.high:.0%} off on demand in the snapshot of {row.as_of}, so {bill * row.low:,.0f} "
+        f"to {bill * row.high:,.0f} of {bill:,.0f} USD a month; nodes may be taken away at any time"
+    )
+
+
+def _vendor(plan: Plan) -> Iterator[str]:
+    """A vendor that is cheaper, or the token price below which one would be."""
+    if not plan.servers:
+        return
+    own = plan.cost.monthly_usd.expected
+    offers = [
+        one for one in plan.cost.alternatives if one.mode == "managed-api" and one.name != "managed-api"
+    ]
+    priced = sorted(
+        (one.monthly_usd.expected, one.name) for one in offers if one.feasible and one.monthly_usd is not None
+    )
+    if priced:
+        usd, name = priced[0]
+        if usd < own:
+            yield (
+                f"development: {name} would be cheaper: {usd:,.0f} against {own:,.0f} USD a month "
+                "at the stated volume"
+            )
+        return
+    open_to = [one.name for one in offers if one.feasible]
+    lines = {line.name: line.expected_usd or 0.0 for line in plan.cost.lines if line.kind == "fixed"}
+    nodes = sum(usd for name, usd in lines.items() if name.startswith(("GPU nodes", "EKS control plane")))
+    tokens = sum(
+        one.monthly_input_tokens + one.monthly_output_tokens
+        for one in plan.cost.scenarios
+        if one.name == "expected"
+    )
+    if open_to and tokens:
+        yield (
+            f"development: a vendor below {nodes / tokens * 1e6:,.2f} USD per million tokens would cost less than "
+            f"the GPU nodes and the cluster ({nodes:,.0f} USD a month for {tokens / 1e6:,.0f} million tokens); "
+            f"registered: {', '.join(open_to)}; name its model in a backend to have it priced"
+        )

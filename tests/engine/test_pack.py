@@ -1,0 +1,122 @@
+"""What the sovereignty pack stops on the real engine, and that its verdicts are those of the command line.
+
+Not here: the adapter without an engine (tests/unit/test_crossguard.py).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from inferplan.spec.loading import load
+from policies.evaluate import evaluate
+from policies.state import read_state
+from tests.engine.provider import StandIn
+from tests.engine.state_fixtures import CONFIG, FOLDER
+from tests.engine.test_stacks import AS_OF, settings, with_pack
+from tests.engine.workspace import HERE, ROOT, Result, Workspace
+
+SPECS, ORGANIZATION = ROOT / "specs", ROOT / "organization"
+CANARY = "canary-3141592653"
+VERDICT = re.compile(r"^\s*([A-Z]+-\d{3}) (?:fail|undecided): ", re.MULTILINE)
+
+
+def blocked_by(result: Result) -> set[str]:
+    """The mandatory rules that the engine names, advisory lines left out."""
+    blocks = re.split(r"- \[(mandatory|advisory)\]", result.text)
+    return {rule for level, text in zip(blocks[1::2], blocks[2::2], strict=True) if level == "mandatory"
+            for rule in VERDICT.findall(text)}  # fmt: skip
+
+
+def created(stand_ins: dict[str, StandIn]) -> list[str]:
+    """Everything that was really created."""
+    return [urn for stand_in in stand_ins.values() for urn in stand_in.created]
+
+
+@pytest.fixture
+def abroad(tmp_path: Path) -> Path:
+    """The minimal spec, in a Region outside what it and its account allow."""
+    text = (SPECS / "minimal.yaml").read_text(encoding="utf-8")
+    account = 'account: "444444444444"'
+    assert account in text
+    file = tmp_path / "minimal.yaml"
+    file.write_text(text.replace(account, f"{account}, region: us-east-1"), encoding="utf-8")
+    shutil.copy(SPECS / "minimal.lock.yaml", tmp_path)
+    return file
+
+
+@pytest.mark.parametrize(
+    "command", [["preview"], ["up", "--yes"], ["up", "--yes", "--skip-preview"]], ids=lambda words: words[-1]
+)
+def test_a_denied_declaration_stops_before_anything_exists(
+    workspace: Workspace, stand_ins: dict[str, StandIn], abroad: Path, command: list[str]
+) -> None:
+    """Also where nobody runs a preview, as the Automation API does."""
+    workspace.project()
+    workspace.stack("minimal.foundation", settings(abroad))
+
+    result = workspace.run(*command, *with_pack(workspace))
+
+    assert result.code != 0
+    assert "SOV-001" in blocked_by(result)
+    assert str(abroad) in result.text
+    assert created(stand_ins) == []
+
+
+def test_a_program_that_deploys_something_else_is_stopped(
+    workspace: Workspace, stand_ins: dict[str, StandIn], tmp_path: Path
+) -> None:
+    """The digest of its declaration is not that of the spec its stack is configured with."""
+    other = tmp_path / "other.yaml"
+    text = (SPECS / "minimal.yaml").read_text(encoding="utf-8")
+    other.write_text(text.replace("monthly_usd: 2000", "monthly_usd: 2001"), encoding="utf-8")
+    shutil.copy(SPECS / "minimal.lock.yaml", tmp_path / "other.lock.yaml")
+    workspace.env["TESTS_OTHER_SPEC"] = str(other)
+    workspace.project(HERE / "programs" / "liar" / "__main__.py")
+    workspace.stack("minimal.foundation", settings(SPECS / "minimal.yaml"))
+
+    result = workspace.run("up", "--yes", "--skip-preview", *with_pack(workspace))
+
+    assert result.code != 0
+    assert "the program deploys something else than" in result.text
+    assert created(stand_ins) == []
+
+
+def test_a_resource_outside_the_root_component_is_not_created(
+    workspace: Workspace, stand_ins: dict[str, StandIn]
+) -> None:
+    """It would be beyond the declaration, even without preview."""
+    workspace.project(HERE / "programs" / "stray" / "__main__.py")
+    workspace.stack("minimal.foundation", settings(SPECS / "minimal.yaml"))
+
+    result = workspace.run("up", "--yes", "--skip-preview", *with_pack(workspace))
+
+    assert result.code != 0
+    assert "pulumi:providers:aws elsewhere descends from no inferplan:index:Deployment" in result.text
+    assert not any("exfiltration" in urn for urn in created(stand_ins))
+
+
+def test_a_foreign_program_is_judged_like_its_state(workspace: Workspace) -> None:
+    """A stack that inferplan did not write: preview with the pack, its export, and the command line agree."""
+    declaration = load(SPECS / "minimal.yaml", ORGANIZATION)
+    report = evaluate(declaration, read_state(FOLDER / "rogue.preview.json"), AS_OF, locked=True)
+    expected = {finding.rule for finding in report.findings if finding.blocks}
+    workspace.project(HERE / "programs" / "rogue" / "__main__.py")
+    workspace.stack("dev", CONFIG)
+    file = workspace.folder / "pack.json"
+    file.write_text(
+        json.dumps({"inferplan-declaration": {"as-of": AS_OF.isoformat(), "spec": "specs/minimal.yaml"}}),
+        encoding="utf-8",
+    )
+    pack = ["--policy-pack", str(ROOT / "policies" / "sovereignty"), "--policy-pack-config", str(file)]
+
+    result = workspace.run("preview", *pack)
+
+    assert result.code != 0
+    assert report.decision == "deny"
+    assert blocked_by(result) == expected
+    assert CANARY not in result.text

@@ -1,0 +1,113 @@
+"""The page of the catalog: every table with its size, its columns, its dates and what is not verified.
+
+Not here: the tables (inferplan/catalog/data) and their rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from inferplan.catalog.table import raw, stated_date, table_names
+from tests.pages.markdown import GENERATED, code, page, prose, table
+
+ROOT = Path(__file__).parents[2]
+_READER = re.compile(r'rows\("(\w+)", (\w+)\)')
+_EVERY_ROW = ("verified", "unverified_parts", "source", "as_of")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What the page says about one table."""
+
+    name: str
+    about: str
+    rows: tuple[dict[str, Any], ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that a row has beside those that all tables share, in order of appearance."""
+        found = dict.fromkeys(key for row in self.rows for key in row)
+        return tuple(key for key in found if key not in _EVERY_ROW)
+
+    @property
+    def dates(self) -> list[tuple[date, str]]:
+        """What `as_of` states, oldest first; rows without a date are left out."""
+        return sorted(
+            {(day, row["as_of"]) for row in self.rows if (day := stated_date(row["as_of"])) is not None}
+        )
+
+    @property
+    def undated(self) -> int:
+        """Rows whose source states no date."""
+        return sum(stated_date(row["as_of"]) is None for row in self.rows)
+
+    def marked(self, verified: object) -> int:
+        """Rows with this mark."""
+        return Counter(str(row["verified"]) for row in self.rows)[str(verified)]
+
+
+def text() -> str:
+    """The whole page."""
+    tables = [Table(name, about(name), msgspec.json.decode(raw(name), type=tuple)) for name in table_names()]
+    return page(
+        [
+            "# The catalog",
+            "",
+            GENERATED,
+            "",
+            f"{len(tables)} tables with {sum(len(one.rows) for one in tables):,} rows "
+            "in `inferplan/catalog/data/`.",
+            "Each row states its `source` and `as_of`, and says whether the source carries the claim:",
+            "`verified` is true, partial (`unverified_parts` names the rest) or false.",
+            "A mandatory rule does not pass on an unverified fact, unless the organization vouches for it.",
+            "",
+            *table(
+                ("table", "rows", "oldest", "newest", "no date", "partial", "unverified"),
+                (
+                    (
+                        f"[{one.name}](#{one.name})",
+                        len(one.rows),
+                        one.dates[0][1] if one.dates else "",
+                        one.dates[-1][1] if one.dates else "",
+                        one.undated or "",
+                        one.marked("partial") or "",
+                        one.marked(False) or "",
+                    )
+                    for one in tables
+                ),
+            ),
+            *(line for one in tables for line in _section(one)),
+        ]
+    )
+
+
+def _section(one: Table) -> list[str]:
+    return ["", f"## {one.name}", "", prose(one.about), "", f"Columns: {code(one.columns)}"]
+
+
+def about(name: str) -> str:
+    """The first sentence of the record that the table's rows become."""
+    module, record = readers()[name]
+    doc = getattr(import_module(module), record).__doc__
+    if not doc:
+        raise ValueError(f"{module}.{record} has no docstring, and the catalog page shows it")
+    return str(doc).strip().split("\n\n")[0]
+
+
+@cache
+def readers() -> dict[str, tuple[str, str]]:
+    """Module and record that each table is read with."""
+    return {
+        name: (".".join(path.relative_to(ROOT).with_suffix("").parts), record)
+        for path in sorted((ROOT / "inferplan").rglob("*.py"))
+        for name, record in _READER.findall(path.read_text("utf-8"))
+    }

@@ -1,0 +1,135 @@
+"""The page of rules: each with why, fix, source and examples, and those that are planned but not there yet.
+
+Not here: the rules (policies) and the table of families (policies/families.json).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from policies.packs import all_rules
+from policies.rule import Rule
+from tests.pages.markdown import GENERATED, code, page, prose, table
+
+FAMILIES = Path(__file__).parents[2] / "policies" / "families.json"
+
+
+class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One family of rule ids: they run from 001 to `rules`; `reason` says why some are not there yet."""
+
+    family: str
+    title: str
+    rules: int
+    reason: str
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every id of the family, implemented or not."""
+        return tuple(f"{self.family}-{number:03}" for number in range(1, self.rules + 1))
+
+
+def families() -> tuple[Family, ...]:
+    """Every family, in the order of the page."""
+    return msgspec.json.decode(FAMILIES.read_bytes(), type=tuple[Family, ...])
+
+
+def text() -> str:
+    """The whole page."""
+    rules = {rule.id: rule for rule in all_rules()}
+    listed = families()
+    total = sum(family.rules for family in listed)
+    return page(
+        [
+            "# Rules",
+            "",
+            GENERATED,
+            "",
+            f"{len(rules)} of {total} rules are implemented; the others are listed at the end of this page.",
+            "`inferplan rules ID` prints one of them.",
+            "A mandatory rule that fails, or cannot be decided, denies the spec; an advisory one is shown.",
+            "Where the level reads `mandatory/advisory`, the declaration decides: class of data, sector,",
+            "kinds of backend.",
+            "Sources are cited by document and line: `004:73` is line 73 of document 004.",
+            "",
+            *table(
+                ("family", "about", "implemented"),
+                (
+                    (
+                        f"[{family.family}](#{anchor(heading(family))})" if done else family.family,
+                        family.title,
+                        f"{done} of {family.rules}",
+                    )
+                    for family in listed
+                    for done in [sum(id_ in rules for id_ in family.ids)]
+                ),
+            ),
+            "",
+            *(line for family in listed for line in _family(family, rules.values())),
+            *_not_yet(listed, rules),
+        ]
+    )
+
+
+def heading(family: Family) -> str:
+    """The text of a family's heading."""
+    return f"{family.family}: {family.title.lower()}"
+
+
+def anchor(text: str) -> str:
+    """The name under which GitHub links to a heading."""
+    kept = (letter for letter in text.lower() if letter.isalnum() or letter in " -_")
+    return "".join(kept).replace(" ", "-")
+
+
+def _family(family: Family, rules: Iterable[Rule]) -> list[str]:
+    mine = [rule for rule in rules if rule.id.partition("-")[0] == family.family]
+    if not mine:
+        return []
+    return [f"## {heading(family)}", "", *(line for rule in mine for line in _rule(rule))]
+
+
+def _rule(rule: Rule) -> list[str]:
+    lines = [
+        f"### {rule.id}: {prose(rule.title)}",
+        "",
+        f"- Level: {rule.level_name}",
+        f"- Why: {prose(rule.why)}",
+        f"- Fix: {prose(rule.fix)}",
+        f"- Source: {prose(', '.join(rule.source))}",
+    ]
+    if rule.regimes:
+        lines.append(f"- Regimes: {', '.join(rule.regimes)}")
+    if rule.aliases:
+        lines.append(f"- Also known as: {', '.join(rule.aliases)}")
+    return [
+        *lines,
+        f"- Applies to: {code(rule.applies_to)}",
+        *_notes("Passes", [example.note for example in rule.passing]),
+        *_notes("Fails after one change", [change.note for change in rule.failing]),
+        "",
+    ]
+
+
+def _notes(label: str, notes: Sequence[str]) -> list[str]:
+    return [f"- {label}:", *(f"  - {prose(note)}" for note in notes)] if notes else []
+
+
+def _not_yet(listed: Sequence[Family], rules: dict[str, Rule]) -> list[str]:
+    rows = [
+        (family.family, ", ".join(missing), family.reason)
+        for family in listed
+        if (missing := [id_ for id_ in family.ids if id_ not in rules])
+    ]
+    if not rows:
+        return []
+    return [
+        "## Not implemented yet",
+        "",
+        "These ids are taken, and no rule checks them yet: a spec that is allowed has not been judged by them,",
+        "even where the planner already heeds them as gates of `mode: auto`.",
+        "",
+        *table(("family", "ids", "why not yet"), rows),
+    ]
