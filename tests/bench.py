@@ -5,24 +5,52 @@ Not here: any assertion; a slow machine is no failure, a ratio drifting from its
 
 from __future__ import annotations
 
-import os
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-RUNS = 7
+RUNS = 5
 PYTHON = sys.executable
 INFERPLAN = str(Path(PYTHON).parent / "inferplan")
-AS_OF = ["--as-of", "2026-11-20"]
+AS_OF = "2026-11-20"
 LARGEST = "specs/in-bank-assistant.yaml"
+CHECK = [INFERPLAN, "check", LARGEST, "--as-of", AS_OF]
+
+
+def process(command: list[str]) -> tuple[float, float]:
+    """Wall and CPU seconds of one whole process."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    wall = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"{command}: exit {done.returncode}\n{done.stderr.decode()}")
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def wall(command: list[str]) -> Callable[[], float]:
+    """A measurement: the wall seconds of one process."""
+    return lambda: process(command)[0]
+
+
+def compare(title: str, goal: str, ours: Callable[[], float], other: Callable[[], float]) -> None:
+    """Print the median of both, in turn after one warm-up each, and of their ratio pair by pair."""
+    ours(), other()
+    pairs = [(ours(), other()) for _ in range(RUNS)]
+    ratio = statistics.median(a / b for a, b in pairs)
+    mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+    print(f"{title:58} {mine:6.2f} s / {theirs:6.2f} s = {ratio:5.2f}   goal {goal}")
 
 
 def sdk_imports() -> str:
-    """A program that only imports the SDKs and the submodules that the largest example uses."""
+    """A program that only imports the SDKs with the submodules that the largest example uses."""
     from datetime import date
 
     from inferplan.plan.make import make_plan
@@ -30,9 +58,9 @@ def sdk_imports() -> str:
     from stacks.record import record_plan
 
     declaration = load(ROOT / LARGEST, ROOT / "organization")
-    types = {r.type for r in record_plan(make_plan(declaration, date(2026, 11, 20)), declaration) if r.custom}
+    plan = make_plan(declaration, date.fromisoformat(AS_OF))
     lines = ["import pulumi, pulumi_aws, pulumi_kubernetes"]
-    for token in sorted(types):
+    for token in sorted({r.type for r in record_plan(plan, declaration) if r.custom}):
         package, module, name = token.split(":")
         group, _, version = module.partition("/")
         if package == "aws":
@@ -42,58 +70,46 @@ def sdk_imports() -> str:
     return "\n".join(lines)
 
 
-def measure(command: list[str], env: dict[str, str] | None = None) -> tuple[float, float]:
-    """Wall and CPU seconds of one whole process."""
-    import time
+def engine_preview() -> None:
+    """`check` judges both layers; the engine previews the foundation alone, which favors the engine."""
+    from tests.engine.conftest import VERSIONS
+    from tests.engine.provider import attached
+    from tests.engine.workspace import Workspace, find_engine
 
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.perf_counter()
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, check=False)
-    wall = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode not in (0, 1):
-        raise SystemExit(f"{command}: exit {done.returncode}\n{done.stderr.decode()}")
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    title = "check / preview with the pack on the real engine"
+    with tempfile.TemporaryDirectory() as scratch, attached(VERSIONS) as (providers, _):
+        folder = Path(scratch)
+        engine = find_engine(folder)
+        if isinstance(engine, str):
+            print(f"{title}: skipped: {engine}")
+            return
+        workspace = Workspace(engine, folder, {"PULUMI_DEBUG_PROVIDERS": providers})
+        workspace.project()
+        stack = f"{Path(LARGEST).stem}.foundation"
+        config = {"spec": ROOT / LARGEST, "organization": ROOT / "organization", "as-of": AS_OF}
+        workspace.stack(stack, {f"inferplan:{key}": str(value) for key, value in config.items()})
 
+        def preview() -> float:
+            start = time.perf_counter()
+            pack = str(ROOT / "policies" / "sovereignty")
+            workspace.run("preview", "--stack", stack, "--policy-pack", pack, check=True)
+            return time.perf_counter() - start
 
-def compare(
-    title: str, goal: str, ours: list[str], other: list[str], env: dict[str, str] | None = None
-) -> None:
-    """Print the median of ours, of the other, and of their ratio pair by pair."""
-    measure(ours), measure(other, env)
-    pairs = [(measure(ours)[0], measure(other, env)[0]) for _ in range(RUNS)]
-    ratio = statistics.median(a / b for a, b in pairs)
-    mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
-    print(f"{title:58} {mine:6.2f} s / {theirs:6.2f} s = {ratio:5.2f}   goal {goal}")
+        compare(title, "< 1", wall(CHECK), preview)
 
 
 def main() -> None:
     """Run every comparison; what cannot run says why."""
-    check = [INFERPLAN, "check", LARGEST, *AS_OF]
-    compare(
-        "check (cold) / import of the Pulumi SDKs it uses", "<= 1.5", check, [PYTHON, "-c", sdk_imports()]
-    )
-    cpu = statistics.median(measure([INFERPLAN, "validate", LARGEST])[1] for _ in range(RUNS))
+    imports = wall([PYTHON, "-c", sdk_imports()])
+    compare("check (cold) / import of the Pulumi SDKs it uses", "<= 1.5", wall(CHECK), imports)
+    validate = [INFERPLAN, "validate", LARGEST]
+    cpu = statistics.median(process(validate)[1] for _ in range(RUNS))
     print(f"{'validate, CPU of the whole process':58} {cpu:6.2f} s                      goal < 0.30 s")
-    warm = subprocess.run(
-        [PYTHON, "-m", "tests.bench_warm"], cwd=ROOT, capture_output=True, text=True, check=True
+    print(
+        subprocess.check_output([PYTHON, "-m", "tests.bench_warm"], cwd=ROOT, text=True), end="", flush=True
     )
-    print(warm.stdout, end="")
-    _engine(check)
-
-
-def _engine(check: list[str]) -> None:
-    from tests.engine.workspace import find_engine
-
-    engine = find_engine()
-    if engine is None:
-        print("check / preview with the pack on the real engine: skipped, no engine (run `make engine`)")
-        return
-    preview = [PYTHON, "-m", "tests.engine.preview_once", LARGEST]
-    compare("check / preview with the pack on the real engine", "< 1", check, preview, dict(os.environ))
+    engine_preview()
 
 
 if __name__ == "__main__":
-    if shutil.which(INFERPLAN) is None:
-        raise SystemExit("run `make setup` first")
     main()

@@ -35,11 +35,13 @@ def diff(specs: tuple[Path, ...], modes: tuple[str, ...], common: Common) -> int
 
     wanted = [(spec, None) for spec in specs] + [(specs[0], mode) for mode in modes]
     sides: list[diff_text.Side] = []
+    alike = len({load(spec, common.organization_for(spec)).spec.metadata.name for spec in specs}) < len(specs)
     for spec, mode in wanted:
         declaration = load(spec, common.organization_for(spec))
         if mode is not None:
             refuse_mode(declaration, mode)
-        label = declaration.spec.metadata.name + (f" as {mode}" if mode else "")
+        name = str(spec) if alike else declaration.spec.metadata.name
+        label = name + (f" as {mode}" if mode else "")
         try:
             plan = make_plan(declaration, common.as_of, mode)
         except NoPlan as reason:

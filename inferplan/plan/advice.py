@@ -1,4 +1,4 @@
-"""What the planner advises beside a finished plan: what it leaves unpriced, and how a development stack costs less.
+"""What the planner advises beside a finished plan: what has no price, how a development stack costs less.
 
 Every figure is computed from the plan. Not here: the plan itself, and what rules say of it.
 """
@@ -19,7 +19,12 @@ WEEK_HOURS = 7 * 24
 
 def advice(spec: InferenceStack, plan: Plan) -> tuple[str, ...]:
     """Advice as warnings, in the order of the bill."""
-    return (*_unpriced(plan), *(_development(spec, plan) if plan.target.environment == DEVELOPMENT else ()))
+    found = [*_unpriced(plan)]
+    if spec.schedule is not None and plan.pools:
+        found.append("schedule is not applied by this version: nodes and bill run around the clock")
+    if plan.target.environment == DEVELOPMENT:
+        found += _development(spec, plan)
+    return tuple(found)
 
 
 def _unpriced(plan: Plan) -> Iterator[str]:
@@ -39,8 +44,8 @@ def _development(spec: InferenceStack, plan: Plan) -> Iterator[str]:
         if spec.schedule is None and bill is not None:
             share = OFFICE_DAYS * OFFICE_HOURS / WEEK_HOURS
             yield (
-                f"development: a schedule of {OFFICE_DAYS} days of {OFFICE_HOURS} hours would run {pool.name} "
-                f"{share * HOURS_PER_MONTH:,.0f} of {HOURS_PER_MONTH} hours a month and save "
+                f"development: a schedule of {OFFICE_DAYS} days of {OFFICE_HOURS} hours would run "
+                f"{pool.name} {share * HOURS_PER_MONTH:,.0f} of {HOURS_PER_MONTH} hours a month and save "
                 f"{bill * (1 - share):,.0f} of {bill:,.0f} USD"
             )
     yield from _vendor(plan)
@@ -55,8 +60,9 @@ def _spot(pool: Pool, region: str, bill: float) -> str:
             f"no source states what {family} costs as spot in {region}; nodes may be taken away at any time"
         )
     return (
-        f"{row.low:.0%} to {row.high:.0%} off on demand in the snapshot of {row.as_of}, so {bill * row.low:,.0f} "
-        f"to {bill * row.high:,.0f} of {bill:,.0f} USD a month; nodes may be taken away at any time"
+        f"{row.low:.0%} to {row.high:.0%} off on demand in the snapshot of {row.as_of}, so "
+        f"{bill * row.low:,.0f} to {bill * row.high:,.0f} of {bill:,.0f} USD a month less; nodes may be "
+        "taken away at any time"
     )
 
 
@@ -89,7 +95,7 @@ def _vendor(plan: Plan) -> Iterator[str]:
     )
     if open_to and tokens:
         yield (
-            f"development: a vendor below {nodes / tokens * 1e6:,.2f} USD per million tokens would cost less than "
-            f"the GPU nodes and the cluster ({nodes:,.0f} USD a month for {tokens / 1e6:,.0f} million tokens); "
-            f"registered: {', '.join(open_to)}; name its model in a backend to have it priced"
+            f"development: a vendor below {nodes / tokens * 1e6:,.2f} USD per million tokens would cost less "
+            f"than the GPU nodes and the cluster ({nodes:,.0f} USD a month for {tokens / 1e6:,.0f} million "
+            f"tokens); registered: {', '.join(open_to)}; name its model in a backend to have it priced"
         )

@@ -5,6 +5,7 @@ Not here: the whole plan (plan_text) and the review (text).
 
 from __future__ import annotations
 
+import re
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,8 @@ WIDTH = 100
 
 def index(plan: Plan) -> str:
     """Every path with a derivation and its value."""
-    rows = [[path, _value(derivation), derivation.unit] for path, derivation in plan.derivations.items()]
+    found = sorted(plan.derivations.items(), key=lambda item: _natural(item[0]))
+    rows = [[path, _value(derivation), derivation.unit] for path, derivation in found]
     return "\n".join([click.style(f"{plan.name}: {len(rows)} derived values", bold=True), *columns(rows)])
 
 
@@ -29,7 +31,7 @@ def derivation(path: str, derivation: Derivation) -> str:
     lines = [click.style(f"{path} = {_value(derivation)} {derivation.unit}".rstrip(), bold=True)]
     lines.append(fill(derivation.formula, WIDTH, initial_indent="  ", subsequent_indent="  "))
     if derivation.inputs:
-        inputs = [[name, str(value)] for name, value in derivation.inputs.items()]
+        inputs = [[name, _plain(value)] for name, value in derivation.inputs.items()]
         lines += ["  from", *columns(inputs, indent="    ")]
     if derivation.sources:
         lines += ["  sources"] + [
@@ -87,5 +89,20 @@ def fallback(plan: Plan) -> str:
 
 
 def _value(derivation: Derivation) -> str:
-    value = derivation.value
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+    return _plain(derivation.value)
+
+
+def _plain(value: Any) -> str:
+    """Four figures say enough of a measured or computed number; the JSON has them all."""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(item) for item in value)
+    return str(value)
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    """`lines[2]` before `lines[10]`."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path)]

@@ -90,12 +90,14 @@ def _plan_lines(plan: Plan) -> list[str]:
 
 
 def _groups(report: Any) -> list[list[Any]]:
-    """Findings that say the same of several subjects, together; what blocks comes first."""
+    """Findings of one rule and verdict together, declared things first; what blocks comes first."""
     groups: dict[tuple[Any, ...], list[Any]] = {}
-    for finding in sorted(report.findings, key=lambda f: (not f.blocks, f.level != "mandatory", f.rule)):
-        groups.setdefault((finding.rule, finding.verdict, finding.message, finding.waiver), []).append(
-            finding
-        )
+    order = sorted(
+        report.findings,
+        key=lambda f: (not f.blocks, f.level != "mandatory", f.rule, f.subject.urn is not None),
+    )
+    for finding in order:
+        groups.setdefault((finding.rule, finding.verdict, finding.waiver), []).append(finding)
     return list(groups.values())
 
 
@@ -106,12 +108,20 @@ def _finding_lines(group: list[Any], verbose: int) -> list[str]:
     )
     if first.pending:
         label, color = "PENDING", COLORS["undecided"]
-    head = f"{click.style(label, fg=color, bold=True)} {click.style(first.rule, bold=True)} {first.level}"
-    lines = [f"  {head}: {first.message}"]
-    shown = group if verbose else group[:MAX_SUBJECTS]
-    lines += [f"    at {_subject(finding)}" for finding in shown]
-    if len(group) > len(shown):
-        lines.append(f"    and {len(group) - len(shown)} more, -v lists them")
+    lines = [
+        f"  {click.style(label, fg=color, bold=True)} {click.style(first.rule, bold=True)} {first.level}"
+    ]
+    messages: dict[str, list[Any]] = {}
+    for finding in group:
+        messages.setdefault(finding.message, []).append(finding)
+    limit = len(group) if verbose else MAX_SUBJECTS
+    for message, findings in list(messages.items())[:limit]:
+        lines.append(f"    {message}")
+        lines += [f"      at {_subject(finding)}" for finding in findings[:limit]]
+        if len(findings) > limit:
+            lines.append(f"      and {len(findings) - limit} more, -v lists them")
+    if len(messages) > limit:
+        lines.append(f"    and {len(messages) - limit} more of this kind, -v lists them")
     if first.waiver:
         waiver = first.waiver
         lines.append(

@@ -94,7 +94,7 @@ def apply(server: ApiServer, body: dict[str, Any], **query: str) -> tuple[int, s
 def test_objects_are_accepted_strictly(api_server: ApiServer, name: str) -> None:
     """Server-side apply with strict field validation takes every object of the example."""
     for label, body in manifests(name):
-        # Only namespaces stay: the examples share this server, but in real life each has a cluster of its own.
+        # Only namespaces stay: the examples share this server, in real life each has its own cluster.
         keep = {} if body["kind"] == "Namespace" else {"dryRun": "All"}
         status, answer = apply(api_server, body, force="true", **keep)
 

@@ -128,7 +128,7 @@ def _not_yet(listed: Sequence[Family], rules: dict[str, Rule]) -> list[str]:
     return [
         "## Not implemented yet",
         "",
-        "These ids are taken, and no rule checks them yet: a spec that is allowed has not been judged by them,",
+        "These ids are taken, and nothing checks them yet: a spec that is allowed was not judged by them,",
         "even where the planner already heeds them as gates of `mode: auto`.",
         "",
         *table(("family", "ids", "why not yet"), rows),

@@ -1,0 +1,464 @@
+"""Area of concern: what the planner chooses: types, parallel sizes, formats, capacity, zones and quota."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from inferplan import catalog
+from inferplan.plan.errors import NoPlan
+from inferplan.plan.make import make_plan
+from inferplan.plan.model import Plan, Pool, Server
+from inferplan.spec.declaration import Declaration
+from inferplan.spec.model import Objectives, Residency, Route, Schedule
+from tests.unit.plan_edits import (
+    AS_OF,
+    declared,
+    spec_of,
+    with_backend,
+    with_environment,
+    with_route,
+    with_spec,
+)
+
+LLAMA_70B = "hf://meta-llama/Llama-3.3-70B-Instruct"
+LLAMA_405B = "hf://meta-llama/Llama-3.1-405B-Instruct"
+DEEPSEEK = "hf://deepseek-ai/DeepSeek-R1"
+RESERVED = "cr-0123456789abcdef0"
+
+
+def planned(declaration: Declaration, mode: str | None = None) -> tuple[Plan, Server, Pool]:
+    plan = make_plan(declaration, AS_OF, mode)
+    (server,), (pool,) = plan.servers, plan.pools
+    return plan, server, pool
+
+
+def refused(declaration: Declaration) -> NoPlan:
+    with pytest.raises(NoPlan) as caught:
+        make_plan(declaration, AS_OF)
+    return caught.value
+
+
+def lab(region: str | None = None, **backend: Any) -> Declaration:
+    """The minimal spec without a budget, with its backend changed."""
+    said = with_spec(declared("minimal"), budget=None, target={"region": region})
+    return with_backend(said, "small", **backend) if backend else said
+
+
+# -- parallel sizes and nodes
+# -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("declaration", "tensor", "pipeline", "replicas"),
+    [
+        # 16-bit 70B: 141 GB = 131 GiB. Two H200 (2 x 139 GiB) hold it, one does not.
+        pytest.param(
+            lambda: lab("eu-north-1", weights=LLAMA_70B, capacity={"instance_type": "p5en.48xlarge"}),
+            2, 1, 1, id="the smallest group that holds the weights",
+        ),
+        # 7B on eight L4: each card by itself; more groups, not larger ones.
+        pytest.param(
+            lambda: lab("eu-central-1", capacity={"instance_type": "g6.48xlarge"}),
+            1, 1, 1, id="one GPU a replica where one is enough",
+        ),
+        # 16-bit 405B: 756 GiB. One p5en node has 8 x 139 = 1,112 GiB.
+        pytest.param(
+            lambda: lab("eu-north-1", weights=LLAMA_405B), 8, 1, 1, id="one node where one node can hold it"
+        ),
+        # p4de: 8 x 79 = 634 GiB, so two nodes: tensor parallel inside, pipeline parallel between.
+        pytest.param(
+            lambda: lab("eu-central-1", weights=LLAMA_405B, capacity={"instance_type": "p4de.24xlarge"}),
+            8, 2, 1, id="two nodes for 405B in 16 bit on 80 GB",
+        ),
+        # DeepSeek-R1 in FP8 is 642 GiB: more than the 634 GiB of p4de.
+        pytest.param(
+            lambda: lab("eu-central-1", weights=DEEPSEEK, capacity={"instance_type": "p4de.24xlarge"}),
+            8, 2, 1, id="two nodes for DeepSeek-R1 on 80 GB",
+        ),
+        # p4d: 8 x 39.4 = 315 GiB: four nodes hold 756 GiB, two do not.
+        pytest.param(
+            lambda: lab("eu-central-1", weights=LLAMA_405B, capacity={"instance_type": "p4d.24xlarge"}),
+            8, 4, 1, id="four nodes for 405B in 16 bit on 40 GB",
+        ),
+    ],
+)  # fmt: skip
+def test_parallel_sizes(
+    declaration: Callable[[], Declaration], tensor: int, pipeline: int, replicas: int
+) -> None:
+    """Tensor parallel inside a node, pipeline parallel between nodes only where no node holds the model."""
+    _, server, pool = planned(declaration())
+
+    assert (server.tensor_parallel, server.pipeline_parallel, server.replicas) == (tensor, pipeline, replicas)
+    assert pool.nodes == pipeline * replicas
+    assert pool.efa == pool.placement_group == (pipeline > 1)
+    assert (pool.efa_interfaces > 0) == (pipeline > 1)
+
+
+def test_the_nodes_of_a_replica_stand_in_one_zone() -> None:
+    """A replica of several nodes keeps to one zone, however many the stack has."""
+    said = with_spec(
+        lab("eu-central-1", weights=DEEPSEEK, capacity={"instance_type": "p4de.24xlarge"}),
+        target={"zones": 2},
+    )
+
+    plan, _, pool = planned(said)
+
+    assert len(plan.target.zones) == 2
+    assert len(pool.zones) == 1
+
+
+def test_replicas_spread_over_zones_hold_whole_replicas_in_each() -> None:
+    """In production two zones hold one replica of two nodes each, so that one survives."""
+    said = with_environment(
+        with_spec(
+            lab("eu-central-1", weights=DEEPSEEK, capacity={"instance_type": "p4de.24xlarge"}),
+            target={"zones": 2},
+        ),
+        "production",
+    )
+
+    _, server, pool = planned(said)
+
+    assert (server.replicas, server.pipeline_parallel, pool.nodes) == (2, 2, 4)
+    assert len(pool.zones) == 2
+
+
+def test_replicas_carry_the_peak_and_max_num_seqs_the_concurrency() -> None:
+    """Ten times the load needs more replicas; sequences and length follow the load, not vLLM's defaults."""
+    little = planned(with_route(lab(), load={"peak_requests_per_second": 0.5}))[1]
+    much = planned(
+        with_route(lab(capacity={"instance_type": "g4dn.xlarge"}), load={"peak_requests_per_second": 5})
+    )[1]
+
+    assert little.replicas == 1
+    assert much.replicas > 1
+    assert little.throughput is not None
+    assert little.throughput.concurrency <= little.max_num_seqs < 256
+    assert little.max_model_len == 8192  # 4 x 1,300 tokens, the next power of two; the model could 40,960
+    longer = planned(with_route(lab(), load={"input_tokens": 6000}))[1]
+    assert longer.max_model_len == 32768
+
+
+def test_several_routes_share_one_server() -> None:
+    """Two routes on one backend are one server that carries both peaks and keeps the tightest objective."""
+    said = lab("eu-central-1")
+    first = spec_of(said).routes[0]
+    second = Route(
+        name="second", api="chat", classes=("public",), backends=("small",), load=first.load,
+        objectives=Objectives(availability_percent=99.5),
+    )  # fmt: skip
+
+    _, server, pool = planned(with_spec(said, routes=(first, second)))
+
+    assert server.routes == ("chat", "second")
+    single = planned(said)
+    assert server.replicas >= single[1].replicas
+    assert pool.nodes >= single[2].nodes
+
+
+# -- the format of the weights
+# -------------------------------------------------------------------------------------------------------
+
+
+def test_weights_are_served_as_published_unless_the_spec_says_otherwise() -> None:
+    """Without `quantization`, 16-bit weights stay 16-bit, although FP8 would be cheaper."""
+    both = declared("eu-both-ways")
+
+    published = planned(with_backend(both, "mistral-own", quantization=None), "self-hosted")
+    chosen = planned(with_backend(both, "mistral-own", quantization="auto"), "self-hosted")
+    said = planned(both, "self-hosted")
+
+    assert published[1].quantization is None
+    assert "--quantization" not in published[1].flags
+    assert chosen[1].quantization == said[1].quantization == "fp8"
+    assert chosen[0].cost.monthly_usd == said[0].cost.monthly_usd
+    assert published[0].cost.monthly_usd.expected > 2 * chosen[0].cost.monthly_usd.expected
+    assert chosen[0].derivations["servers[0].quantization"].value == "fp8"
+
+
+def test_auto_keeps_the_published_format_where_it_costs_no_more() -> None:
+    """A 4B model fits the cheapest card in 16 bit: quantizing would save no node."""
+    plan, server, _ = planned(lab(quantization="auto"))
+
+    assert server.quantization is None
+    assert "--quantization" not in server.flags
+    assert plan.cost.monthly_usd == planned(lab())[0].cost.monthly_usd
+
+
+def test_a_published_quantized_repository_is_left_alone_by_auto() -> None:
+    """Weights published in FP8 have nothing to choose."""
+    plan, server, _ = planned(with_backend(declared("de-clinic-notes"), "qwen", quantization="auto"))
+
+    assert server.quantization is None
+    assert plan.cost.monthly_usd == make_plan(declared("de-clinic-notes"), AS_OF).cost.monthly_usd
+
+
+# -- capacity
+# -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "reservation", "quota", "priced"),
+    [
+        ("on-demand", None, "L-DB2E81BA", True),
+        ("spot", None, "L-3819A6DF", False),
+        ("reservation", RESERVED, "L-DB2E81BA", True),
+        ("capacity-block", RESERVED, "L-DB2E81BA", False),
+    ],
+)
+def test_capacity_kinds(kind: str, reservation: str | None, quota: str, priced: bool) -> None:
+    """Each kind has its quota and its bill; where no source states a price, the plan says so."""
+    said = lab("eu-central-1", capacity={"kind": kind, "id": reservation, "instance_type": "g4dn.xlarge"})
+
+    plan, _, pool = planned(said)
+
+    assert (pool.capacity, pool.capacity_id, pool.quota_code) == (kind, reservation, quota)
+    line = next(line for line in plan.cost.lines if line.name == f"GPU nodes {pool.name}")
+    assert (line.expected_usd is not None) == priced
+    assert any("no list price" in warning for warning in plan.warnings) != priced
+
+
+@pytest.mark.parametrize("kind", ["reservation", "capacity-block"])
+def test_p5e_is_planned_where_it_is_reserved(kind: str) -> None:
+    """p5e has no on-demand price: it is planned from a reservation or block, unpriced, never at 0."""
+    said = lab(
+        "eu-north-1",
+        weights=LLAMA_70B,
+        capacity={"kind": kind, "id": RESERVED, "instance_type": "p5e.48xlarge"},
+    )
+
+    plan, _, pool = planned(said)
+
+    assert pool.instance_type == "p5e.48xlarge"
+    assert plan.cost.unpriced == (f"GPU nodes {pool.name}",)
+    assert all(line.expected_usd != 0 for line in plan.cost.lines if line.name.startswith("GPU nodes"))
+
+
+def test_a_region_whose_nodes_have_no_price_is_not_the_cheapest() -> None:
+    """What is not bought on demand is compared by its list price, so that unpriced is not free."""
+    plan = make_plan(lab(capacity={"kind": "spot"}), AS_OF)
+
+    assert plan.pools[0].instance_type == "g4dn.xlarge"
+    assert plan.target.region == make_plan(lab(), AS_OF).target.region
+
+
+def test_the_quota_counts_vcpus_of_the_ceiling() -> None:
+    """Two p5.48xlarge that may become four need 4 x 192 vCPUs of the quota for P instances."""
+    plan = make_plan(declared("in-bank-assistant"), AS_OF)
+    (pool,) = plan.pools
+
+    assert (pool.nodes, pool.max_nodes) == (2, 4)
+    assert (pool.quota_code, pool.quota_vcpus) == ("L-417A185B", 4 * 192)
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "ami", "has_plugin", "architecture"),
+    [
+        ("g6.xlarge", "BOTTLEROCKET_x86_64_NVIDIA", True, "x86_64"),
+        ("g5g.2xlarge", "BOTTLEROCKET_ARM_64_NVIDIA", True, "arm64"),
+    ],
+)
+def test_the_image_fits_the_architecture(
+    instance_type: str, ami: str, has_plugin: bool, architecture: str
+) -> None:
+    """The AMI type follows the processor, and says whether it brings the device plugin."""
+    _, _, pool = planned(lab("eu-central-1", capacity={"instance_type": instance_type}))
+
+    assert (pool.ami_type, pool.ami_has_device_plugin, pool.architecture) == (ami, has_plugin, architecture)
+
+
+def test_an_own_image_is_taken() -> None:
+    """capacity.ami makes the group CUSTOM with that image."""
+    _, _, pool = planned(
+        lab("eu-central-1", capacity={"instance_type": "g6.xlarge", "ami": "ami-0123456789abcdef0"})
+    )
+
+    assert (pool.ami_type, pool.ami_id) == ("CUSTOM", "ami-0123456789abcdef0")
+
+
+# -- what the spec says is obeyed or refused
+# -------------------------------------------------------------------------------------------------------
+
+
+def test_a_named_type_is_obeyed() -> None:
+    """A dearer type that the spec names is planned."""
+    plan, _, pool = planned(lab(capacity={"instance_type": "g6e.12xlarge"}))
+
+    assert pool.instance_type == "g6e.12xlarge"
+    assert [candidate.instance_type for candidate in plan.candidates] == ["g6e.12xlarge"]
+
+
+def test_a_named_zone_is_obeyed() -> None:
+    """Nodes stand in the zone that the spec names, by id."""
+    plan, _, pool = planned(lab("eu-central-1", capacity={"zone": "euc1-az3"}))
+
+    assert pool.zones == ("euc1-az3",)
+    assert plan.target.zones == ("euc1-az3",)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "paths", "why"),
+    [
+        (
+            lambda: lab("eu-central-1", capacity={"instance_type": "p5.48xlarge"}),
+            {"target.region", "backends.small.capacity.instance_type"},
+            "not offered in eu-central-1",
+        ),
+        (
+            lambda: lab("eu-central-1", capacity={"zone": "euw3-az1"}),
+            {"target.region", "backends.small.capacity.zone"},
+            "not offered in zone euw3-az1",
+        ),
+        (
+            lambda: lab("eu-west-1", capacity={"instance_type": "p3dn.24xlarge"}),
+            {"backends.small.capacity.instance_type"},
+            "no kernels",
+        ),
+        (
+            lambda: lab("eu-central-1", capacity={"instance_type": "inf2.xlarge"}),
+            {"backends.small.capacity.instance_type"},
+            "another engine",
+        ),
+    ],
+)
+def test_what_cannot_be_obeyed_is_refused_by_name(
+    declaration: Callable[[], Declaration], paths: set[str], why: str
+) -> None:
+    """A type or zone that is not there has no plan; the fields that say so are named, with another way."""
+    answer = refused(declaration())
+
+    assert {conflict.path for conflict in answer.conflicts} == paths
+    assert why in str(answer)
+    assert all(conflict.monthly_usd is not None for conflict in answer.conflicts)
+
+
+# -- the search
+# -------------------------------------------------------------------------------------------------------
+
+
+def test_every_region_of_the_boundary_is_searched() -> None:
+    """The cheapest Region of the boundary is taken; the bills of the others are recorded."""
+    said = with_spec(
+        declared("minimal"), data={"residency": Residency(countries=("DE", "ES", "FR", "IE", "SE"))}
+    )
+    plan = make_plan(said, AS_OF)
+    searched = plan.derivations["target.region"].inputs
+
+    bills, lacking = searched["expected_usd_per_month"], searched["not_possible"]
+    countries = {catalog.region(region).country for region in (*bills, *lacking)}
+    assert countries == {"DE", "ES", "FR", "IE", "SE"}
+    assert min(bills, key=lambda region: (bills[region], region)) == plan.target.region
+    assert bills[plan.target.region] == plan.cost.monthly_usd.expected
+
+
+def test_regions_that_cannot_hold_the_stack_say_why() -> None:
+    """A model that fits in one Region of two is planned there; the other is listed with its reason."""
+    said = lab(weights=LLAMA_405B)
+    said = with_spec(said, data={"residency": Residency(countries=("IT", "SE"))})
+
+    plan = make_plan(said, AS_OF)
+
+    assert plan.target.region == "eu-north-1"
+    lacking = plan.derivations["target.region"].inputs["not_possible"]
+    assert "cannot be served" in lacking["eu-south-1"]
+
+
+@pytest.mark.parametrize("name", ["de-clinic-notes", "in-bank-assistant", "minimal"])
+def test_every_offered_type_is_judged(name: str) -> None:
+    """Each type that the Region offers is a candidate: one is chosen, the rest have a reason."""
+    plan = make_plan(declared(name), AS_OF)
+
+    offered = {one.type for one in catalog.instances().values() if one.offers(plan.target.region)}
+    assert {candidate.instance_type for candidate in plan.candidates} == offered
+    (chosen,) = [candidate for candidate in plan.candidates if candidate.chosen]
+    priced = [candidate for candidate in plan.candidates if candidate.monthly_usd is not None]
+    assert min(priced, key=lambda one: one.monthly_usd or 0.0).monthly_usd == chosen.monthly_usd
+    assert all(candidate.reason for candidate in plan.candidates)
+    assert any("short" in candidate.reason or "GiB" in candidate.reason for candidate in plan.candidates) or (
+        name == "minimal"
+    )
+
+
+# -- development accounts
+# -------------------------------------------------------------------------------------------------------
+
+
+def test_development_gets_one_zone_and_small_nodes() -> None:
+    """Nodes stand in one zone, EKS and the database keep subnets in two; system nodes are small."""
+    plan, _, pool = planned(declared("minimal"))
+
+    assert len(plan.target.zones) == len(pool.zones) == 1
+    for tier in ("system", "database"):
+        zones = {subnet.zone for subnet in plan.network.subnets if subnet.tier == tier}
+        assert len(zones) == 2, tier
+    assert {subnet.zone for subnet in plan.network.subnets if subnet.tier == "gpu"} == set(plan.target.zones)
+    assert plan.cluster is not None
+    assert plan.cluster.system_instance_type == "m6i.large"
+    assert not plan.gateway.database_multi_az
+    production = make_plan(with_environment(declared("minimal"), "production"), AS_OF)
+    assert len(production.target.zones) == 2
+    assert production.cost.monthly_usd.expected > plan.cost.monthly_usd.expected
+
+
+def advice(plan: Plan, word: str) -> list[str]:
+    return [text for text in plan.warnings if text.startswith("development:") and word in text]
+
+
+def test_development_is_offered_spot_and_a_schedule() -> None:
+    """Savings are computed from the bill: 50 of 168 hours a week leave 29.8 % of it."""
+    plan, _, pool = planned(lab("ap-south-1", capacity={"instance_type": "g6.xlarge"}))
+    line = next(line for line in plan.cost.lines if line.name == f"GPU nodes {pool.name}")
+    assert line.expected_usd == pytest.approx(730 * 0.9664, abs=0.01)  # 705.47
+
+    (schedule,) = advice(plan, "schedule")
+    (spot,) = advice(plan, "spot")
+
+    assert "save 496 of 705 USD" in schedule  # 705.47 x (1 - 50 / 168) = 495.5
+    assert "52% to 59% off" in spot  # spot-g6 in ap-south-1
+    assert "367 to 416 of 705 USD" in spot
+
+
+def test_what_is_not_offered_twice() -> None:
+    """Spot that is taken is not proposed, nor a schedule that is stated; that it is not applied is said."""
+    plan = make_plan(
+        with_spec(
+            lab("eu-central-1", capacity={"kind": "spot"}),
+            schedule=Schedule(timezone="Europe/Paris", start="08:00", stop="18:00"),
+        ),
+        AS_OF,
+    )
+
+    assert not advice(plan, "spot")
+    assert not advice(plan, "a schedule of")
+    assert any("schedule is not applied" in text for text in plan.warnings)
+
+
+def test_a_cheaper_vendor_is_told() -> None:
+    """A vendor that costs less than own GPUs is named to a development account, with both bills."""
+    said = with_route(declared("eu-both-ways"), load={"monthly_requests": 30000})
+    plan = make_plan(with_environment(said, "development"), AS_OF, "self-hosted")
+    managed = make_plan(with_environment(said, "development"), AS_OF, "managed-api")
+
+    (told,) = advice(plan, "cheaper")
+
+    assert f"{managed.cost.monthly_usd.expected:,.0f} against {plan.cost.monthly_usd.expected:,.0f}" in told
+    assert not advice(managed, "cheaper")
+
+
+def test_without_a_named_vendor_the_price_that_would_be_cheaper_is_told() -> None:
+    """407 of GPU and 73 of cluster for 262,800 requests of 1,300 tokens: 480 / 341.64 million = 1.41 USD."""
+    plan = make_plan(declared("minimal"), AS_OF)
+
+    (told,) = advice(plan, "per million tokens")
+
+    assert "below 1.41 USD per million tokens" in told
+    assert "bedrock" in told
+
+
+@pytest.mark.parametrize("name", ["de-clinic-notes", "in-bank-assistant", "eu-support-desk", "eu-both-ways"])
+def test_production_is_not_advised_like_development(name: str) -> None:
+    """Spot and schedules are no advice for production."""
+    assert not advice(make_plan(declared(name), AS_OF), "")
