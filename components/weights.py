@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import naming
+from components.private_bucket import close
 from inferplan.plan.model import Target
 
 
@@ -40,40 +40,14 @@ class Weights(pulumi.ComponentResource):
             force_destroy=not args.keep,
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.keep),
         )
-        aws.s3.BucketOwnershipControls(
-            f"{name}-ownership",
-            bucket=bucket.id,
-            rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+        versions = close(
+            name,
+            bucket,
+            target=args.target,
+            bucket_name=args.bucket,
+            kms_key_arn=args.kms_key_arn,
             opts=child,
-        )
-        aws.s3.BucketPublicAccessBlock(
-            f"{name}-public-access",
-            bucket=bucket.id,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
-        aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption",
-            bucket=bucket.id,
-            rules=[
-                aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                    apply_server_side_encryption_by_default=aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                        sse_algorithm="aws:kms", kms_master_key_id=args.kms_key_arn
-                    ),
-                    bucket_key_enabled=True,
-                )
-            ],
-            opts=child,
-        )
-        versions = aws.s3.BucketVersioning(
-            f"{name}-versions",
-            bucket=bucket.id,
-            versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-            opts=child,
-        )
+        ).versions
         self.ready = aws.s3.BucketObjectLockConfiguration(
             f"{name}-lock",
             bucket=bucket.id,
@@ -100,34 +74,4 @@ class Weights(pulumi.ComponentResource):
             ],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[versions]),
         )
-        aws.s3.BucketPolicy(
-            f"{name}-policy", bucket=bucket.id, policy=_tls_only(args.target, args.bucket), opts=child
-        )
         self.register_outputs({"bucket": args.bucket})
-
-
-def _tls_only(target: Target, bucket: str) -> str:
-    arn = naming.bucket_arn(target, bucket)
-    return naming.policy(
-        [
-            {
-                "Sid": "TlsOnly",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [arn, f"{arn}/*"],
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            },
-            {
-                "Sid": "OwnAccountOnly",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [arn, f"{arn}/*"],
-                "Condition": {
-                    "StringNotEquals": {"aws:PrincipalAccount": target.account},
-                    "Bool": {"aws:PrincipalIsAWSService": "false"},
-                },
-            },
-        ]
-    )

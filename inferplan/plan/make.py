@@ -8,48 +8,25 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from datetime import date
-from functools import cached_property
 from typing import Literal
 
 import msgspec
 
-from inferplan import catalog, cost, decision, placement
+from inferplan import catalog, cost, decision
 from inferplan.plan import infeasible
 from inferplan.plan.advice import advice
 from inferplan.plan.case import Case, days
-from inferplan.plan.cluster import plan_cluster
-from inferplan.plan.draft import Draft, Labor
 from inferplan.plan.errors import Conflict, NoPlan, NotBuilt
 from inferplan.plan.flows import plan_flows
-from inferplan.plan.gateway import plan_gateway
 from inferplan.plan.images import cluster_images
 from inferplan.plan.leadtime import plan_lead_time
-from inferplan.plan.model import Alternative, Budget, Candidate, Cost, Decision, Kind, Plan, Range
-from inferplan.plan.network import plan_network
+from inferplan.plan.model import Alternative, Budget, Cost, Decision, Kind, Plan
 from inferplan.plan.notes import Notes
-from inferplan.plan.servers import Own, plan_own
-from inferplan.plan.traffic import plan_routes, plan_traffic
-from inferplan.plan.vendors import BEDROCK, plan_vendors
+from inferplan.plan.search import Built, cheapest, in_regions, stack_case
 from inferplan.spec.declaration import Declaration, data_class
 from inferplan.spec.model import InferenceStack, Mode
 
 SCHEMA: Literal["inferplan.plan/v1beta1"] = "inferplan.plan/v1beta1"
-NOTHING_OWN = Own(servers=(), pools=(), candidates=(), zones=(), weights_gib=0.0)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Built:
-    """One Region's stack with its monthly bill; the whole cost is worked out when it is asked for."""
-
-    draft: Draft
-    monthly_usd: Range
-    unpriced: tuple[str, ...]  # lines that are in no total
-    candidates: tuple[Candidate, ...]
-
-    @cached_property
-    def cost(self) -> Cost:
-        """The bill line by line over one, 12 and 36 months."""
-        return cost.price(self.draft)
 
 
 def make_plan(declaration: Declaration, as_of: date, mode: str | None = None) -> Plan:
@@ -127,7 +104,7 @@ def _beside(
         if spec is question.spec and kind in made:
             return made[kind]
         try:
-            return _cheapest(*_case(question.declaration, spec, question.as_of, kind, Notes()))[0]
+            return in_regions(*stack_case(question.declaration, spec, question.as_of, kind, Notes()))[0]
         except NoPlan as reason:
             return reason
 
@@ -135,26 +112,6 @@ def _beside(
     compared = msgspec.structs.replace(plan, cost=priced)
     advised = (*plan.warnings, *advice(question.spec, compared))
     return msgspec.structs.replace(compared, warnings=advised)
-
-
-def cheapest(declaration: Declaration, as_of: date) -> Built:
-    """The cheapest stack of a spec in its own mode, without decision and lead time; raises NoPlan."""
-    spec = declaration.spec
-    assert isinstance(spec, InferenceStack)
-    if spec.mode != "auto":
-        return _cheapest(*_case(declaration, spec, as_of, spec.mode, Notes()))[0]
-    question = decision.Question(declaration=declaration, spec=spec, as_of=as_of)
-    left = decision.without_removed(spec, decision.gates(question))
-    found: list[Built] = []
-    failure = NoPlan("no backend is left")
-    for kind in decision.kinds_left(left):
-        try:
-            found.append(_cheapest(*_case(declaration, left, as_of, kind, Notes()))[0])
-        except NoPlan as reason:
-            failure = reason
-    if not found:
-        raise failure
-    return min(found, key=_bill)
 
 
 def _auto(question: decision.Question) -> Plan:
@@ -180,132 +137,9 @@ def _auto(question: decision.Question) -> Plan:
 def _plan(
     declaration: Declaration, spec: InferenceStack, as_of: date, kind: Kind, record: Decision
 ) -> tuple[Plan, Built]:
-    case, regions, notes = _case(declaration, spec, as_of, kind, Notes())
-    best, chosen = _cheapest(case, regions, notes)
+    case, regions, notes = stack_case(declaration, spec, as_of, kind, Notes())
+    best, chosen = in_regions(case, regions, notes)
     return _finish(case, best, record, chosen), best
-
-
-def _case(
-    declaration: Declaration, spec: InferenceStack, as_of: date, kind: Kind, notes: Notes
-) -> tuple[Case, tuple[catalog.Region, ...], Notes]:
-    """What is planned, and the Regions it may stand in."""
-    routes = plan_routes(declaration, spec, kind, notes)
-    traffic = plan_traffic(spec, routes, notes)
-    case = Case(declaration=declaration, spec=spec, kind=kind, as_of=as_of, routes=routes, traffic=traffic)
-    bedrock = any(route.guardrail for route in routes) or any(
-        declaration.organization.vendors[backend.vendor].provider == BEDROCK
-        for name, backend in spec.backends.items()
-        if name in case.backends and backend.vendor is not None
-    )
-    regions = placement.candidate_regions(declaration, spec, cluster=case.has_cluster, bedrock=bedrock)
-    return case, regions, notes
-
-
-def _cheapest(case: Case, regions: tuple[catalog.Region, ...], notes: Notes) -> tuple[Built, Notes]:
-    """The Region with the lowest expected bill; among equals one in a subject's country, then by name."""
-    built: list[tuple[Built, Notes]] = []
-    failures: dict[str, NoPlan] = {}
-    for region in regions:
-        trial = notes.fork()
-        try:
-            built.append((_build(case, region, trial), trial))
-        except NotBuilt:
-            raise
-        except NoPlan as reason:
-            failures[region.region] = reason
-    if not built:
-        raise _nowhere(failures)
-    subjects = case.spec.data.subjects or ()
-
-    def rank(entry: tuple[Built, Notes]) -> tuple[tuple[bool, float], bool, str]:
-        target = entry[0].draft.target
-        return (_bill(entry[0]), target.country not in subjects, target.region)
-
-    built.sort(key=rank)
-    best, chosen = built[0]
-    if case.spec.target.region is None:
-        taken = chosen.default(
-            "target.region", best.draft.target.region, "cheapest Region inside the boundary"
-        )
-        bills = {entry.draft.target.region: entry.monthly_usd.expected for entry, _ in built}
-        chosen.derive(
-            "target.region",
-            taken,
-            "Region",
-            "the lowest expected monthly bill among the Regions inside data.residency and the account's "
-            "countries; "
-            "among equals one in a subject's country, then by name",
-            {
-                "expected_usd_per_month": bills,
-                "not_possible": {region: reason.summary for region, reason in failures.items()},
-            },
-        )
-    return best, chosen
-
-
-def _bill(built: Built) -> tuple[bool, float]:
-    """Complete bills before those with a line that no source prices, then the cheapest.
-
-    Nodes that are not bought on demand count with their on-demand list price, where there is one.
-    """
-    region = built.draft.target.region
-    listed = sum(
-        cost.gpu_monthly_usd(pool.instance_type, region, pool.nodes) or 0.0
-        for pool in built.draft.pools
-        if f"GPU nodes {pool.name}" in built.unpriced
-    )
-    return (bool(built.unpriced), built.monthly_usd.expected + listed)
-
-
-def _nowhere(failures: Mapping[str, NoPlan]) -> NoPlan:
-    found = tuple(failures.values())
-    if len({(failure.summary, failure.conflicts) for failure in found}) == 1:
-        return found[0]
-    return NoPlan(
-        f"none of {', '.join(failures)} can hold this stack",
-        tuple(dict.fromkeys(conflict for failure in found for conflict in failure.conflicts)),
-        tuple(candidate for failure in found for candidate in failure.candidates),
-    )
-
-
-def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
-    """The whole structure in one Region, and its price."""
-    count = placement.zones_wanted(case.spec, case.environment, notes)
-    own = plan_own(case, region, count, notes) if case.has_cluster else NOTHING_OWN
-    zones = own.zones or placement.choose_zones(region, (), count)
-    if not zones:
-        raise NoPlan(
-            f"the zones of {region.region} are not known",
-            (
-                Conflict(
-                    path="target.region", value=region.region, reason="the catalog lists no zone ids for it"
-                ),
-            ),
-        )
-    if len(zones) < count:
-        notes.warn(f"target.zones asks for {count} zones; {region.region} has {len(zones)}")
-    target = placement.make_target(case.declaration, case.spec, region, zones)
-    vendors = plan_vendors(case, target, notes)
-    gateway = plan_gateway(case, target, own.servers, vendors, notes)
-    staff = case.spec.operations.staff
-    draft = Draft(
-        as_of=case.as_of.isoformat(),
-        kind=case.kind,
-        target=target,
-        routes=case.routes,
-        traffic=case.traffic,
-        pools=own.pools,
-        servers=own.servers,
-        vendors=vendors,
-        network=plan_network(case, target, vendors, placement.spread_zones(region, zones), notes),
-        cluster=plan_cluster(case, gateway, notes) if case.has_cluster else None,
-        gateway=gateway,
-        labor=Labor(fte=staff.fte if staff else None, hourly_usd=staff.hourly_usd if staff else None),
-        log_retention_days=case.log_retention_days,
-        weights_gib=own.weights_gib,
-    )
-    monthly_usd, unpriced = cost.monthly(draft)
-    return Built(draft=draft, monthly_usd=monthly_usd, unpriced=unpriced, candidates=own.candidates)
 
 
 def _finish(case: Case, built: Built, record: Decision, notes: Notes) -> Plan:
