@@ -104,7 +104,8 @@ def test_a_foreign_program_is_judged_like_its_state(workspace: Workspace) -> Non
     """A stack that inferplan did not write: preview with the pack, its export, and the command line agree."""
     declaration = load(SPECS / "minimal.yaml", ORGANIZATION)
     report = evaluate(declaration, read_state(FOLDER / "rogue.preview.json"), AS_OF, locked=True)
-    expected = {finding.rule for finding in report.findings if finding.blocks}
+    blocked = {finding.rule for finding in report.findings if finding.blocks}
+    failed = {f.rule for f in report.findings if f.blocks and f.verdict == "fail"}
     workspace.project(HERE / "programs" / "rogue" / "__main__.py")
     workspace.stack("dev", CONFIG)
     file = workspace.folder / "pack.json"
@@ -118,5 +119,6 @@ def test_a_foreign_program_is_judged_like_its_state(workspace: Workspace) -> Non
 
     assert result.code != 0
     assert report.decision == "deny"
-    assert blocked_by(result) == expected
+    # A state masks secrets, so what reads a whole resource is undecided there; the pack sees the values.
+    assert failed <= blocked_by(result) <= blocked
     assert CANARY not in result.text

@@ -30,6 +30,8 @@ LAYERS = ("foundation", "workload")
 AS_OF = date(2026, 11, 20)
 REFERENCE = "pulumi:pulumi:StackReference::"
 CANARY = "canary-2718281828"
+# In production these outlive a destroy on purpose: without the keys nothing that is kept could be read.
+OUTLIVE_DESTROY = {"aws:kms/key:Key", "aws:cloudwatch/logGroup:LogGroup", "aws:s3/bucket:Bucket"}
 # What a careless program would read from the machine it runs on, and put into state.
 TEMPTATIONS = (
     "AWS_SECRET_ACCESS_KEY",
@@ -65,7 +67,7 @@ def ours(workspace: Workspace) -> Workspace:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_whole_life_of_an_example(ours: Workspace, stand_ins: dict[str, StandIn], example: str) -> None:
-    """Both layers come up under the pack, stay as they are, hold no secret, and go without a trace."""
+    """Both layers come up under the pack, stay as they are, hold no secret, and go but for what is kept on purpose."""
     ours.env |= dict.fromkeys(TEMPTATIONS, CANARY)
     stacks = [f"{example}.{layer}" for layer in LAYERS]
     for stack in stacks:
@@ -75,13 +77,20 @@ def test_the_whole_life_of_an_example(ours: Workspace, stand_ins: dict[str, Stan
     for stack in stacks:
         ours.run("up", "--yes", "--expect-no-changes", "--stack", stack, *with_pack(ours), check=True)
         assert CANARY not in json.dumps(ours.export(stack))
+    kept = {
+        resource["urn"]
+        for stack in stacks
+        for resource in ours.export(stack)["deployment"]["resources"]
+        if resource.get("retainOnDelete")
+    }
     for stack in reversed(stacks):
         ours.run("destroy", "--yes", "--stack", stack, check=True)
     created = [urn for stand_in in stand_ins.values() for urn in stand_in.created]
     deleted = [urn for stand_in in stand_ins.values() for urn in stand_in.deleted]
 
     assert created
-    assert sorted(created) == sorted(deleted)
+    assert sorted(created) == sorted([*deleted, *kept])
+    assert {urn.split("$")[-1].split("::")[0] for urn in kept} <= OUTLIVE_DESTROY
     assert not any(stand_in.updated for stand_in in stand_ins.values())
 
 
