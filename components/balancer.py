@@ -17,6 +17,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.group_rules import allow_between, allow_from
+from inferplan.plan.model import fitting
 
 HTTPS = 443
 READY = "/health/readiness"  # /health calls the models (field-notes 25)
@@ -27,6 +28,7 @@ TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 class BalancerArgs:
     """`target_type` is `ip` for Fargate tasks and `instance` for nodes behind `port`."""
 
+    stack: str
     certificate: str
     clients: tuple[str, ...]
     idle_timeout_seconds: int
@@ -75,6 +77,7 @@ class Balancer(pulumi.ComponentResource):
             )
         balancer = aws.lb.LoadBalancer(
             f"{name}-alb",
+            name=fitting(f"inferplan-{args.stack}", 32),
             internal=True,
             load_balancer_type="application",
             ip_address_type="ipv4",
@@ -88,6 +91,8 @@ class Balancer(pulumi.ComponentResource):
         )
         targets = aws.lb.TargetGroup(
             f"{name}-targets",
+            # A listener holds on to its targets until new ones exist, so what replaces them renames them.
+            name=fitting(f"{args.target_type}-{args.port}-{args.stack}", 32),
             vpc_id=args.vpc_id,
             target_type=args.target_type,
             port=args.port,

@@ -64,6 +64,6 @@ def bedrock_policy(plan: Plan) -> str:
         "Resource": naming.arn(plan.target, "bedrock", "guardrail/*"),
         "Condition": {"StringEquals": {"aws:ResourceTag/inferplan:stack": plan.name}},
     }
-    return naming.policy(
-        [*([named_models] if models else []), *([guardrail] if plan.gateway.guardrail is not None else [])]
-    )
+    # Whoever applies a guardrail with an own key has to be able to decrypt with it (Bedrock user guide).
+    guards = [guardrail, naming.key_use(plan, "data")] if plan.gateway.guardrail is not None else []
+    return naming.policy([*([named_models] if models else []), *guards])

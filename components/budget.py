@@ -82,7 +82,7 @@ class Budget(pulumi.ComponentResource):
             f"{name}-stop-role",
             name=naming.role_name(plan, STOP_ROLE),
             description="lets the budget attach its one policy to the gateway's role",
-            assume_role_policy=budgets_trust(plan),
+            assume_role_policy=naming.trust(plan.target, "budgets", sid="Budgets"),
             opts=self._child,
         )
         permission = aws.iam.RolePolicy(
@@ -123,21 +123,6 @@ def _notification(args: BudgetArgs, kind: str, percent: float) -> aws.budgets.Bu
         threshold_type="PERCENTAGE",
         subscriber_email_addresses=list(args.budget.alert_emails),
         subscriber_sns_topic_arns=[args.topic_arn],
-    )
-
-
-def budgets_trust(plan: Plan) -> str:
-    """Only this account's budgets may use the role."""
-    return naming.policy(
-        [
-            {
-                "Sid": "Budgets",
-                "Effect": "Allow",
-                "Principal": {"Service": naming.principal(plan.target, "budgets")},
-                "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": plan.target.account}},
-            }
-        ]
     )
 
 

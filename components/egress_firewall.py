@@ -127,7 +127,7 @@ class EgressFirewall(pulumi.ComponentResource):
                 name=naming.delivered_log_group(args.plan, f"firewall-{kind.lower()}"),
                 retention_in_days=args.plan.log_retention_days,
                 kms_key_id=args.logs_key_arn,
-                opts=self._child,
+                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.production),
             )
             for kind in LOG_TYPES
         }

@@ -92,7 +92,9 @@ def endpoint_policy(plan: Plan, endpoint: Endpoint, buckets: Sequence[str]) -> s
         return naming.policy(_s3(plan, buckets))
     if endpoint.service == "secretsmanager":
         actions = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
-        return naming.policy([_own(plan, "OwnSecrets", actions, [naming.secret_arn_pattern(plan)])])
+        # The gateway's bootstrap reads the master secret, which RDS names itself; its role says which one.
+        master = naming.arn(plan.target, "secretsmanager", "secret:rds!db-*")
+        return naming.policy([_own(plan, "OwnSecrets", actions, [naming.secret_arn_pattern(plan), master])])
     if endpoint.service == "bedrock-runtime":
         return naming.policy(_bedrock(plan))
     prefix = _ACTION_PREFIX.get(endpoint.service, endpoint.service)
@@ -113,7 +115,8 @@ def _own(plan: Plan, sid: str, actions: list[str], resources: list[str]) -> nami
 
 def _s3(plan: Plan, buckets: Sequence[str]) -> list[naming.Statement]:
     arns = [naming.bucket_arn(plan.target, bucket) for bucket in buckets]
-    own = _own(plan, "OwnBuckets", ["s3:GetObject", "s3:ListBucket"], [])
+    # ECS asks for the location of the bucket that holds a task's environment file.
+    own = _own(plan, "OwnBuckets", ["s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation"], [])
     layers = naming.bucket_arn(plan.target, f"prod-{plan.target.region}-starport-layer-bucket/*")
     return [
         *([{**own, "Resource": [*arns, *(f"{arn}/*" for arn in arns)]}] if arns else []),

@@ -5,6 +5,7 @@ Not here: roles, log group and cluster (gateway_ecs_cluster), secrets, database,
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import pulumi_aws as aws
 
 from components import gateway_process, naming
 from components.gateway_names import GatewayNames, gateway_names
+from components.gateway_service import configuration_text
 from inferplan.plan.model import Image, Plan, Sidecar
 
 CONTAINER = "gateway"
@@ -109,12 +111,14 @@ def containers(plan: Plan) -> list[dict[str, Any]]:
     gateway, names = plan.gateway, gateway_names(plan)
     shared = {"essential": False, "command": gateway_process.migrate_command(), "workingDirectory": "/app"}
     environment = gateway_process.environment(plan)
+    digest = hashlib.sha256(configuration_text(plan).encode()).hexdigest()
     migrate = {
         **_container(plan, names, "migrate", gateway.image, environment | {"DISABLE_SCHEMA_UPDATE": "false"}),
         **shared,
     }
     proxy = {
-        **_container(plan, names, CONTAINER, gateway.image, environment),
+        # A changed file alone would not restart the tasks that have read the old one.
+        **_container(plan, names, CONTAINER, gateway.image, environment | {"GATEWAY_CONFIGURATION": digest}),
         "command": gateway_process.proxy_command(plan),
         "workingDirectory": "/app",
         "portMappings": [{"containerPort": gateway.port, "protocol": "tcp"}],

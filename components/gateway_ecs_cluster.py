@@ -52,11 +52,19 @@ class GatewayEcsCluster(pulumi.ComponentResource):
             kms_key_id=args.logs_key_arn,
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=production),
         )
+        # Container Insights would make its own group, without key and retention, and leave it behind.
+        insights = aws.cloudwatch.LogGroup(
+            f"{name}-insights-log",
+            name=f"/aws/ecs/containerinsights/{names.cluster}/performance",
+            retention_in_days=plan.log_retention_days,
+            kms_key_id=args.logs_key_arn,
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=production),
+        )
         aws.ecs.Cluster(
             f"{name}-cluster",
             name=names.cluster,
             settings=[aws.ecs.ClusterSettingArgs(name="containerInsights", value="enhanced")],
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[insights]),
         )
         Role(
             f"{name}-start",

@@ -24,6 +24,7 @@ from inferplan.plan.model import Plan
 
 NODE_PORT = 30400  # fixed, because the balancer's targets are made before the Service
 SERVICE = "gateway"
+CALLER_LABELS = {"inferplan/caller": "true"}  # of namespaces that may call a gateway without a balancer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,7 +169,7 @@ class GatewayKubernetes(pulumi.ComponentResource):
         )
 
     def _policies(self) -> list[pulumi.Resource]:
-        """In: balancer. Out: database, cache, model servers, AWS endpoints, the firewall if there is one."""
+        """In: balancer, else callers' namespaces. Out: stores, model servers, AWS endpoints, the firewall."""
         args, plan = self._args, self._args.plan
         by_tier = {
             tier: [subnet.cidr for subnet in plan.network.subnets if subnet.tier == tier]
@@ -199,6 +200,12 @@ class GatewayKubernetes(pulumi.ComponentResource):
                 from_=[addresses(cidr) for cidr in by_tier["balancer"]], ports=[port(plan.gateway.port)]
             )
             rules["from-balancer"] = (GATEWAY_LABELS, {"policy_types": ["Ingress"], "ingress": [entrance]})
+        else:
+            callers = networking.NetworkPolicyPeerArgs(
+                namespace_selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=CALLER_LABELS)
+            )
+            entrance = into(from_=[callers], ports=[port(plan.gateway.port)])
+            rules["from-callers"] = (GATEWAY_LABELS, {"policy_types": ["Ingress"], "ingress": [entrance]})
         policies: list[pulumi.Resource] = [
             networking.NetworkPolicy(
                 f"{self._name}-{role}",

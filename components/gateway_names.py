@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from components import naming
-from inferplan.plan.model import Plan, Target
+from inferplan.plan.model import Plan, Target, fitting
 
 
 def secret_arn(target: Target, secret: str) -> str:
@@ -46,7 +46,7 @@ def gateway_names(plan: Plan) -> GatewayNames:
     return GatewayNames(
         cluster=f"inferplan-{plan.name}-gateway",
         log_group=naming.log_group(plan, "gateway"),
-        database=f"inferplan-{plan.name}-gateway",
+        database=fitting(f"inferplan-{plan.name}-gateway", 63),
         database_name=env["DATABASE_NAME"],
         database_user=database_user,
         # The full ARN needs the instance's generated id, which nobody knows before the instance exists.

@@ -20,6 +20,7 @@ from components.role import Role, RoleArgs
 from inferplan.plan.model import Cluster, Plan
 
 POOL = "gateway"
+TAINT = "inferplan/gateway"  # nothing else may use the way out, and cluster services stay on system nodes
 ROOT_GIB = 4
 _POLICIES = {
     "node": "AmazonEKSWorkerNodePolicy",
@@ -91,6 +92,8 @@ class GatewayNodes(pulumi.ComponentResource):
                 desired_nodes=args.plan.gateway.replicas,
                 max_nodes=args.plan.gateway.replicas,
                 labels={POOL_LABEL: POOL},
+                taint=TAINT,
+                kubernetes_version=args.cluster.version,
                 after=[*args.after, role],
             ),
             self._child,
@@ -105,8 +108,6 @@ class GatewayNodes(pulumi.ComponentResource):
             ("kubelet", security.control_plane, own, node_security.KUBELET, "kubelet"),
             ("metrics", security.system, own, node_security.KUBELET, "metrics of gateway nodes"),
             ("dns", own, security.system, node_security.DNS, "cluster DNS"),
-            ("dns-for-gpu", security.gpu, own, node_security.DNS, "cluster DNS, should it run here"),
-            ("dns-for-system", security.system, own, node_security.DNS, "cluster DNS, should it run here"),
             ("endpoints", own, args.endpoint_security_group_id, node_security.HTTPS, "AWS services"),
             *(
                 (f"server-{port}", own, security.gpu, port, "gateway to model servers")

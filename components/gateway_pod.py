@@ -6,12 +6,14 @@ Not here: what owns the pods and who may reach them (gateway_kubernetes).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pulumi_kubernetes as kubernetes
 
 from components import gateway_process, naming
 from components.gateway_cluster_access import BOOTSTRAP_ACCOUNT, SERVICE_ACCOUNT
 from components.gateway_nodes import POOL as GATEWAY_POOL
+from components.gateway_nodes import TAINT as GATEWAY_TAINT
 from components.model_server_pod import POOL_LABEL
 from inferplan.plan.model import Plan, Sidecar
 
@@ -67,7 +69,7 @@ def gateway_pod(plan: Plan) -> kubernetes.core.v1.PodSpecArgs:
         service_account_name=SERVICE_ACCOUNT,
         automount_service_account_token=False,
         enable_service_links=False,
-        node_selector={POOL_LABEL: GATEWAY_POOL if plan.network.firewall else "system"},
+        **_placement(plan),
         termination_grace_period_seconds=gateway.idle_timeout_seconds,
         topology_spread_constraints=[spread],
         security_context=_pod_security(),
@@ -94,7 +96,7 @@ def bootstrap_pod(plan: Plan) -> kubernetes.core.v1.PodSpecArgs:
         service_account_name=BOOTSTRAP_ACCOUNT,
         automount_service_account_token=False,
         enable_service_links=False,
-        node_selector={POOL_LABEL: GATEWAY_POOL if plan.network.firewall else "system"},
+        **_placement(plan),
         restart_policy="Never",
         security_context=_pod_security(),
         containers=[container],
@@ -151,6 +153,14 @@ def _container(
         lifecycle=lifecycle,
         volume_mounts=[core.VolumeMountArgs(name="tmp", mount_path=gateway_process.TEMPORARY), *config],
     )
+
+
+def _placement(plan: Plan) -> dict[str, Any]:
+    """Nodes of its own where a vendor outside AWS is called, else the system nodes."""
+    if not plan.network.firewall:
+        return {"node_selector": {POOL_LABEL: "system"}}
+    tolerated = core.TolerationArgs(key=GATEWAY_TAINT, operator="Exists", effect="NoSchedule")
+    return {"node_selector": {POOL_LABEL: GATEWAY_POOL}, "tolerations": [tolerated]}
 
 
 def _resources(cpu: int, memory_mib: int) -> kubernetes.core.v1.ResourceRequirementsArgs:

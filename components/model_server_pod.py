@@ -70,7 +70,10 @@ def pod_spec(
             kubernetes.core.v1.TopologySpreadConstraintArgs(
                 max_skew=1,
                 topology_key="topology.kubernetes.io/zone",
-                when_unsatisfiable="ScheduleAnyway",
+                # The plan counts on replicas in every zone where the loss of one must be survived; a mere
+                # preference would let the autoscaler put them all on the first node.
+                when_unsatisfiable="DoNotSchedule" if server.min_replicas > 1 else "ScheduleAnyway",
+                min_domains=server.min_replicas if server.min_replicas > 1 else None,
                 label_selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=pod_labels(server.name)),
             )
         ]

@@ -13,6 +13,9 @@ from inferplan.plan.model import Image, Plan, Target
 
 Statement = dict[str, Any]
 
+# Services that say for which account they take a role (their user guides recommend to ask for it).
+_SAY_THE_ACCOUNT = ("budgets", "ecs-tasks", "vpc-flow-logs")
+
 
 def arn(target: Target, service: str, resource: str, *, regional: bool = True, owned: bool = True) -> str:
     """An ARN in the target's partition; `regional` and `owned`: whether it holds Region and account."""
@@ -105,6 +108,7 @@ def trust(
     target: Target, service: str, *, sid: str = "Service", actions: tuple[str, ...] = ("sts:AssumeRole",)
 ) -> str:
     """A trust policy for one service principal, limited to the own account where the service says so."""
+    limit = {"Condition": {"StringEquals": {"aws:SourceAccount": target.account}}}
     return policy(
         [
             {
@@ -112,6 +116,7 @@ def trust(
                 "Effect": "Allow",
                 "Principal": {"Service": principal(target, service)},
                 "Action": list(actions),
+                **(limit if service in _SAY_THE_ACCOUNT else {}),
             }
         ]
     )

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from inferplan.plan.model import Pool
+from inferplan.plan.model import Pool, RunningHours
 
 ROOT_DEVICE, BOTTLEROCKET_DATA_DEVICE = "/dev/xvda", "/dev/xvdb"
 GPU_TAINT = "nvidia.com/gpu"
+# By this label the autoscaler knows that a new node's GPUs are still to appear, and orders no second node.
+ACCELERATOR_LABEL = ".".join(("k8s", "amazonaws", "com/accelerator"))  # a label in every partition, no host
 _CAPACITY_TYPES = {
     "on-demand": "ON_DEMAND",
     "reservation": "ON_DEMAND",
@@ -41,11 +43,13 @@ class NodeGroupArgs:
     labels: dict[str, str]
     autoscaled: bool = False
     gpu: bool = False
+    taint: str | None = None  # key; only pods that tolerate it run here
     kubernetes_version: str | None = None  # None follows the cluster at creation only
     capacity: str = "on-demand"
     capacity_id: str | None = None
     efa_interfaces: int = 0
     placement_group: bool = False
+    running: RunningHours | None = None  # of an autoscaled group; None: around the clock
     after: Sequence[pulumi.Resource] = ()
 
 
@@ -90,8 +94,8 @@ class NodeGroup(pulumi.ComponentResource):
             ),
             node_repair_config=aws.eks.NodeGroupNodeRepairConfigArgs(enabled=True),
             labels=args.labels,
-            taints=[aws.eks.NodeGroupTaintArgs(key=GPU_TAINT, value="present", effect="NO_SCHEDULE")]
-            if args.gpu
+            taints=[aws.eks.NodeGroupTaintArgs(key=args.taint, value="present", effect="NO_SCHEDULE")]
+            if args.taint is not None
             else None,
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -102,6 +106,8 @@ class NodeGroup(pulumi.ComponentResource):
         self.autoscaling_group_name = group.resources.apply(lambda made: made[0].autoscaling_groups[0].name)
         if args.autoscaled:
             self._scale_from_zero(name, args)
+        if args.running is not None:
+            self._keep_hours(name, args, args.running)
         self.register_outputs({"autoscalingGroupName": self.autoscaling_group_name})
 
     def _template(self, name: str, args: NodeGroupArgs) -> aws.ec2.LaunchTemplate:
@@ -161,6 +167,24 @@ class NodeGroup(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
+    def _keep_hours(self, name: str, args: NodeGroupArgs, running: RunningHours) -> None:
+        """A maximum of 0 outside the hours: the autoscaler cannot bring back what has been taken away."""
+        for action, cron, most, desired in (
+            ("start", running.start, args.max_nodes, -1),  # -1: left to the autoscaler
+            ("stop", running.stop, 0, 0),
+        ):
+            aws.autoscaling.Schedule(
+                f"{name}-{action}",
+                scheduled_action_name=f"{args.group_name}-{action}",
+                autoscaling_group_name=self.autoscaling_group_name,
+                min_size=0,
+                max_size=most,
+                desired_capacity=desired,
+                recurrence=cron,
+                time_zone=running.timezone,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+
 
 def _volume(
     device: str, gib: int, key_arn: pulumi.Input[str]
@@ -178,13 +202,15 @@ def _volume(
 
 
 def _efa(card: int, security_group_id: pulumi.Input[str]) -> aws.ec2.LaunchTemplateNetworkInterfaceArgs:
-    """Card 0 also carries IP as device 0; the other cards only carry EFA, as device 1."""
+    """Card 0 also carries IP as device 0; the other cards only carry EFA, as device 1.
+
+    No word about public addresses: EC2 refuses it beside several interfaces, and the subnets give none.
+    """
     return aws.ec2.LaunchTemplateNetworkInterfaceArgs(
         network_card_index=card,
         device_index=0 if card == 0 else 1,
         interface_type="efa" if card == 0 else "efa-only",
         security_groups=[security_group_id],
-        associate_public_ip_address="false",
         delete_on_termination="true",
     )
 

@@ -68,7 +68,7 @@ def candidate_regions(
                     path="data.residency.countries",
                     value=", ".join(sorted(allowed)) or "nothing that the account allows too",
                     reason=f"no commercial Region there{' with ' + ' and '.join(needed) if needed else ''}",
-                    change="allow a country with a Region, or run on own nodes (platform: kubernetes)",
+                    change="allow a country with a Region; own nodes elsewhere are not planned yet",
                 ),
             ),
         )

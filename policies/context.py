@@ -235,6 +235,8 @@ class Context:
         """What is wrong with a Region, None when its country is allowed."""
         country = self.country_of(region)
         if country in self.allowed_countries:
+            if doubt := self.doubt(f"regions/{region}", catalog.region(region), "country"):
+                raise Undecidable(doubt)
             return None
         return f"{region} lies in {country}; allowed: {self.allowed_text}"
 

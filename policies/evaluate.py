@@ -6,6 +6,7 @@ Not here: rules (sovereignty), what they may ask (context), printing (inferplan.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -38,6 +39,9 @@ from policies.verdicts import Digests, Finding, Report, RuleResult, SpecRef, Sub
 if TYPE_CHECKING:
     from inferplan.spec.declaration import Declaration
     from inferplan.spec.organization import Waiver
+
+
+READ_PACKAGES = frozenset({"aws", "kubernetes", "pulumi", "inferplan"})
 
 
 def evaluate(
@@ -298,10 +302,11 @@ def _register_findings(context: Context, ran: list[_Judged]) -> Iterator[Finding
         used = {id(waiver) for item in ran for waiver in item.used}
         implemented = {id_ for rule in all_rules() for id_ in (rule.id, *rule.aliases)}
         for waiver in context.declaration.waivers:
-            if waiver.scope.spec is None or not register.covers(waiver, None, context):
+            if not register.covers(waiver, None, context):
                 continue
             found = register.flaw(waiver, context)
-            if found is None and id(waiver) not in used and waiver.rule in implemented:
+            here = waiver.scope.spec is not None and waiver.rule in implemented
+            if found is None and here and id(waiver) not in used:
                 found = (
                     "WAIVER-UNUSED",
                     f"waiver {waiver.ticket} of {waiver.rule} covers nothing: withdraw it",
@@ -310,6 +315,12 @@ def _register_findings(context: Context, ran: list[_Judged]) -> Iterator[Finding
                 yield _register_finding(
                     *found, "renew it with a reason and a different approver, or withdraw it"
                 )
+    packages = (item.package for item in context.stack.resources if item.custom)
+    unread = Counter(package for package in packages if package not in READ_PACKAGES)
+    if unread:
+        shown = ", ".join(f"{package} ({count})" for package, count in sorted(unread.items()))
+        message = f"no rule reads the resources of {shown}"
+        yield _register_finding("TYPES-UNREAD", message, "declare them by AWS or Kubernetes types")
     old = sorted(
         (day, fact)
         for fact, day in context.facts_used.items()

@@ -15,6 +15,7 @@ import yaml
 from inferplan.resource import Resource
 from policies.context import Context
 from policies.hosts import value_of
+from policies.read import listed
 
 CARRIERS = (
     "kubernetes:core/v1:ConfigMap",
@@ -27,6 +28,7 @@ CARRIERS = (
 PLACED = frozenset({"bedrock", "bedrock_converse", "sagemaker", "sagemaker_chat"})
 OWN = frozenset({"hosted_vllm", "vllm"})
 ADDRESSES = ("api_base", "base_url", "aws_bedrock_runtime_endpoint")
+LOCAL_CALLBACKS = frozenset({"prometheus"})
 LOCAL_GUARDRAILS = frozenset({"presidio", "bedrock", "hide-secrets", "custom_guardrail"})
 
 
@@ -112,6 +114,31 @@ def fallbacks(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
                     yield from ((f"{section}.{kind}", str(source), str(target)) for target in targets)
         for target in settings.get("default_fallbacks") or []:
             yield f"{section}.default_fallbacks", "*", str(target)
+        for kind in ("model_group_alias", "model_alias_map"):
+            for source, alias in (settings.get(kind) or {}).items():
+                target = alias.get("model") if isinstance(alias, Mapping) else alias
+                yield f"{section}.{kind}", str(source), str(target)
+
+
+def side_doors(config: Mapping[str, Any]) -> Iterator[str]:
+    """Settings by which calls get past the model list."""
+    general = config.get("general_settings") or {}
+    if general.get("pass_through_endpoints"):
+        yield "general_settings.pass_through_endpoints"
+    if general.get("store_model_in_db"):
+        yield "general_settings.store_model_in_db"
+    for index, item in enumerate(config["model_list"]):
+        if (item.get("litellm_params") or {}).get("configurable_clientside_auth_params"):
+            yield f"model_list[{index}].litellm_params.configurable_clientside_auth_params"
+
+
+def outside_callbacks(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Services that the proxy hands prompts, answers or their traces to."""
+    settings = config.get("litellm_settings") or {}
+    for kind in ("callbacks", "success_callback", "failure_callback", "service_callback"):
+        for name in listed(settings.get(kind)):
+            if name not in LOCAL_CALLBACKS:
+                yield f"litellm_settings.{kind}", str(name)
 
 
 def guardrails_without_address(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -197,4 +197,4 @@ def private(host: str, context: Context) -> bool:
 
 def value_of(item: Any) -> str:
     """A host out of a URL or a host name with a port."""
-    return re.sub(r"^[a-z+]+://", "", str(item).lower()).partition("/")[0].partition(":")[0]
+    return re.sub(r"^[a-z+]+://", "", str(item).lower()).partition("/")[0].partition(":")[0].rstrip(".")

@@ -18,6 +18,10 @@ from policies.stack import Stack
 SUBNET = "aws:ec2/subnet:Subnet"
 ROUTE_TABLES = ("aws:ec2/routeTable:RouteTable", "aws:ec2/defaultRouteTable:DefaultRouteTable")
 ROUTE = "aws:ec2/route:Route"
+SCALING_GROUP = "aws:autoscaling/group:Group"
+PREFIX_LIST = "aws:ec2/managedPrefixList:ManagedPrefixList"
+PREFIX_LIST_ENTRY = "aws:ec2/managedPrefixListEntry:ManagedPrefixListEntry"
+INSTANCES = ("aws:ec2/instance:Instance", "aws:ec2/spotInstanceRequest:SpotInstanceRequest")
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 FIREWALL = "aws:networkfirewall/firewall:Firewall"
@@ -69,6 +73,24 @@ def public(cidr: Any) -> bool:
     )
 
 
+def public_ranges(resource: Resource, path: str, value: Any, stack: Stack) -> list[str] | None:
+    """The public ranges of the prefix list that a value names, None for a list that the stack lacks.
+
+    Raises UnknownValueError where nobody can say which list it is.
+    """
+    lists = stack.meant(resource, path, value, PREFIX_LIST)
+    if not lists:
+        if not (isinstance(value, Unknown) and stack.follow(value)):
+            known(value)
+        return None
+    entries = [(item.props, "entries[].cidr") for item in lists] + [
+        (entry.props, "cidr")
+        for item in lists
+        for entry in stack.pointing_at(item, "prefixListId", PREFIX_LIST_ENTRY)
+    ]
+    return [str(cidr) for props, key in entries for _, cidr in each(props, key) if public(cidr)]
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """A route to public addresses: where it stands, through what, and the property that names it."""
@@ -83,13 +105,13 @@ class Way:
 def ways_out(table: Resource, stack: Stack) -> Iterator[Way]:
     """Every route of a route table that leads to public addresses, inline or as a resource of its own."""
     for path, block in each(table.props, "routes[]"):
-        yield from _way(table, path, known(block))
+        yield from _way(table, path, known(block), stack)
     for route in stack.of(ROUTE):
         if table in stack.named(route, "routeTableId", *ROUTE_TABLES):
-            yield from _way(route, "", route.props)
+            yield from _way(route, "", route.props, stack)
 
 
-def _way(resource: Resource, path: str, block: Any) -> Iterator[Way]:
+def _way(resource: Resource, path: str, block: Any, stack: Stack) -> Iterator[Way]:
     destination = next(
         (
             get(block, key)
@@ -98,6 +120,10 @@ def _way(resource: Resource, path: str, block: Any) -> Iterator[Way]:
         ),
         None,
     )
+    named = block.get("destinationPrefixListId")
+    if destination is None and named is not None:
+        ranges = public_ranges(resource, path or "destinationPrefixListId", named, stack)
+        destination = "a prefix list that this stack lacks" if ranges is None else next(iter(ranges), None)
     if destination is None or not public(destination):
         return
     hop = next((key for key in _HOPS if block.get(key) not in (None, "")), None)
@@ -142,9 +168,20 @@ def inference_nodes(stack: Stack) -> Iterator[InferenceNodes]:
         templates += [
             t for t in stack.named(group, "launchTemplate.name", LAUNCH_TEMPLATE) if t not in templates
         ]
-        if _accelerated(group, *templates):
+        hidden = group.props.get("launchTemplate") and not templates and not group.props.get("instanceTypes")
+        if hidden or _accelerated(group, *templates):
             yield _nodes(group, "subnetIds", templates, stack)
-    for instance in stack.of("aws:ec2/instance:Instance"):
+    for group in stack.of(SCALING_GROUP):
+        mixed = "mixedInstancesPolicy.launchTemplate"
+        templates = [
+            template
+            for path in ("launchTemplate", f"{mixed}.launchTemplateSpecification")
+            for key in ("id", "name", "launchTemplateId", "launchTemplateName")
+            for template in stack.named(group, f"{path}.{key}", LAUNCH_TEMPLATE)
+        ]
+        if not templates or _accelerated(group, *templates):
+            yield _nodes(group, "vpcZoneIdentifiers", templates, stack)
+    for instance in stack.of(*INSTANCES):
         if _accelerated(instance):
             yield _nodes(instance, "subnetId", [instance], stack)
 
@@ -179,6 +216,10 @@ def _accelerated(*resources: Resource) -> bool:
         types += get(resource.props, "instanceTypes", []) or []
         if (single := resource.props.get("instanceType")) is not None:
             types.append(single)
+        overrides = "mixedInstancesPolicy.launchTemplate.overrides[].instanceType"
+        types += [value for _, value in each(resource.props, overrides)]
+        if get(resource.props, "instanceRequirements") is not None:
+            return True  # AWS chooses the machine
     if any(isinstance(item, Unknown) for item in types):
         return True
     return any(item in catalog.instances() or _gpu_family(str(item)) for item in types)
@@ -213,36 +254,38 @@ class Opening:
         return self.from_port <= port <= self.to_port
 
 
-def openings(resource: Resource) -> Iterator[Opening]:
-    """Egress to public addresses that a group or rule resource declares, IPv4 and IPv6."""
+def openings(resource: Resource, stack: Stack) -> Iterator[Opening]:
+    """Egress to public addresses that a group or rule resource declares, IPv4, IPv6 and by prefix list."""
     if resource.type == EGRESS_RULES[0]:
-        yield from _opening(resource, "", resource.props, ("cidrIpv4", "cidrIpv6"), "ipProtocol")
+        yield from _opening(resource, "", resource.props, stack)
     elif resource.type == EGRESS_RULES[1]:
         if get(resource.props, "type") == "egress":
-            yield from _opening(
-                resource, "", resource.props, ("cidrBlocks[]", "ipv6CidrBlocks[]"), "protocol"
-            )
+            yield from _opening(resource, "", resource.props, stack)
     else:
         for path, block in each(resource.props, "egress[]"):
-            yield from _opening(
-                resource, path, known(block), ("cidrBlocks[]", "ipv6CidrBlocks[]"), "protocol"
-            )
+            yield from _opening(resource, path, known(block), stack)
 
 
-def _opening(
-    resource: Resource, path: str, block: Any, keys: tuple[str, ...], protocol: str
-) -> Iterator[Opening]:
-    for key in keys:
-        for place, cidr in each(block, key):
-            if public(cidr):
-                yield Opening(
-                    resource,
-                    ".".join(part for part in (path, place) if part),
-                    str(cidr),
-                    str(get(block, protocol, "-1")),
-                    get(block, "fromPort"),
-                    get(block, "toPort"),
-                )
+def _opening(resource: Resource, path: str, block: Any, stack: Stack) -> Iterator[Opening]:
+    found = [
+        (place, str(cidr))
+        for key in ("cidrIpv4", "cidrIpv6", "cidrBlocks[]", "ipv6CidrBlocks[]")
+        for place, cidr in each(block, key)
+        if public(cidr)
+    ]
+    for key in ("prefixListId", "prefixListIds[]"):
+        for place, value in each(block, key):
+            ranges = public_ranges(resource, path or place, value, stack) or []
+            found += [(place, cidr) for cidr in ranges]
+    for place, cidr in found:
+        yield Opening(
+            resource,
+            ".".join(part for part in (path, place) if part),
+            cidr,
+            str(get(block, "ipProtocol") or get(block, "protocol", "-1")),
+            get(block, "fromPort"),
+            get(block, "toPort"),
+        )
 
 
 def groups_of(opening: Opening, stack: Stack) -> list[Resource]:

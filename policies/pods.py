@@ -13,7 +13,12 @@ from inferplan.resource import Resource, Unknown, UnknownValueError
 from policies.read import get, json_document, known
 
 TASK_DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
-ACCELERATORS = ("nvidia.com/gpu", "amd.com/gpu", "aws.amazon.com/neuron")
+ACCELERATORS = ("nvidia.com/", "amd.com/", "aws.amazon.com/neuron")  # also slices: nvidia.com/mig-1g.10gb
+# Under these keys a workload keeps its pod; unknown, the pod cannot be seen.
+POD_KEYS = frozenset(
+    {"spec", "template", "jobTemplate", "leaderWorkerTemplate", "leaderTemplate", "workerTemplate",
+     "containers"}
+)  # fmt: skip
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
@@ -49,7 +54,12 @@ class Container:
         """Whether it is a model server: by its image, its command, or an accelerator that it asks for."""
         limits = {**get(self.value, "resources.limits", {}), **get(self.value, "resources.requests", {})}
         named = [str(get(self.value, "image", "")).lower(), *(word.lower() for word in self.words[:3])]
-        return any(name in limits for name in ACCELERATORS) or any("vllm" in name for name in named)
+        return (
+            any(name.startswith(ACCELERATORS) for name in limits)
+            or bool(get(self.value, "resources.claims"))
+            or any("vllm" in name for name in named)
+            or any(word.rpartition("/")[2] == "vllm" for word in self.words)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,7 @@ class Pod:
 
     path: str
     containers: tuple[Container, ...]
+    host_network: bool = False
 
     @property
     def serves_model(self) -> bool:
@@ -79,7 +90,7 @@ def pods(resource: Resource) -> Iterator[Pod]:
 
 def _templates(value: Any, path: str) -> Iterator[Pod]:
     if isinstance(value, Unknown):
-        if not path.startswith(("metadata", "status")):
+        if path.rpartition(".")[2] in POD_KEYS:
             raise UnknownValueError(value)
         return
     if isinstance(value, list):
@@ -97,10 +108,11 @@ def _templates(value: Any, path: str) -> Iterator[Pod]:
                 for key in CONTAINER_LISTS
                 for index, item in enumerate(known(value.get(key)) or [])
             ),
+            host_network=get(value, "hostNetwork", False) is True,
         )
         return
     for key, item in value.items():
-        if isinstance(item, Mapping | list):
+        if isinstance(item, Mapping | list | Unknown):
             yield from _templates(item, f"{path}.{key}" if path else str(key))
 
 

@@ -19,6 +19,15 @@ from inferplan.resource import Unknown, UnknownValueError
 
 # Free words of people, never an instruction to a machine.
 PROSE_KEYS = frozenset({"tags", "tagsAll", "description", "comment", "labels", "annotations", "Sid"})
+# Under these a program reads every key, whatever its name; Kubernetes encodes two of them.
+DATA_KEYS = frozenset({"data", "stringData", "binaryData"})
+ENCODED = re.compile(
+    r"(?:.*userdata|.*userdatabase64|.*contentbase64|(?:data|binarydata)\..+)", re.IGNORECASE
+)
+STATEMENT_KEYS = frozenset(
+    {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource",
+     "Condition"}
+)  # fmt: skip
 
 
 def known(value: Any) -> Any:
@@ -89,13 +98,14 @@ def texts(value: Any, path: str = "") -> Iterator[Text]:
             yield from texts(document, path)
         else:
             yield Text(path, value)
-            if path.lower().endswith(("userdata", "userdatabase64")):
+            if ENCODED.fullmatch(path):
                 yield from _decoded(value, path)
     elif isinstance(value, dict):
-        if value.get("Effect") == "Deny":
+        if value.get("Effect") == "Deny" and STATEMENT_KEYS.issuperset(value):
             return
+        prose = PROSE_KEYS if path not in DATA_KEYS else ()
         for key, item in value.items():
-            if key not in PROSE_KEYS:
+            if key not in prose:
                 yield from texts(item, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
@@ -152,11 +162,25 @@ def arn(value: Any) -> Arn | None:
 @cache
 def _region_token() -> re.Pattern[str]:
     names = "|".join(sorted(map(re.escape, catalog.regions()), key=len, reverse=True))
-    # A Region name as a word of its own, perhaps with a zone letter; not inside a longer name with dashes.
-    return re.compile(rf"(?<![A-Za-z0-9-])({names})[a-z]?(?![A-Za-z0-9-])")
+    # A Region name as a word of its own, perhaps with a zone letter or in S3's older host names
+    # (`s3-eu-west-1`); not inside any other name with dashes.
+    return re.compile(rf"(?<![A-Za-z0-9-])(?:s3-)?({names})[a-z]?(?![A-Za-z0-9-])")
 
 
 def regions_named(text: str) -> Iterator[str]:
     """Every Region that a text names, alone or in an ARN, host or zone name."""
     for match in _region_token().finditer(text):
         yield match.group(1)
+
+
+@cache
+def _apart_token() -> re.Pattern[str]:
+    names = "|".join(map(re.escape, catalog.regions()))
+    return re.compile(
+        rf"(?<![A-Za-z0-9-])(?:{names})-(?:wl\d+-)?[a-z]{{3}}(?:-wlz)?-\d+[a-z]?(?![A-Za-z0-9-])"
+    )
+
+
+def zones_apart(text: str) -> list[str]:
+    """Every Local or Wavelength Zone that a text names: they may lie in another country than their Region."""
+    return _apart_token().findall(text)

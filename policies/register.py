@@ -65,7 +65,7 @@ def waiver_for(rule: Rule, subject: Subject, waivers: Iterable[Waiver], context:
         for waiver in waivers
         if waiver.rule in {rule.id, *rule.aliases}
         and covers(waiver, subject, context)
-        and flaw(waiver, context) is None
+        and flaw(waiver, context, rule) is None
     ]
     return max(covering, key=lambda waiver: waiver.expires, default=None)
 
@@ -79,12 +79,13 @@ def covers(waiver: Waiver, subject: Subject | None, context: Context) -> bool:
     return any(fnmatchcase(name, waiver.scope.subject) for name in (subject.name, subject.urn) if name)
 
 
-def flaw(waiver: Waiver, context: Context) -> tuple[str, str] | None:
-    """Why a waiver does not count, as the id and message of its own finding."""
+def flaw(waiver: Waiver, context: Context, rule: Rule | None = None) -> tuple[str, str] | None:
+    """Why a waiver does not count, as the id and message of its own finding; `rule` adds its aliases."""
     title = f"waiver {waiver.ticket} of {waiver.rule}"
-    if waiver.rule in context.organization.not_waivable:
+    names = {waiver.rule, *((rule.id, *rule.aliases) if rule else ())}
+    if names & set(context.organization.not_waivable):
         return "WAIVER-NOT-WAIVABLE", f"{title} does not count: the organization lets nobody waive this rule"
-    if waiver.owner.casefold() == waiver.approver.casefold():
+    if waiver.owner.strip().casefold() == waiver.approver.strip().casefold():
         return "WAIVER-SELF-APPROVED", f"{title} does not count: {waiver.owner} approved it himself"
     if date.fromisoformat(waiver.created) > context.as_of:
         return "WAIVER-NOT-YET", f"{title} does not count before {waiver.created}"

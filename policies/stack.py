@@ -27,6 +27,8 @@ NAME_PROPERTIES = (
     "identifier",
     "groupName",
 )
+# Types that are addressed by the name they were given, never by a generated id.
+BY_NAME = ("aws:s3/bucket", "aws:cloudwatch/logGroup", "aws:backup/vault", "aws:kinesis/")
 ROOT_TYPE = "inferplan:index:Deployment"
 
 
@@ -93,16 +95,23 @@ class Stack:
         """Every value at a property path with the resources of these types that it names.
 
         A value names a resource by reference (an unknown), by ARN, URN or plain name, and, where it is a
-        generated id, by what the property was computed from.
+        generated id, by what the property was computed from (never a bucket: its name says which it is).
         """
-        candidates = self.of(*types)
-        origins = resource.property_dependencies.get(re.split(r"[.\[]", path, maxsplit=1)[0], ())
         for place, value in each(resource.props, path):
             for item in value if isinstance(value, list) else [value]:
-                found = [candidate for candidate in candidates if _names(item, candidate)]
-                if not found and isinstance(item, str):
-                    found = [candidate for candidate in candidates if candidate.urn in origins]
-                yield Target(place, item, tuple(found))
+                yield Target(place, item, tuple(self.meant(resource, path, item, *types)))
+
+    def meant(self, resource: Resource, path: str, value: Any, *types: str) -> list[Resource]:
+        """The resources of these types that one value, found at a path of a resource, means."""
+        found = [candidate for candidate in self.of(*types) if _names(value, candidate)]
+        if found or not isinstance(value, str):
+            return found
+        origins = resource.property_dependencies.get(re.split(r"[.\[]", path, maxsplit=1)[0], ())
+        return [
+            candidate
+            for candidate in self.of(*types)
+            if candidate.urn in origins and not candidate.type.startswith(BY_NAME)
+        ]
 
     def named(self, resource: Resource, path: str, *types: str) -> list[Resource]:
         """The resources of these types that a property names, each once."""

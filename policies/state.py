@@ -108,8 +108,12 @@ def parse_state(text: bytes, name: str = "state") -> tuple[Resource, ...]:
     try:
         document = msgspec.json.decode(text, type=Document)
         return tuple(_resources({state.urn: state for state in document.states()}, document.config or {}))
-    except (StateError, msgspec.MsgspecError) as error:
+    except StateError as error:
         raise StateError(f"{name}: {error}") from None
+    except msgspec.MsgspecError as error:
+        raise StateError(
+            f"{name}: neither `pulumi stack export` nor `pulumi preview --json`: {error}"
+        ) from None
     except (RecursionError, UnicodeDecodeError):
         raise StateError(f"{name}: not a state file") from None
 

@@ -16,6 +16,7 @@ _LINE = re.compile(
     r"(?P<action>\w+)\s+(?P<protocol>[\w-]+)\s+(?P<source>\S+)\s+(?P<source_port>\S+)\s+(?:->|<>)\s+"
     r"(?P<destination>\S+)\s+(?P<port>\S+)\s*\((?P<options>.*)\)\s*"
 )
+SERVER_NAME = frozenset({"tls.sni", "tls_sni"})  # the content that follows is the server name
 _EXACT = frozenset({"startswith", "endswith"})
 _HARMLESS = frozenset(
     {"startswith", "endswith", "nocase", "bsize", "msg", "sid", "rev", "flow", "content", "tls.sni",
@@ -35,7 +36,8 @@ class Pass:
 def passes(resource: Resource) -> Iterator[Pass]:
     """Every rule of a stateful rule group that lets traffic out, from text and from blocks."""
     base = "ruleGroup.rulesSource"
-    for path, text in each(resource.props, f"{base}.rulesString"):
+    written = (*each(resource.props, f"{base}.rulesString"), *each(resource.props, "rules"))
+    for path, text in written:
         for line in str(known(text)).splitlines():
             if line.strip() and not line.lstrip().startswith("#"):
                 yield from _from_text(path, line.strip())
@@ -53,6 +55,8 @@ def _from_text(path: str, line: str) -> Iterator[Pass]:
     match = _LINE.fullmatch(line)
     if match is None:
         yield Pass(path, None, "a rule that cannot be read")
+    elif match["action"].lower() not in {"drop", "reject", "alert", "pass"}:
+        yield Pass(path, None, f"has the action {match['action']}, which is not known to stop anything")
     elif match["action"].lower() == "pass":
         yield _judge(path, match["protocol"], match["port"], list(_options(match["options"])))
 
@@ -69,12 +73,13 @@ def _judge(path: str, protocol: str, port: str, options: list[tuple[str, str]]) 
     keywords = [keyword for keyword, _ in options]
     contents = [value for keyword, value in options if keyword == "content"]
     host = contents[0].strip('"').lower() if len(contents) == 1 else None
+    before = keywords[: keywords.index("content")] if contents else []
     problem = None
     if "http.host" in keywords or protocol.lower() == "http":
         problem = "matches the HTTP Host header, which the client writes and which goes in clear"
     elif protocol.lower() != "tls" or port != "443":
         problem = f"passes {protocol.lower()} to port {port.lower()}; only TLS to 443 may pass"
-    elif not {"tls.sni", "tls_sni"} & set(keywords) or host is None or contents[0].startswith("!"):
+    elif not SERVER_NAME & set(before) or host is None or contents[0].startswith("!"):
         problem = "does not ask for one server name"
     elif extra := [keyword for keyword in keywords if keyword not in _HARMLESS]:
         problem = f"uses {extra[0]}, which cannot be shown to match one host"

@@ -6,6 +6,7 @@ Not here: choosing values (inferplan.plan) and the resources themselves (compone
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -54,7 +55,7 @@ def tags(plan: Plan) -> dict[str, str]:
     """What every AWS resource is tagged with, once, through the provider."""
     return {
         "inferplan:stack": plan.name,
-        "inferplan:owner": plan.owner,
+        "inferplan:owner": re.sub(r"[^\w .:/=+@-]", "-", plan.owner)[:256],  # what tags may hold
         "inferplan:environment": plan.target.environment,
         "inferplan:data-class": plan.data_class,
     }

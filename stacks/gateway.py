@@ -69,6 +69,7 @@ def balancer(deployment: Deployment, plan: Plan, network: Network, entrance: Ent
     return Balancer(
         f"{plan.name}-balancer",
         BalancerArgs(
+            stack=plan.name,
             certificate=plan.gateway.certificate,
             clients=plan.gateway.clients,
             idle_timeout_seconds=plan.gateway.idle_timeout_seconds,

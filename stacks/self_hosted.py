@@ -34,7 +34,15 @@ from components.node_autoscaler import (
     NodeAutoscaler,
     NodeAutoscalerArgs,
 )
-from components.node_group import BOTTLEROCKET_DATA_DEVICE, ROOT_DEVICE, NodeGroup, NodeGroupArgs, volumes_gib
+from components.node_group import (
+    ACCELERATOR_LABEL,
+    BOTTLEROCKET_DATA_DEVICE,
+    GPU_TAINT,
+    ROOT_DEVICE,
+    NodeGroup,
+    NodeGroupArgs,
+    volumes_gib,
+)
 from components.node_security import NodeSecurity, NodeSecurityArgs
 from components.role import Role, RoleArgs
 from components.weights import Weights, WeightsArgs
@@ -291,7 +299,7 @@ def _gpu_group(
     after: list[pulumi.Resource],
 ) -> None:
     planned = planned_cluster(plan)
-    labels = {POOL_LABEL: pool.name}
+    labels = {POOL_LABEL: pool.name, ACCELERATOR_LABEL: pool.gpu}
     if not pool.ami_has_device_plugin:
         labels[DEVICE_PLUGIN_LABEL] = "true"
     NodeGroup(
@@ -312,10 +320,12 @@ def _gpu_group(
             kubernetes_version=planned.version,
             autoscaled=True,
             gpu=True,
+            taint=GPU_TAINT,
             capacity=pool.capacity,
             capacity_id=pool.capacity_id,
             efa_interfaces=pool.efa_interfaces,
             placement_group=pool.placement_group,
+            running=pool.running,
             after=after,
         ),
         deployment.options(),

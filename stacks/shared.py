@@ -70,7 +70,13 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
                         "Effect": "Allow",
                         "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
                         "Resource": [made_logs.arns["flow"], f"{made_logs.arns['flow']}:*"],
-                    }
+                    },
+                    {
+                        "Sid": "Find",
+                        "Effect": "Allow",
+                        "Action": "logs:DescribeLogGroups",
+                        "Resource": naming.log_group_arn(plan.target, "*"),
+                    },
                 ]
             ),
         ),

@@ -5,6 +5,7 @@ Not here: planning, judging and formatting; verbs only connect them and choose t
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -23,6 +24,7 @@ VERBS = {
 
 _SIGINT_EXIT = 130
 _SIGPIPE_EXIT = 141
+_FULL_EXIT = 74  # EX_IOERR of sysexits.h: neither the spec nor inferplan is at fault
 
 
 def main() -> NoReturn:
@@ -33,23 +35,33 @@ def main() -> NoReturn:
         from inferplan.cli.app import run
 
         code = run(sys.argv[1:])
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         code = _SIGINT_EXIT
     except BrokenPipeError:
         code = _SIGPIPE_EXIT
+    except OSError as problem:
+        code = _no_space(problem) if problem.errno == errno.ENOSPC else report_bug(problem)
     except Exception as bug:  # the last line of defense: a traceback never reaches a user
-        code = _report_bug(bug)
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        code = _SIGPIPE_EXIT
+        code = report_bug(bug)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:  # a reader that went away, or a full disk, which was told above
+            code = code or _SIGPIPE_EXIT
     # Skips the interpreter's teardown of a large module graph, and a second complaint about a closed pipe.
     os._exit(code)
 
 
-def _report_bug(bug: BaseException) -> int:
+def _no_space(problem: OSError) -> int:
+    print(f"inferplan: the result could not be written: {problem.strerror}", file=sys.stderr)  # noqa: T201
+    return _FULL_EXIT
+
+
+def report_bug(bug: BaseException, subject: str = "inferplan") -> int:
+    """Say on standard error what to report, without a traceback; gives the exit code of a bug."""
     import traceback
 
     from inferplan.exitcodes import ExitCode
@@ -57,7 +69,7 @@ def _report_bug(bug: BaseException) -> int:
     last = traceback.extract_tb(bug.__traceback__)[-1]
     where = f"{os.path.basename(last.filename)}:{last.lineno} in {last.name}"  # noqa: PTH119 - pathlib may be what failed
     print(  # noqa: T201 - the one message of a crash
-        f"inferplan: bug: {type(bug).__name__}: {bug}\n"
+        f"{subject}: bug: {type(bug).__name__}: {bug}\n"
         f"  at {where}\n"
         "  Please report this line with the command you ran; INFERPLAN_TRACEBACK=1 prints the details.",
         file=sys.stderr,

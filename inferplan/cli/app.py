@@ -6,14 +6,15 @@ Not here: the verbs themselves, one per sibling file.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from inferplan.cli import VERBS
+from inferplan.cli import VERBS, screen
 from inferplan.exitcodes import ExitCode
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,7 +65,7 @@ def run(arguments: list[str]) -> int:
     from inferplan.errors import InferplanError
 
     try:
-        result = cli.main(args=arguments, prog_name="inferplan", standalone_mode=False)
+        result = cli.main(args=arguments, prog_name="inferplan", standalone_mode=False, color=screen.color())
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.Abort:
@@ -73,7 +74,7 @@ def run(arguments: list[str]) -> int:
         problem.show()
         return int(ExitCode.NOT_UNDERSTOOD)
     except InferplanError as problem:
-        click.echo(str(problem), err=True)
+        screen.show(str(problem), err=True)
         return int(problem.exit_code)
     return int(result or 0)
 
@@ -101,12 +102,31 @@ class Common(NamedTuple):
     quiet: bool
     verbose: int
 
-    def organization_for(self, spec: Path) -> Path | None:
+    def organization_for(self, spec: Path | None) -> Path | None:
         """The folder given, else `organization/` beside the spec's folder or here, else None."""
         if self.organization is not None:
             return self.organization
-        near = (spec.resolve().parent.parent / "organization", Path("organization"))
-        return next((folder for folder in near if folder.is_dir()), None)
+        here = Path("organization")
+        near = here if spec is None else spec.resolve().parent.parent / "organization"
+        try:
+            return next((folder for folder in (near, here) if folder.is_dir()), None)
+        except (OSError, ValueError):
+            return None  # a path that cannot be, which reading the spec says
+
+
+@contextmanager
+def answering(format: str) -> Iterator[None]:
+    """Under `--format json` an error is a document on standard output too: a parser always gets one."""
+    from inferplan.errors import InferplanError
+
+    try:
+        yield
+    except (InferplanError, click.UsageError) as problem:
+        if format == "json":
+            from inferplan.report import json_format
+
+            click.echo(json_format.errors([json_format.error(None, problem)]))
+        raise
 
 
 def common_options(*formats: str) -> Callable[[F], F]:
@@ -117,7 +137,8 @@ def common_options(*formats: str) -> Callable[[F], F]:
             organization: Path | None, as_of: date | None, format: str, quiet: bool, verbose: int, **rest: Any
         ) -> Any:
             common = Common(organization, as_of or date.today(), format, quiet, verbose)
-            return function(common=common, **rest)
+            with answering(format):
+                return function(common=common, **rest)
 
         wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
         wrapper.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]

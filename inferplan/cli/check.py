@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
+from typing import Any
 
 import click
 
+from inferplan.cli import report_bug
 from inferplan.cli.app import Common, common_options
 from inferplan.cli.review import Review, review
+from inferplan.cli.screen import show
 from inferplan.cli.specfiles import spec_files
 from inferplan.errors import InferplanError
 from inferplan.exitcodes import ExitCode, worst
@@ -22,7 +25,7 @@ COLLECT_EVERY_SPECS = 8
 @click.command()
 @click.argument("specs", nargs=-1)
 @click.option(
-    "--locked", is_flag=True, help="Refuse pending pins: what `inferplan lock` has not settled denies."
+    "--locked", is_flag=True, help="Refuse pending pins: a spec without a lock beside it is denied."
 )
 @click.option(
     "--state",
@@ -34,54 +37,71 @@ COLLECT_EVERY_SPECS = 8
     type=click.Choice(["mandatory", "advisory"]),
     default="mandatory",
     show_default=True,
-    help="The lowest level whose findings deny.",
+    help="The lowest level whose findings end with exit code 1.",
 )
 @common_options("text", "json")
 def check(specs: tuple[str, ...], locked: bool, state: Path | None, fail_on: str, common: Common) -> int:
     """Judge SPECS (default: specs/) against every rule; the answer needs no cloud account.
 
     Prints one review per spec. Exit 1: a rule denies; 2: a spec cannot be understood; 3: no plan exists.
+    With --format json, specs without a review are in `errors`.
     """
-    if state is not None and len(specs) != 1:
-        raise click.UsageError("--state judges one deployment: name exactly one SPEC")
     codes: list[ExitCode] = []
     reviews: list[Review] = []
+    failures: list[dict[str, Any]] = []
     with spec_files(specs) as files:
-        for number, path in enumerate(files, start=1):
+        if state is not None and len(files) != 1:
+            raise click.UsageError("--state judges one deployment: name exactly one SPEC")
+        for number, file in enumerate(files, start=1):
             try:
-                done = review(path, common.organization_for(path), common.as_of, state=state, locked=locked)
-            except InferplanError as problem:
-                codes.append(problem.exit_code)
-                click.echo(
-                    f"{path}: {problem}" if problem.exit_code is ExitCode.NO_PLAN else str(problem), err=True
-                )
-                continue
-            codes.append(_code(done, fail_on))
-            if common.format == "text":
-                from inferplan.report import text
+                done = review(file.load(common), common.as_of, state=state, locked=locked)
+            except Exception as problem:  # one spec must not take the answers about the others with it
+                codes.append(_failed(file.name, problem))
+                if common.format == "json":
+                    from inferplan.report import json_format
 
-                click.echo(
-                    text.review(done.plan, done.report, declaration=done.declaration, verbose=common.verbose)
-                )
-            reviews.append(done)
+                    failures.append(json_format.error(file.name, problem))
+                continue
+            codes.append(_code(done, fail_on, locked=locked))
+            if common.format == "text":
+                _tell(done, codes[-1], common.verbose)
+            else:
+                reviews.append(done)
             if number % COLLECT_EVERY_SPECS == 0:
                 gc.collect()
     if common.format == "json":
         from inferplan.report import json_format
 
-        click.echo(json_format.check([done.report for done in reviews]))
+        reports, states = [done.report for done in reviews], [done.state for done in reviews]
+        click.echo(json_format.check(reports, failures, states))
     elif len(codes) > 1 and not common.quiet:
         from inferplan.report import text
 
-        click.echo(text.closing(codes, common.as_of), err=True)
+        show(text.closing(codes, common.as_of), err=True)
     return int(worst(codes))
 
 
-def _code(done: Review, fail_on: str) -> ExitCode:
+def _tell(done: Review, code: ExitCode, verbose: int) -> None:
+    from inferplan.report import text
+
+    show(text.review(done.plan, done.report, declaration=done.declaration, state=done.state, verbose=verbose))
+    if code is ExitCode.DENIED and done.report.decision == "allow":
+        show(f"{done.report.spec.path}: an advisory rule has findings, and --fail-on is advisory", err=True)
+
+
+def _failed(name: str, problem: Exception) -> ExitCode:
+    if not isinstance(problem, InferplanError):
+        return ExitCode(report_bug(problem, name))
+    prefix = f"{name}: " if problem.exit_code is ExitCode.NO_PLAN else ""
+    show(f"{prefix}{problem}", err=True)
+    return problem.exit_code
+
+
+def _code(done: Review, fail_on: str, *, locked: bool) -> ExitCode:
     if done.report.decision == "deny":
         return ExitCode.DENIED
     if fail_on == "advisory" and any(
-        finding.verdict in ("fail", "undecided") and not finding.waiver for finding in done.report.findings
+        not finding.waiver and (locked or not finding.pending) for finding in done.report.findings
     ):
         return ExitCode.DENIED
     return ExitCode.OK

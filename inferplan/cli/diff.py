@@ -5,22 +5,27 @@ Not here: planning, and what `pulumi preview` shows of a deployed stack.
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from inferplan.cli.app import Common, common_options
+from inferplan.cli.screen import show
+from inferplan.cli.specfiles import one_spec
+
+if TYPE_CHECKING:
+    from inferplan.spec.declaration import Declaration
 
 MODES = click.Choice(["self-hosted", "managed-api", "hybrid", "auto"])
 
 
 @click.command()
-@click.argument("specs", nargs=-1, required=True, metavar="A B | SPEC", type=click.Path(path_type=Path))
+@click.argument("specs", nargs=-1, required=True, metavar="A B | SPEC")
 @click.option(
     "--mode", "modes", type=MODES, multiple=True, help="Compare SPEC as written with this mode; repeatable."
 )
 @common_options("text", "json")
-def diff(specs: tuple[Path, ...], modes: tuple[str, ...], common: Common) -> int:
+def diff(specs: tuple[str, ...], modes: tuple[str, ...], common: Common) -> int:
     """Show routes, pools, resources, cost and places of two specs, or modes of one, side by side."""
     if len(specs) == 1 and not modes:
         raise click.UsageError("name two specs, or one SPEC and --mode")
@@ -30,17 +35,16 @@ def diff(specs: tuple[Path, ...], modes: tuple[str, ...], common: Common) -> int
     from inferplan.plan.make import make_plan
     from inferplan.report import diff_text
     from inferplan.spec.crossfield import refuse_mode
-    from inferplan.spec.loading import load
     from stacks.record import record_plan
 
-    wanted = [(spec, None) for spec in specs] + [(specs[0], mode) for mode in modes]
+    loaded = [(spec, _load(spec, common)) for spec in specs]
+    alike = len({declaration.spec.metadata.name for _, declaration in loaded}) < len(specs)
+    wanted = [(*one, None) for one in loaded] + [(*loaded[0], mode) for mode in modes]
     sides: list[diff_text.Side] = []
-    alike = len({load(spec, common.organization_for(spec)).spec.metadata.name for spec in specs}) < len(specs)
-    for spec, mode in wanted:
-        declaration = load(spec, common.organization_for(spec))
+    for spec, declaration, mode in wanted:
         if mode is not None:
             refuse_mode(declaration, mode)
-        name = str(spec) if alike else declaration.spec.metadata.name
+        name = spec if alike else declaration.spec.metadata.name
         label = name + (f" as {mode}" if mode else "")
         try:
             plan = make_plan(declaration, common.as_of, mode)
@@ -50,5 +54,13 @@ def diff(specs: tuple[Path, ...], modes: tuple[str, ...], common: Common) -> int
         sides.append(diff_text.Side(label=label, plan=plan, resources=record_plan(plan, declaration)))
     if all(side.plan is None for side in sides):
         raise NoPlan("; ".join(f"{side.label}: {side.refusal}" for side in sides))
-    click.echo(diff_text.as_json(sides) if common.format == "json" else diff_text.table(sides))
+    if common.format == "json":
+        click.echo(diff_text.as_json(sides))
+    else:
+        show(diff_text.table(sides))
     return 0
+
+
+def _load(spec: str, common: Common) -> Declaration:
+    with one_spec(spec) as file:
+        return file.load(common)

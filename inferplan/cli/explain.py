@@ -5,51 +5,106 @@ Not here: derivations (inferplan.plan) and rules (policies).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
+from inferplan.cli import screen
 from inferplan.cli.app import Common, common_options
+from inferplan.cli.specfiles import one_spec
+
+if TYPE_CHECKING:
+    from inferplan.plan.model import Plan
+    from policies.rule import Rule
 
 TOPICS = ("residency", "egress", "fallback")
 
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("spec")
 @click.argument("subject", required=False, metavar="[PATH|RULE|residency|egress|fallback]")
 @common_options("text", "json")
-def explain(spec: Path, subject: str | None, common: Common) -> int:
+def explain(spec: str, subject: str | None, common: Common) -> int:
     """Explain one number of SPEC's plan by its PATH, one RULE, or where data may go.
 
     Without a subject it lists every path that has a derivation.
     """
     from inferplan.plan.make import make_plan
-    from inferplan.report import explain_text, json_format
-    from inferplan.spec.loading import load
+    from inferplan.report import explain_text
     from policies.packs import find_rule
 
-    organization = common.organization_for(spec)
-    if subject is not None and (rule := find_rule(subject)) is not None:
+    with one_spec(spec) as file:
+        declaration = file.load(common)
+    rule = find_rule(subject) if subject is not None else None
+    if rule is not None:
         from inferplan.cli.review import review
 
-        done = review(spec, organization, common.as_of, state=None, locked=False)
-        click.echo(explain_text.rule(rule, done.report))
-        return 0
-    plan = make_plan(load(spec, organization), common.as_of)
-    if subject is None:
-        click.echo(explain_text.index(plan))
-    elif subject in TOPICS:
-        click.echo(getattr(explain_text, subject)(plan))
-    elif subject in plan.derivations:
-        derivation = plan.derivations[subject]
-        click.echo(
-            json_format.plan(derivation)
-            if common.format == "json"
-            else explain_text.derivation(subject, derivation)
+        report = review(declaration, common.as_of, state=None, locked=False).report
+        _answer(
+            common,
+            subject,
+            file.name,
+            explain_text.rule(rule, report, width=screen.columns()),
+            _rule_parts(rule, report),
         )
+        return 0
+    plan = make_plan(declaration, common.as_of)
+    if subject is None:
+        _answer(common, subject, file.name, explain_text.index(plan), {"derivations": plan.derivations})
+    elif subject in TOPICS:
+        _answer(common, subject, file.name, getattr(explain_text, subject)(plan), _topic_parts(subject, plan))
+    elif (path := _derived(subject, plan)) is not None:
+        derivation = plan.derivations[path]
+        told = explain_text.derivation(path, derivation, width=screen.columns())
+        _answer(common, path, file.name, told, msgspec.to_builtins(derivation))
     else:
-        near = get_close_matches(subject, [*plan.derivations, *TOPICS], n=3, cutoff=0.4)
-        hint = f"; did you mean {', '.join(near)}?" if near else "; leave it out to list every path"
-        raise click.UsageError(f"nothing called {subject!r} in the plan of {plan.name}{hint}")
+        raise click.UsageError(_nothing(subject, plan))
     return 0
+
+
+def _answer(common: Common, subject: str | None, spec: str, told: str, parts: Mapping[str, Any]) -> None:
+    if common.format == "json":
+        from inferplan.report import json_format
+
+        click.echo(json_format.explanation(spec, subject, parts))
+    else:
+        screen.show(told)
+
+
+def _derived(subject: str, plan: Plan) -> str | None:
+    """The path itself, or its nearest parent with a derivation."""
+    path = subject
+    while path and path not in plan.derivations:
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    return path or None
+
+
+def _rule_parts(rule: Rule, report: Any) -> dict[str, Any]:
+    from inferplan.report import json_format
+
+    return {
+        "rule": json_format.rule_entry(rule),
+        "here": next((ran for ran in report.rules if ran.id == rule.id), None),
+        "findings": [finding for finding in report.findings if finding.rule == rule.id],
+    }
+
+
+def _topic_parts(topic: str, plan: Plan) -> dict[str, Any]:
+    network = plan.network
+    if topic == "residency":
+        return {"flows": plan.flows}
+    if topic == "fallback":
+        return {"routes": plan.routes}
+    return {"hosts": network.allowed_hosts, "endpoints": network.endpoints, "dns_allow": network.dns_allow}
+
+
+def _nothing(subject: str, plan: Plan) -> str:
+    from policies.packs import all_rules
+
+    known = {name.lower(): name for name in (*plan.derivations, *TOPICS, *(rule.id for rule in all_rules()))}
+    near = [known[name] for name in get_close_matches(subject.lower(), known, n=3, cutoff=0.6)]
+    hint = f"; did you mean {', '.join(near)}?" if near else "; leave it out to list every path"
+    return f"nothing called {subject!r} in the plan of {plan.name}{hint}"

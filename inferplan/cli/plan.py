@@ -5,26 +5,26 @@ Not here: planning (inferplan.plan) and formats (inferplan.report).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from inferplan.cli.app import Common, common_options
+from inferplan.cli.screen import show
+from inferplan.cli.specfiles import one_spec
 
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("spec")
 @click.option(
     "--mode", type=click.Choice(["self-hosted", "managed-api", "hybrid", "auto"]), help="Plan as if."
 )
 @common_options("text", "json")
-def plan(spec: Path, mode: str | None, common: Common) -> int:
+def plan(spec: str, mode: str | None, common: Common) -> int:
     """Plan SPEC: what would be deployed where, at what cost, and why."""
     from inferplan.plan.make import make_plan
     from inferplan.spec.crossfield import refuse_mode
-    from inferplan.spec.loading import load
 
-    declaration = load(spec, common.organization_for(spec))
+    with one_spec(spec) as file:
+        declaration = file.load(common)
     if mode is not None:
         refuse_mode(declaration, mode)
     result = make_plan(declaration, common.as_of, mode)
@@ -35,5 +35,5 @@ def plan(spec: Path, mode: str | None, common: Common) -> int:
     else:
         from inferplan.report import plan_text
 
-        click.echo(plan_text.plan(result, verbose=common.verbose))
+        show(plan_text.plan(result, verbose=common.verbose))
     return 0

@@ -1,10 +1,12 @@
-"""The road of one spec as the verbs walk it: load, plan, record, judge.
+"""The road of one spec as the verbs walk it: plan, record, judge.
 
-Not here: any of the four steps, and printing.
+Not here: any of the three steps, loading (specfiles), and printing.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,36 +14,88 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inferplan.plan.model import Plan
+    from inferplan.resource import Resource
     from inferplan.spec.declaration import Declaration
+    from policies.verdicts import Report
+
+NO_LOCK = "LOCK-MISSING"
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What `check` knows about one spec; `plan` is None when resources came from a state file."""
+    """What `check` knows about one spec; `plan` is None when resources came from a state file.
 
-    path: Path
+    `state` then says what the file held: its path, how many resources, and those of types no rule knows.
+    """
+
     declaration: Declaration
     plan: Plan | None
-    report: Any  # policies.evaluate.Report
-    resources: int
+    report: Report
+    state: dict[str, Any] | None = None
 
 
-def review(path: Path, organization: Path | None, as_of: date, *, state: Path | None, locked: bool) -> Review:
-    """Walk the whole road for one spec; raises SpecErrors (exit 2) or NoPlan (exit 3)."""
-    from inferplan.plan.make import make_plan
-    from inferplan.spec.loading import load
+def review(declaration: Declaration, as_of: date, *, state: Path | None, locked: bool) -> Review:
+    """Walk the road for one spec; raises NoPlan (exit 3), or StateError (exit 2) for a bad state file."""
     from policies.evaluate import evaluate
 
-    declaration = load(path, organization)
-    plan = None
+    plan, held = None, None
     if state is not None:
         from policies.state import read_state
 
         resources = read_state(state)
+        held = {"file": str(state), "resources": len(resources), "unknown_types": _unknown_types(resources)}
     else:
+        from inferplan.plan.make import make_plan
+
         plan = make_plan(declaration, as_of)
         from stacks.record import record_plan
 
         resources = record_plan(plan, declaration)
     report = evaluate(declaration, resources, as_of, locked=locked)
-    return Review(path, declaration, plan, report, len(resources))
+    if declaration.lock is None:
+        report = _without_lock(report, locked=locked)
+    return Review(declaration, plan, report, held)
+
+
+def _unknown_types(resources: Iterable[Resource]) -> dict[str, int]:
+    """Resources by type, of the types that no rule looks at; components declare nothing themselves."""
+    from policies.packs import all_rules
+
+    checks = [check for rule in all_rules() for check in rule.checks if check.scope != "declaration"]
+    counts = Counter(resource.type for resource in resources if resource.custom)
+    return {
+        type_: count
+        for type_, count in sorted(counts.items())
+        if not type_.startswith("pulumi:providers:") and not any(check.matches(type_) for check in checks)
+    }
+
+
+def _without_lock(report: Report, *, locked: bool) -> Report:
+    """Without a lock nothing is pinned: pending, and refused when pins are asked for."""
+    from msgspec.structs import replace
+
+    from policies.verdicts import Finding, SubjectRef
+
+    finding = Finding(
+        rule=NO_LOCK,
+        level="mandatory",
+        verdict="undecided",
+        subject=SubjectRef(kind="spec", name=report.spec.name or ""),
+        file=report.spec.path,
+        line=1,
+        column=1,
+        path=None,
+        message="there is no lock: images, model revisions and add-on versions are not pinned",
+        fix="Write the pins into the .lock.yaml file beside the spec.",
+        source=(),
+        waiver=None,
+        valid_until=None,
+        blocks=locked,
+        pending=True,
+    )
+    return replace(
+        report,
+        decision="deny" if locked else report.decision,
+        pending=report.pending + 1,
+        findings=(finding, *report.findings),
+    )

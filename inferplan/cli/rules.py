@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import click
 
+from inferplan.cli import screen
+
 
 @click.command()
 @click.argument("rule_id", required=False, metavar="[ID]")
@@ -18,7 +20,10 @@ def rules(rule_id: str | None, format: str) -> int:
 
     if rule_id is None:
         listed = all_rules()
-        click.echo(json_format.rules(listed) if format == "json" else rules_text.table(listed))
+        if format == "json":
+            click.echo(json_format.rules(listed))
+        else:
+            screen.show(rules_text.table(listed))
         return 0
     rule = find_rule(rule_id)
     if rule is None:
@@ -28,5 +33,8 @@ def rules(rule_id: str | None, format: str) -> int:
         raise click.UsageError(
             f"no rule {rule_id!r}" + (f"; did you mean {', '.join(near)}?" if near else "")
         )
-    click.echo(json_format.rules([rule]) if format == "json" else rules_text.page(rule))
+    if format == "json":
+        click.echo(json_format.rules([rule]))
+    else:
+        screen.show(rules_text.page(rule, width=screen.columns()))
     return 0

@@ -14,7 +14,8 @@ def schema(kind: str | None) -> int:
     """Print the JSON Schema (draft 2020-12) of KIND, or of every kind in one document."""
     from inferplan.spec.schema import KINDS, schema_text
 
-    if kind is not None and kind not in KINDS:
+    named = {known.lower(): known for known in KINDS}
+    if kind is not None and kind.lower() not in named:
         raise click.UsageError(f"no such kind {kind!r}; one of {', '.join(KINDS)}")
-    click.echo(schema_text(kind), nl=False)
+    click.echo(schema_text(named[kind.lower()] if kind is not None else None), nl=False)
     return 0

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
+
+from inferplan.cli.app import answering
+from inferplan.cli.screen import show
+
+if TYPE_CHECKING:
+    from inferplan.sizing import Fit
 
 COUNT = click.IntRange(1, 10**8)
 
@@ -24,8 +30,22 @@ COUNT = click.IntRange(1, 10**8)
     help="A local Hugging Face config.json, for a model that the catalog does not know.",
 )
 @click.option("--gpu", required=True, help="A GPU of the catalog, or any name with --total-gib.")
-@click.option("--tensor-parallel", type=click.IntRange(1, 1024), default=1, show_default=True)
-@click.option("--pipeline-parallel", type=click.IntRange(1, 1024), default=1, show_default=True)
+@click.option(
+    "--tensor-parallel",
+    "--tensor-parallel-size",
+    "tensor_parallel",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+)
+@click.option(
+    "--pipeline-parallel",
+    "--pipeline-parallel-size",
+    "pipeline_parallel",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+)
 @click.option("--quantization", help="Such as fp8, awq, nvfp4 (default: as the repository is published).")
 @click.option("--kv-cache-dtype", default="auto", show_default=True)
 @click.option("--max-model-len", type=COUNT, help="Tokens (default: the model's context).")
@@ -51,29 +71,44 @@ def size(
 
     Exits with 0 whatever the answer, which is in `fits`; null means that it cannot be decided.
     """
+    from inferplan.sizing.remedies import remedies
+
+    with answering(output):
+        found = _found(model, config_file, gpu, total_gib, compute_capability, vllm_version, settings)
+    helps = remedies(found)
+    if output == "json":
+        click.echo(json.dumps(_report(found, helps), indent=2))
+    else:
+        show("\n".join(_lines(found, helps, gpu)))
+    return 0
+
+
+def _found(
+    model: str | None,
+    config_file: Path | None,
+    gpu: str,
+    total_gib: float | None,
+    compute_capability: str | None,
+    vllm_version: str | None,
+    settings: dict[str, Any],
+) -> Fit:
+    """The fit that the options ask for; whatever is wrong with them is a usage error."""
     from inferplan import sizing
     from inferplan.catalog import UnknownName
     from inferplan.sizing.constants import version_key
-    from inferplan.sizing.remedies import remedies
 
     version = vllm_version or sizing.VLLM_VERSION
     try:
         version_key(version)
         shapes = _shapes(model, config_file)
         name, total, capability = _gpu(gpu, total_gib, compute_capability)
-        found = sizing.fit(
+        return sizing.fit(
             shapes, total, gpu=name, compute_capability=capability, vllm_version=version, **settings
         )
     except UnknownName as unknown:
         raise click.UsageError(_sentence(str(unknown)) + _hint(unknown.kind)) from None
     except (ValueError, sizing.ShapesError) as problem:
         raise click.UsageError(_sentence(str(problem))) from None
-    helps = remedies(found)
-    if output == "json":
-        click.echo(json.dumps(_report(found, helps), indent=2))
-    else:
-        click.echo("\n".join(_lines(found, helps, gpu)))
-    return 0
 
 
 def _shapes(model: str | None, config_file: Path | None) -> Any:
@@ -85,10 +120,13 @@ def _shapes(model: str | None, config_file: Path | None) -> Any:
         raise ValueError("give either --model or --config")
     try:
         config = json.loads(config_file.read_bytes())
+    except json.JSONDecodeError as problem:
+        raise ValueError(f"{config_file}:{problem.lineno}:{problem.colno}: not valid JSON") from None
     except (OSError, ValueError, RecursionError) as problem:
-        raise ValueError(f"{config_file} is not readable JSON: {problem}") from None
+        reason = getattr(problem, "strerror", None) or "not JSON text"
+        raise ValueError(f"{config_file} cannot be read: {reason}") from None
     if not isinstance(config, dict):
-        raise ValueError(f"{config_file} must hold a JSON object")
+        raise ValueError(f"{config_file} holds no model configuration: it must be a JSON object")
     return sizing.shapes_from_config(config, str(config_file))
 
 
@@ -120,7 +158,10 @@ def _hint(kind: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(("?", ".")) else ".")
+    """Ended as a sentence; only a plain word gets a capital, never the name of a file, field or option."""
+    first = text.partition(" ")[0]
+    start = first.capitalize() if first.isalpha() and first.islower() else first
+    return start + text[len(first) :] + ("" if text.endswith(("?", ".")) else ".")
 
 
 def _rounded(value: float | None) -> float | None:

@@ -10,35 +10,80 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
+
+if TYPE_CHECKING:
+    from inferplan.cli.app import Common
+    from inferplan.spec.declaration import Declaration
 
 LOCK_SUFFIX = ".lock.yaml"
 MAX_STDIN_BYTES = 1024 * 1024 + 1
 
 
+class SpecFile(NamedTuple):
+    """A spec to read and what messages call it; standard input lies nowhere, so nothing lies beside it."""
+
+    path: Path
+    name: str
+
+    def load(self, common: Common) -> Declaration:
+        """The spec under the organization that applies to it; raises SpecErrors."""
+        from inferplan.spec.loading import load
+
+        beside = None if self.name == "-" else self.path
+        return load(self.path, common.organization_for(beside), name=self.name)
+
+
 @contextmanager
-def spec_files(arguments: Sequence[str]) -> Iterator[list[Path]]:
+def spec_files(arguments: Sequence[str]) -> Iterator[list[SpecFile]]:
     """Expand arguments to spec files; a folder gives its *.yaml without locks; `-` reads standard input."""
+    if not arguments and not Path("specs").is_dir():
+        raise click.UsageError("no SPEC given and no specs/ folder here")
+    if not all(arguments):
+        raise click.UsageError("a SPEC is empty; name a file, a folder or -")
     with tempfile.TemporaryDirectory(prefix="inferplan-") as scratch:
-        files: list[Path] = []
-        for argument in arguments or ("specs",):
+        files: list[SpecFile] = []
+        for argument in dict.fromkeys(arguments or ("specs",)):
             if argument == "-":
-                path = Path(scratch) / "stdin.yaml"
-                path.write_bytes(sys.stdin.buffer.read(MAX_STDIN_BYTES))
-                files.append(path)
-            elif Path(argument).is_dir():
+                files.append(_standard_input(Path(scratch)))
+            elif _is_folder(argument):
                 found = sorted(path for path in Path(argument).glob("*.yaml") if _is_spec(path))
                 if not found:
                     raise click.UsageError(f"no *.yaml specs in {argument}")
-                files += found
+                files += (SpecFile(path, str(path)) for path in found)
             elif argument.endswith(LOCK_SUFFIX) and len(arguments) > 1:
                 continue  # `specs/*.yaml` as a shell expands it: the lock is read with its spec
             else:
-                files.append(Path(argument))
-        if not arguments and not Path("specs").is_dir():
-            raise click.UsageError("no SPEC given and no specs/ folder here")
+                files.append(SpecFile(Path(argument), str(Path(argument))))
+        if not files:
+            raise click.UsageError("only locks are named; a lock is read with the spec beside it")
         yield files
+
+
+@contextmanager
+def one_spec(argument: str) -> Iterator[SpecFile]:
+    """The one spec file that a verb about a single spec works on."""
+    with spec_files((argument,)) as files:
+        if len(files) > 1:
+            raise click.UsageError(f"{argument} holds {len(files)} specs; name one")
+        yield files[0]
+
+
+def _standard_input(folder: Path) -> SpecFile:
+    if sys.stdin is None:
+        raise click.UsageError("standard input is closed, so - names nothing")
+    path = folder / "stdin.yaml"
+    path.write_bytes(sys.stdin.buffer.read(MAX_STDIN_BYTES))
+    return SpecFile(path, "-")
+
+
+def _is_folder(argument: str) -> bool:
+    try:
+        return Path(argument).is_dir()
+    except (OSError, ValueError):
+        return False  # such as a name that is too long: reading it as a file says so
 
 
 def _is_spec(path: Path) -> bool:

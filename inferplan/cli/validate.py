@@ -10,6 +10,7 @@ import json
 import click
 
 from inferplan.cli.app import Common, common_options
+from inferplan.cli.screen import show
 from inferplan.cli.specfiles import spec_files
 from inferplan.exitcodes import ExitCode, worst
 
@@ -20,29 +21,29 @@ from inferplan.exitcodes import ExitCode, worst
 def validate(specs: tuple[str, ...], common: Common) -> int:
     """Check that SPECS (default: specs/) can be understood; needs no cloud, engine or plan."""
     from inferplan.spec.errors import SpecErrors
-    from inferplan.spec.loading import load
 
     codes: list[ExitCode] = []
     results = []
     with spec_files(specs) as files:
-        for path in files:
+        for file in files:
             try:
-                declaration = load(path, common.organization_for(path))
+                declaration = file.load(common)
             except SpecErrors as problems:
                 codes.append(ExitCode.NOT_UNDERSTOOD)
-                results.append({"spec": str(path), "valid": False, "errors": problems.to_list()})
+                results.append({"spec": file.name, "valid": False, "errors": problems.to_list()})
                 if common.format == "text":
-                    click.echo(str(problems), err=True)
+                    show(str(problems), err=True)
                 continue
             codes.append(ExitCode.OK)
-            results.append({"spec": str(path), "valid": True, "errors": []})
+            results.append({"spec": file.name, "valid": True, "errors": []})
             if common.format == "text" and not common.quiet:
                 bar = (
                     ""
                     if not declaration.organization_is_default
                     else "; no organization folder: built-in strict bar"
                 )
-                click.echo(f"{path}: {declaration.spec.kind} {declaration.spec.metadata.name} is valid{bar}")
+                spec = declaration.spec
+                show(f"{file.name}: {spec.kind} {spec.metadata.name} is valid{bar}")
     if common.format == "json":
         click.echo(json.dumps({"schema": "inferplan.validate/v1beta1", "specs": results}, indent=2))
     return int(worst(codes))

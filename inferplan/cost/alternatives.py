@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from inferplan import catalog
 from inferplan.cost.break_even import break_even, none, utilization_of
 from inferplan.cost.fixed import pool_volume_gib
-from inferplan.cost.lines import HOURS_PER_MONTH
+from inferplan.cost.lines import HOURS_PER_MONTH, pool_hours
 from inferplan.decision import MODES, Gate, Question, gates
 from inferplan.plan.draft import Draft
 from inferplan.plan.errors import NoPlan
@@ -37,6 +37,8 @@ class Priced(Protocol):
     def candidates(self) -> tuple[Candidate, ...]:
         """Every instance type that was looked at."""
 
+
+NO_LIST_PRICE = frozenset({"spot", "capacity-block"})  # each type has its own price of the day
 
 Planner = Callable[[InferenceStack, Kind], Priced | NoPlan]
 
@@ -92,7 +94,9 @@ def _mode(
 ) -> Alternative:
     if kind == taken.draft.kind:
         usd = taken.cost.monthly_usd
-        return _row(kind, kind, usd, f"as planned: {usd.expected:,.0f} USD a month", [])
+        return _row(
+            kind, kind, usd, f"as planned: {usd.expected:,.0f} USD a month{_incomplete(taken.cost)}", []
+        )
     if possible[kind]:
         return Alternative(name=kind, mode=kind, monthly_usd=None, feasible=False, reason=possible[kind])
     other = planned(kind)
@@ -134,15 +138,15 @@ def _own(
             if candidate.backend == server.backend and candidate.nodes:
                 usd = _with(base, pools[server.pool], candidate)
                 name = f"{server.backend} on {candidate.nodes} x {candidate.instance_type}"
-                reason = _reason(candidate) if usd else "no list price to compare"
+                reason = _reason(candidate, base.cost) if usd else "no list price to compare"
                 yield _row(name, kind, usd, reason, barred)
 
 
-def _reason(candidate: Candidate) -> str:
-    gpus = f"GPU nodes alone {candidate.monthly_usd or 0:,.0f} USD a month"
-    return (
-        f"the cheapest that fits and keeps the objectives; {gpus}" if candidate.chosen else f"dearer; {gpus}"
-    )
+def _reason(candidate: Candidate, cost: Cost) -> str:
+    gpus = f"GPU nodes alone, around the clock and on demand, {candidate.monthly_usd or 0:,.0f} USD a month"
+    if not candidate.chosen:
+        return f"dearer; {gpus}"
+    return f"the cheapest that fits and keeps the objectives; {gpus}{_incomplete(cost)}"
 
 
 def _first(base: Priced, server: Server) -> frozenset[str]:
@@ -156,11 +160,11 @@ def _with(base: Priced, pool: Pool, candidate: Candidate) -> Range | None:
         return total
     price = catalog.instance_price(candidate.instance_type, candidate.region)
     mine = [line for line in base.cost.lines if line.pool == pool.name]
-    if price.usd_hour is None or candidate.nodes is None:
+    if price.usd_hour is None or candidate.nodes is None or pool.capacity in NO_LIST_PRICE:
         return None
-    hours = candidate.nodes * HOURS_PER_MONTH
+    hours = candidate.nodes * pool_hours(pool)
     storage = sum((line.unit_usd or 0.0) for line in mine if line.group == "storage")
-    volumes = candidate.nodes * pool_volume_gib(pool) * storage
+    volumes = hours / HOURS_PER_MONTH * pool_volume_gib(pool) * storage
 
     def usd(case: str, hourly: float | None) -> float:
         rest: float = getattr(total, case) - sum(getattr(line, f"{case}_usd") or 0.0 for line in mine)

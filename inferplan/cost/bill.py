@@ -23,8 +23,7 @@ CASES: tuple[Case, ...] = ("low", "expected", "high")
 
 def price(draft: Draft) -> Cost:
     """Price a draft. A part without a price is a line of None with the reason, and is in no total."""
-    fixed = [Usage(line, {}) for line in fixed_lines(draft)]
-    parts = [*fixed, *usage_lines(draft), *token_lines(draft)]
+    parts = parts_of(draft)
     lines = [part.line for part in parts]
     labor, grown = labor_line(draft), courses(draft)
     monthly = _total(lines)
@@ -50,9 +49,15 @@ def price(draft: Draft) -> Cost:
     )
 
 
+def parts_of(draft: Draft) -> tuple[Usage, ...]:
+    """Every line of the bill, with what each route's requests make of it."""
+    fixed = (Usage(line, {}) for line in fixed_lines(draft))
+    return (*fixed, *usage_lines(draft), *token_lines(draft))
+
+
 def monthly(draft: Draft) -> tuple[Range, tuple[str, ...]]:
     """The monthly total as `price` gives it, and the lines that have no price: enough to rank drafts by."""
-    lines = [*fixed_lines(draft), *(part.line for part in (*usage_lines(draft), *token_lines(draft)))]
+    lines = [part.line for part in parts_of(draft)]
     return _total(lines), tuple(line.name for line in lines if line.expected_usd is None)
 
 
@@ -85,20 +90,22 @@ def over_months(courses: Mapping[Case, Course], parts: Iterable[Usage], months: 
     """
     listed, totals = list(parts), {}
     for case in CASES:
-        course = courses[case]
-        routes = {
-            route: sum(factor[route] for factor in course.factors[:months]) for route in course.factors[0]
-        }
-        nodes = {pool: sum(counts[:months]) / counts[0] for pool, counts in course.nodes.items()}
-        total = 0.0
-        for line, weights in listed:
-            usd: float = getattr(line, f"{case}_usd") or 0.0
-            if line.pool is not None:
-                total += usd * nodes[line.pool]
-            else:
-                total += usd * _grown(weights, course.factors[0], routes, months)
-        totals[case] = round(total, 2)
+        times = multiples(courses[case], listed, months)
+        usd = {part.line.name: getattr(part.line, f"{case}_usd") or 0.0 for part in listed}
+        totals[case] = round(sum(usd[name] * count for name, count in times.items()), 2)
     return Range(**totals)
+
+
+def multiples(course: Course, parts: Iterable[Usage], months: int) -> dict[str, float]:
+    """How many times today's month each line comes to over some months of one case."""
+    routes = {route: sum(factor[route] for factor in course.factors[:months]) for route in course.factors[0]}
+    nodes = {pool: sum(counts[:months]) / counts[0] for pool, counts in course.nodes.items()}
+    return {
+        line.name: nodes[line.pool]
+        if line.pool is not None
+        else _grown(weights, course.factors[0], routes, months)
+        for line, weights in parts
+    }
 
 
 def _grown(

@@ -10,7 +10,7 @@ from typing import Any
 
 from inferplan import catalog
 from inferplan.cost.growth import needs, nodes_with, requests_per_second
-from inferplan.cost.lines import HOURS_PER_MONTH
+from inferplan.cost.lines import pool_hours
 from inferplan.cost.tokens import token_line
 from inferplan.cost.wording import price_dates
 from inferplan.plan.draft import Draft, Traffic
@@ -21,6 +21,7 @@ VOLUMES = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0)  # tim
 FARTHEST = 100.0  # times the planned volume: beyond it nothing is looked for
 GRID_START, GRID_RATIO = 0.01, 1.08
 HALVINGS = 40
+PARTS = ("fixed_usd", "usage_usd", "usd_per_node")  # of a bill at the planned volume
 Side = tuple[Draft, Cost]
 
 
@@ -53,6 +54,8 @@ def break_even(own: Side, vendor: Side, utilization: Sequence[dict[str, Any]]) -
     cost no more, `monthly_requests_for_good` the one after which they never do, up to 100 times the plan.
     """
     planned = sum(one.monthly_requests for one in own[0].traffic)
+    if not planned:
+        return none("no requests a month are planned: there is no volume to compare", utilization)
     unpriced = dict.fromkeys((*own[1].unpriced, *vendor[1].unpriced))
     texts = [
         "the load of all routes is scaled alike; instance types, fixed parts and the ratio of tokens are kept"
@@ -69,8 +72,8 @@ def break_even(own: Side, vendor: Side, utilization: Sequence[dict[str, Any]]) -
         texts.append("in between a further GPU node makes own weights dearer again")
     return {
         "utilization": list(utilization),
-        "monthly_requests": None if first is None or not planned else round(first * planned),
-        "monthly_requests_for_good": None if last is None or not planned else round(last * planned),
+        "monthly_requests": None if first is None else round(first * planned),
+        "monthly_requests_for_good": None if last is None else round(last * planned),
         "curve": [
             {
                 "monthly_requests": round(volume * planned),
@@ -79,6 +82,11 @@ def break_even(own: Side, vendor: Side, utilization: Sequence[dict[str, Any]]) -
             }
             for volume in VOLUMES
         ],
+        "basis": {
+            "planned_monthly_requests": planned,
+            "own": dict(zip(PARTS, _parts(*own), strict=True)),
+            "vendor": dict(zip(PARTS, _parts(*vendor), strict=True)),
+        },
         "own": own[0].kind,
         "vendor": vendor[0].kind,
         "reason": "; ".join(texts),
@@ -105,19 +113,22 @@ def _crossings(gap: Callable[[float], float]) -> tuple[float | None, float | Non
     return exact(falls[0]), None if gaps[-1] > 0 else exact(falls[-1])
 
 
-def curve(draft: Draft, cost: Cost) -> Callable[[float], float]:
-    """The expected bill by the multiple of the load: requests follow, GPU nodes in steps, the rest stays."""
+def _parts(draft: Draft, cost: Cost) -> tuple[float, float, dict[str, float]]:
+    """The expected bill taken apart: what stays, what follows the requests, and one node of each pool."""
     bill = [line for line in cost.lines if line.kind != "labor"]
     fixed = sum(line.expected_usd or 0.0 for line in bill if line.kind == "fixed" and line.pool is None)
     usage = sum(line.expected_usd or 0.0 for line in bill if line.kind == "usage")
-    pools = [
-        (
-            sum(line.expected_usd or 0.0 for line in bill if line.pool == pool.name) / pool.nodes,
-            pool,
-            needs(draft, pool),
-        )
+    nodes = {
+        pool.name: sum(line.expected_usd or 0.0 for line in bill if line.pool == pool.name) / pool.nodes
         for pool in draft.pools
-    ]
+    }
+    return round(fixed, 6), round(usage, 6), {name: round(usd, 6) for name, usd in nodes.items()}
+
+
+def curve(draft: Draft, cost: Cost) -> Callable[[float], float]:
+    """The expected bill by the multiple of the load: requests follow, GPU nodes in steps, the rest stays."""
+    fixed, usage, each_node = _parts(draft, cost)
+    pools = [(each_node[pool.name], pool, needs(draft, pool)) for pool in draft.pools]
     routes = [one.route for one in draft.traffic]
 
     def usd(volume: float) -> float:
@@ -161,6 +172,6 @@ def utilization_of(draft: Draft, server: Server, traffic: Traffic, vendor: Vendo
         "own_usd_per_million_tokens_when_full": round(own_usd, 4),
         "vendor_usd_per_million_tokens": round(vendor_usd, 4),
         "tokens_per_second_when_full": round(tokens_per_second, 1),
-        "monthly_requests_when_full": round(rate * server.replicas * HOURS_PER_MONTH * 3600),
+        "monthly_requests_when_full": round(rate * server.replicas * pool_hours(pool) * 3600),
         "reason": "own GPUs cost more at any utilization" if share > 1 else "above it own GPUs cost less",
     }

@@ -26,7 +26,7 @@ def _commitments(draft: Draft, lines: dict[str, CostLine]) -> Iterator[Commitmen
     wanted = [
         (f"GPU nodes {pool.name}", pool.instance_type, True)
         for pool in draft.pools
-        if pool.capacity == "on-demand"
+        if pool.capacity == "on-demand" and pool.running is None  # a commitment is paid around the clock
     ]
     if draft.cluster is not None:
         wanted += [

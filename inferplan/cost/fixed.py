@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from inferplan import catalog
 from inferplan.cost.growth import nodes_for, scenario_factor
-from inferplan.cost.lines import HOURS_PER_MONTH, assumed, instances, notes, service, unpriced
+from inferplan.cost.lines import HOURS_PER_MONTH, assumed, instances, notes, pool_hours, service, unpriced
 from inferplan.plan.draft import Draft
 from inferplan.plan.model import CostLine, Pool
 
@@ -37,9 +37,10 @@ def pool_volume_gib(pool: Pool) -> int:
 
 
 def _pool(draft: Draft, pool: Pool) -> CostLine:
-    name, note = f"GPU nodes {pool.name}", f"{pool.nodes} x {pool.instance_type} around the clock"
-    low = nodes_for(draft, pool, scenario_factor(draft, "low"))
-    high = nodes_for(draft, pool, scenario_factor(draft, "high"))
+    hours = pool_hours(pool)
+    when = "around the clock" if pool.running is None else f"for the {hours:g} hours a month of schedule"
+    name, note = f"GPU nodes {pool.name}", f"{pool.nodes} x {pool.instance_type} {when}"
+    low, high = _nodes(draft, pool)
     if {low, high} != {pool.nodes}:
         note += f"; {low} in the low case, {high} in the high case"
     line = instances(
@@ -52,6 +53,7 @@ def _pool(draft: Draft, pool: Pool) -> CostLine:
         pool=pool.name,
         low=low,
         high=high,
+        hours=hours,
     )
     match pool.capacity:
         case "reservation":
@@ -77,6 +79,12 @@ def _pool(draft: Draft, pool: Pool) -> CostLine:
                 pool=pool.name,
             )
     return line
+
+
+def _nodes(draft: Draft, pool: Pool) -> tuple[int, int]:
+    """Nodes in the low and in the high case."""
+    low, high = scenario_factor(draft, "low"), scenario_factor(draft, "high")
+    return nodes_for(draft, pool, low), nodes_for(draft, pool, high)
 
 
 def _at_low_price(draft: Draft, pool: Pool) -> float:
@@ -151,16 +159,19 @@ def _cluster(draft: Draft) -> Iterator[CostLine]:
         group="cluster",
     )
     for pool in draft.pools:
-        gib = pool_volume_gib(pool)
+        gib, (low, high) = pool_volume_gib(pool), _nodes(draft, pool)
+        per_node = gib * pool_hours(pool) / HOURS_PER_MONTH
         yield service(
             draft,
             "ebs-gp3-gb-month",
             f"volumes of {pool.name}",
-            pool.nodes * gib,
+            pool.nodes * per_node,
             "GB-months",
             group="storage",
             pool=pool.name,
             note=f"{gib} GiB a node",
+            low=low * per_node,
+            high=high * per_node,
         )
     yield service(
         draft, "s3-standard-gb-month", "weights bucket", draft.weights_gib, "GB-months", group="storage"

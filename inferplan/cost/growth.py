@@ -59,11 +59,12 @@ class Need:
     stages: int
 
     def nodes(self, factors: Factors) -> int:
-        """As the planner counts: at the planning utilization, and after a loss at that of failure."""
+        """As the planner counts: at the planning utilization, and with a backend or a zone lost."""
         main = sum(peak * factors[route] for route, peak in self.first)
         both = main + sum(peak * factors[route] for route, peak in self.fallback)
-        failed = sizing.replicas(both, self.per_second, utilization=FAILURE_UTILIZATION)
-        replicas = max(failed, sizing.replicas(main, self.per_second) if main else 1)
+        standing_in = sizing.replicas(both, self.per_second, utilization=FAILURE_UTILIZATION)
+        failed = sizing.replicas(main, self.per_second, utilization=FAILURE_UTILIZATION)
+        replicas = max(standing_in, sizing.replicas(main, self.per_second) if main else 1)
         if self.zones == 1:
             return math.ceil(replicas / self.pods_per_node) * self.stages
         per_zone = max(math.ceil(replicas / self.zones), math.ceil(failed / (self.zones - 1)))

@@ -9,7 +9,7 @@ from typing import Literal
 
 from inferplan import catalog
 from inferplan.plan.draft import Draft
-from inferplan.plan.model import CostLine
+from inferplan.plan.model import CostLine, Pool
 
 HOURS_PER_MONTH = int(catalog.cost_assumption("hours-per-month").value)
 ESTIMATE = "working estimate"
@@ -19,6 +19,11 @@ def gpu_monthly_usd(instance_type: str, region: str, nodes: int) -> float | None
     """On-demand USD a month of `nodes` instances around the clock, None where no source gives a price."""
     found = catalog.instance_price(instance_type, region)
     return None if found.usd_hour is None else round(found.usd_hour * HOURS_PER_MONTH * nodes, 2)
+
+
+def pool_hours(pool: Pool) -> float:
+    """Hours a month for which the nodes of a pool are paid."""
+    return HOURS_PER_MONTH if pool.running is None else pool.running.hours_per_month
 
 
 def notes(*texts: str | None) -> str:
@@ -135,8 +140,9 @@ def instances(
     pool: str | None = None,
     low: int | None = None,
     high: int | None = None,
+    hours: float = HOURS_PER_MONTH,
 ) -> CostLine:
-    """A line of instances at the on-demand list price, around the clock; `low` and `high` are node counts."""
+    """A line of instances at the on-demand list price; `low` and `high` are node counts."""
     found = catalog.instance_price(instance_type, draft.target.region)
     basis = "" if found.basis.startswith("list price") else found.basis
     if found.usd_hour is None:
@@ -145,7 +151,7 @@ def instances(
             "fixed",
             notes(note, found.basis),
             group=group,
-            quantity=count * HOURS_PER_MONTH,
+            quantity=count * hours,
             unit="instance hours",
             source="; ".join(found.source) or "no source of the catalog",
             as_of=found.as_of,
@@ -153,7 +159,7 @@ def instances(
         )
 
     def usd(hourly: float | None, nodes: int | None) -> float:
-        return round((hourly or 0.0) * HOURS_PER_MONTH * (count if nodes is None else nodes), 2)
+        return round((hourly or 0.0) * hours * (count if nodes is None else nodes), 2)
 
     return CostLine(
         name=name,
@@ -161,7 +167,7 @@ def instances(
         low_usd=usd(found.low, low),
         expected_usd=usd(found.usd_hour, None),
         high_usd=usd(found.high, high),
-        quantity=count * HOURS_PER_MONTH,
+        quantity=count * hours,
         unit="instance hours",
         unit_usd=found.usd_hour,
         estimated=found.estimated,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from inferplan import catalog
 from inferplan.cost.growth import requests_per_second
-from inferplan.cost.lines import HOURS_PER_MONTH
+from inferplan.cost.lines import pool_hours
 from inferplan.plan.draft import Draft
 from inferplan.plan.model import CostLine, Server
 
@@ -55,7 +55,8 @@ def utilization(draft: Draft, server: Server) -> tuple[float, float] | None:
         return None
     mine = [one for one in draft.traffic if one.backend == server.backend]
     capacity = rate * server.replicas
-    mean = sum(one.monthly_requests for one in mine) / (HOURS_PER_MONTH * 3600)
+    pool = next(pool for pool in draft.pools if pool.name == server.pool)
+    mean = sum(one.monthly_requests for one in mine) / (pool_hours(pool) * 3600)
     return mean / capacity, sum(one.peak_requests_per_second for one in mine) / capacity
 
 
@@ -71,7 +72,11 @@ def utilization_text(draft: Draft) -> str:
             if used is None
             else f"{server.backend} used {used[0]:.0%} on average and {used[1]:.0%} at the peak"
         )
-    return f"GPU nodes paid around the clock, {', '.join(texts)}"
+    paid = dict.fromkeys(
+        "around the clock" if pool.running is None else f"{pool_hours(pool):g} hours a month"
+        for pool in draft.pools
+    )
+    return f"GPU nodes paid {' and '.join(paid)}, {', '.join(texts)}"
 
 
 def price_dates(lines: Sequence[CostLine]) -> str:

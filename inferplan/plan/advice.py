@@ -20,8 +20,12 @@ WEEK_HOURS = 7 * 24
 def advice(spec: InferenceStack, plan: Plan) -> tuple[str, ...]:
     """Advice as warnings, in the order of the bill."""
     found = [*_unpriced(plan)]
-    if spec.schedule is not None and plan.pools:
-        found.append("schedule is not applied by this version: nodes and bill run around the clock")
+    for pool in plan.pools:
+        if pool.running is not None:
+            found.append(
+                f"{pool.name} may run {pool.running.hours_per_month:g} hours a month, as schedule says: "
+                "outside them requests fail and a deployment of the workload waits for nodes in vain"
+            )
     if plan.target.environment == DEVELOPMENT:
         found += _development(spec, plan)
     return tuple(found)

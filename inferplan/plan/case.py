@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from inferplan.plan.draft import Traffic
-from inferplan.plan.model import Kind, Route
+from inferplan.plan.model import Kind, Route, fitting
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import InferenceStack
 
@@ -63,7 +63,8 @@ class Case:
 
     def bucket(self, use: str) -> str:
         """The fixed name of one bucket; policies and components build on it."""
-        return f"inferplan-{self.name}-{self.spec.target.account}-{use}"
+        # 63 characters are allowed, and the longest ending takes 21: -<12 digits>-weights
+        return f"{fitting(f'inferplan-{self.name}', 42)}-{self.spec.target.account}-{use}"
 
 
 def days(text: str) -> int:

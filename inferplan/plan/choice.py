@@ -7,7 +7,6 @@ Not here: what fits on a GPU (layouts) and what the chosen one becomes in the pl
 from __future__ import annotations
 
 import math
-from itertools import product
 
 from msgspec.structs import replace
 
@@ -29,6 +28,7 @@ MEMORY_GIB_PER_GPU = 2
 NODE_RESERVE_GIB = 3
 NODE_USABLE_SHARE = 0.92
 NODE_RESERVE_VCPU = 1
+NEARLY = 0.8  # of what the best parallel size carries on a node: less than the speed model's own error
 AT_LOAD = "fp8"  # the format to which the engine quantizes 16-bit weights where the planner may choose
 
 
@@ -127,36 +127,45 @@ def _unusable(wish: Wish, instance: catalog.Instance) -> str | None:
 
 
 def _best(wish: Wish, instance: catalog.Instance) -> tuple[Choice | None, str]:
-    """The parallel size with the fewest nodes of a type; several nodes a replica only when one cannot.
+    """The smallest parallel size with which a node carries nearly the most, whatever the load.
 
-    Where the spec leaves the format of the weights to the planner, another one than published needs to save
-    nodes.
+    So more load never changes the size, and with it never needs fewer replicas. Several nodes a replica only
+    when one cannot. Where the spec leaves the format of the weights to the planner, another one than
+    published needs to save nodes.
     """
     best: Choice | None = None
-    least: tuple[int, int, int] = (0, 0, 0)
     reason = ""
-    for (rank, demand), (tensor, pipeline) in product(
-        enumerate(formats(wish.demand)), _sizes(wish, instance)
-    ):
-        if pipeline > 1 and best is not None:
+    for demand in formats(wish.demand):
+        sized: list[tuple[float, Choice]] = []
+        for tensor, pipeline in _sizes(wish, instance):
+            if pipeline > 1 and (sized or best is not None):
+                continue
+            found = (
+                image_layout(demand, instance.gpu)
+                if isinstance(demand, ImageDemand)
+                else layout(demand, instance.gpu, tensor, pipeline)
+            )
+            if isinstance(found, NoLayout):
+                reason = found.reason if pipeline == 1 else reason  # the most GPUs of one node say most
+                continue
+            pods = _pods_per_node(instance, found)
+            if pods < 1:
+                reason = (
+                    f"{instance.ram_gib} GiB of host memory or {instance.vcpu} vCPUs are too few for a pod"
+                )
+                continue
+            sized.append((pods * _requests_per_second(found), _sized(wish, instance, found, pods)))
+        if not sized:
             continue
-        found = (
-            image_layout(demand, instance.gpu)
-            if isinstance(demand, ImageDemand)
-            else layout(demand, instance.gpu, tensor, pipeline)
-        )
-        if isinstance(found, NoLayout):
-            reason = found.reason if pipeline == 1 else reason  # the most GPUs of one node say most
-            continue
-        pods = _pods_per_node(instance, found)
-        if pods < 1:
-            reason = f"{instance.ram_gib} GiB of host memory or {instance.vcpu} vCPUs are too few for a pod"
-            continue
-        choice = _sized(wish, instance, found, pods)
-        order = (choice.nodes, rank, choice.layout.tensor_parallel)
-        if best is None or order < least:
-            best, least = choice, order
+        enough = NEARLY * max(carried for carried, _ in sized)
+        choice = next(choice for carried, choice in sized if carried >= enough)
+        if best is None or choice.nodes < best.nodes:
+            best = choice
     return best, reason
+
+
+def _requests_per_second(found: Layout | ImageLayout) -> float:
+    return found.point.performance.requests_per_second if isinstance(found, Layout) else 0.0
 
 
 def formats(demand: Demand | ImageDemand) -> tuple[Demand | ImageDemand, ...]:

@@ -15,10 +15,10 @@ from inferplan.plan.errors import Conflict, NoPlan
 from inferplan.plan.image_layouts import ImageDemand
 from inferplan.plan.layouts import Demand
 from inferplan.plan.notes import Notes
-from inferplan.spec.model import Backend, Percentiles
+from inferplan.plan.traffic import GENERATES
+from inferplan.spec.model import Backend, Objectives, Percentiles
 
 DEFAULT_AVAILABILITY = 99.0
-GENERATES = frozenset({"chat"})
 
 
 def model_name(name: str, backend: Backend) -> str:
@@ -106,6 +106,7 @@ def _demand(
             "four times the longest typical request, a power of two, within the model's context",
         )
     objectives = [route.objectives for route in serving]
+    _warn_percentiles(name, objectives, notes)
     return Demand(
         backend=name,
         shapes=shape,
@@ -124,6 +125,17 @@ def _demand(
             objective.availability_percent or DEFAULT_AVAILABILITY for objective in objectives
         ),
     )
+
+
+def _warn_percentiles(name: str, objectives: list[Objectives], notes: Notes) -> None:
+    """Say which limits are held at another percentile than the stated one."""
+    limits = [one for said in objectives for one in (said.ttft_ms, said.tpot_ms) if one is not None]
+    others = [p for p in ("p50", "p99") if any(getattr(one, p) is not None for one in limits)]
+    if others:
+        notes.warn(
+            f"{name}: {' and '.join(others)} limits are held as if they were p95, the smallest counts: the "
+            "speed model knows no distribution"
+        )
 
 
 def _tightest(said: list[Percentiles | None]) -> float | None:

@@ -160,6 +160,16 @@ def plan_gateway(
         },
         confidence="low",
     )
+    notes.derive(
+        "gateway.database_storage_gib", DATABASE_STORAGE_GIB, "GiB", "the least that RDS offers on gp3"
+    )
+    notes.derive(
+        "gateway.cache_nodes",
+        2 if production else 1,
+        "nodes",
+        "two outside development, so that one may be lost",
+        {"environment": target.environment},
+    )
     notes.derive("gateway.cpu", cpu, "vCPU units", "as memory_mib", {"proxy": PROXY_CPU}, confidence="low")
     notes.derive(
         "gateway.idle_timeout_seconds",

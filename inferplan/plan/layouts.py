@@ -37,7 +37,7 @@ class Layout(Record, frozen=True, kw_only=True):
     pipeline_parallel: int
     point: sizing.OperatingPoint
     replicas: int  # for the planned peak
-    failure_replicas: int  # that must be left while a zone or another backend is down
+    failure_replicas: int  # that must be left while a zone is down, for the routes it serves first
 
     @property
     def stored_gib(self) -> float:
@@ -88,15 +88,16 @@ def layout(demand: Demand, gpu: str, tensor_parallel: int, pipeline_parallel: in
         )
     rate = point.performance.requests_per_second
     both = demand.requests_per_second + demand.fallback_requests_per_second
-    failed = sizing.replicas(both, rate, utilization=FAILURE_UTILIZATION)
+    standing_in = sizing.replicas(both, rate, utilization=FAILURE_UTILIZATION)
     usual = sizing.replicas(demand.requests_per_second, rate) if demand.requests_per_second else 1
     return Layout(
         gpu=card.name,
         tensor_parallel=tensor_parallel,
         pipeline_parallel=pipeline_parallel,
         point=point,
-        replicas=max(usual, failed),
-        failure_replicas=failed,
+        replicas=max(usual, standing_in),
+        # a zone and another backend are not taken to be lost at once
+        failure_replicas=sizing.replicas(demand.requests_per_second, rate, utilization=FAILURE_UTILIZATION),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from inferplan.plan.case import Case
 from inferplan.plan.cluster import NAMESPACE
-from inferplan.plan.model import Route, Server, Target, Vendor
+from inferplan.plan.model import Route, Server, Target, Vendor, fitting
 from inferplan.plan.vendors import BEDROCK, LITELLM_PREFIX
 
 ANALYZER_PORT = 5002
@@ -19,7 +19,6 @@ DATABASE_PORT = 5432
 BUDGET_PERIOD = "30d"
 DATABASE_NAME = "litellm"
 DATABASE_USER = "litellm"
-CACHE_USER = "litellm"
 
 # Paths the provider's client appends to are below this base on the vendor's host.
 _BASE_PATH = {"openai": "/v1", "mistral": "/v1", "deepseek": "", "perplexity": ""}
@@ -48,8 +47,8 @@ def guardrail_name(stack: str) -> str:
 
 
 def cache_name(stack: str) -> str:
-    """The fixed id of the stack's Valkey replication group (ElastiCache allows 40 characters)."""
-    return f"inferplan-{stack}"[:40].rstrip("-")
+    """The fixed id of the stack's Valkey replication group and of its user, both unique in the Region."""
+    return fitting(f"inferplan-{stack}", 40)
 
 
 def server_url(server: Server, namespace: str) -> str:
@@ -171,7 +170,7 @@ def _coordination(stack: str, target: Target) -> dict[str, Any]:
     return {
         "ssl": True,
         "aws_iam_auth": True,
-        "aws_iam_user_name": CACHE_USER,
+        "aws_iam_user_name": cache_name(stack),
         "aws_iam_cache_name": cache_name(stack),
         "aws_iam_region": target.region,
     }

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from inferplan import catalog, cost, decision
+from inferplan.cost.derivations import derive_bill, derive_candidates, derive_comparison
 from inferplan.plan import infeasible
 from inferplan.plan.advice import advice
 from inferplan.plan.case import Case, days
@@ -20,7 +21,7 @@ from inferplan.plan.errors import Conflict, NoPlan, NotBuilt
 from inferplan.plan.flows import plan_flows
 from inferplan.plan.images import cluster_images
 from inferplan.plan.leadtime import plan_lead_time
-from inferplan.plan.model import Alternative, Budget, Cost, Decision, Kind, Plan
+from inferplan.plan.model import Alternative, Budget, Cost, Decision, Kind, Plan, Source
 from inferplan.plan.notes import Notes
 from inferplan.plan.search import Built, cheapest, in_regions, stack_case
 from inferplan.spec.declaration import Declaration, data_class
@@ -109,7 +110,11 @@ def _beside(
             return reason
 
     priced = cost.compare(question, built, planned, modes)
-    compared = msgspec.structs.replace(plan, cost=priced)
+    notes = Notes()
+    derive_comparison(priced, notes)
+    _derive_decision(plan.decision, notes)
+    derived = dict(sorted({**plan.derivations, **notes.derivations}.items()))
+    compared = msgspec.structs.replace(plan, cost=priced, derivations=derived)
     advised = (*plan.warnings, *advice(question.spec, compared))
     return msgspec.structs.replace(compared, warnings=advised)
 
@@ -150,11 +155,11 @@ def _finish(case: Case, built: Built, record: Decision, notes: Notes) -> Plan:
     opt_in = catalog.region(draft.target.region).opt_in is True
     lead_time = plan_lead_time(case, draft.pools, draft.vendors, opt_in, notes)
     _check_budget(spec, priced, notes)
-    _derive_cost(priced, notes)
+    derive_bill(draft, priced, notes)
+    derive_candidates(built.candidates, notes)
+    _derive_said(case, prompts, notes)
     if case.declaration.lock is None:
-        notes.warn(
-            "there is no lock: images, revisions and add-on versions are pending; `inferplan lock` pins them"
-        )
+        notes.warn("there is no lock beside the spec: images, revisions and add-on versions are pending")
     return Plan(
         schema=SCHEMA,
         name=case.name,
@@ -216,25 +221,29 @@ def _check_budget(spec: InferenceStack, priced: Cost, notes: Notes) -> None:
         )
 
 
-def _derive_cost(priced: Cost, notes: Notes) -> None:
-    lines = {line.name: line.expected_usd for line in priced.lines if line.kind != "labor"}
-    notes.derive(
-        "cost.monthly_usd",
-        priced.monthly_usd.expected,
-        "USD a month",
-        "the sum of all lines with a price; labor is printed beside and not counted",
-        lines,
+def _derive_decision(record: Decision, notes: Notes) -> None:
+    """The points of both sides."""
+    neutral = catalog.decision_settings()["neutral_priority"]
+    told = {"neutral_priority": neutral.value}
+    formula = (
+        "weight x priority / neutral priority (1 where none is stated) x the share that the evidence gives"
     )
-    for index, line in enumerate(priced.lines):
+    sources = tuple(Source(source=text, as_of=neutral.as_of) for text in neutral.source)
+    for index, row in enumerate(record.criteria):
+        inputs = told | {name: row[name] for name in ("weight", "priority", "evidence", "standing")}
         notes.derive(
-            f"cost.lines[{index}]",
-            line.expected_usd,
-            "USD a month",
-            f"{line.name}: {line.quantity:g} {line.unit} times the price of one",
-            {
-                "unit_usd": line.unit_usd,
-                "quantity": line.quantity,
-                "estimated": line.estimated,
-                "note": line.note,
-            },
+            f"decision.criteria[{index}]", row["points"], "points by side", formula, inputs, sources=sources
         )
+    scored = {row["id"]: row["points"] for row in record.criteria if row["points"]}
+    formula = "the sum over decision.criteria; what speaks for hybrid only is no side's"
+    notes.derive("decision.totals", record.totals, "points by side", formula, scored)
+
+
+def _derive_said(case: Case, prompts: int, notes: Notes) -> None:
+    """Numbers that the spec itself states."""
+    retention = case.spec.data.retention
+    for path, value, field, said in (
+        ("log_retention_days", case.log_retention_days, "logs", retention.logs),
+        ("prompt_retention_days", prompts, "prompts", retention.prompts),
+    ):
+        notes.derive(path, value, "days", f"data.retention.{field} of the spec", {"said": said})

@@ -24,7 +24,7 @@ from inferplan.plan.outcome import (
     Range,
     Scenario,
 )
-from inferplan.plan.record import Derivation, Kind, Record, Source
+from inferplan.plan.record import Derivation, Kind, Record, Source, fitting
 from inferplan.spec.model import Api, DataClass
 
 
@@ -160,6 +160,15 @@ class Server(Record, frozen=True, kw_only=True):
     engine: Literal["vllm", "diffusion"] = "vllm"  # diffusion: no tokens, so the token settings are 0
 
 
+class RunningHours(Record, frozen=True, kw_only=True):
+    """When the nodes of a pool may run; outside these hours there are none."""
+
+    timezone: str
+    start: str  # cron: from then on nodes may be brought
+    stop: str  # cron: all nodes go
+    hours_per_month: float
+
+
 class Pool(Record, frozen=True, kw_only=True):
     """GPU nodes of one instance type; one EKS node group per zone."""
 
@@ -183,6 +192,7 @@ class Pool(Record, frozen=True, kw_only=True):
     efa_interfaces: int = 0  # network cards of the instance type that carry EFA
     placement_group: bool = False
     ami_id: str | None = None  # own image, with ami_type CUSTOM
+    running: RunningHours | None = None  # None: around the clock
 
 
 class Vendor(Record, frozen=True, kw_only=True):
@@ -357,6 +367,7 @@ __all__ = [
     "Range",
     "Record",
     "Route",
+    "RunningHours",
     "Scenario",
     "Server",
     "Sidecar",
@@ -366,4 +377,5 @@ __all__ = [
     "Target",
     "Throughput",
     "Vendor",
+    "fitting",
 ]

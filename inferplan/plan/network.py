@@ -25,7 +25,7 @@ LARGE_TIERS: tuple[Tier, ...] = ("gpu", "system")
 SMALL_TIERS: tuple[Tier, ...] = ("endpoint", "database", "balancer", "gateway", "firewall", "nat")
 ZONES_PER_TIER = 6
 SMALL_SLOTS_PER_TIER = 8
-SMALLEST_VPC_PREFIX = 20  # a small subnet is 1/256 of the VPC and AWS allows none below /28
+SMALLEST_VPC_PREFIX = 19  # a small subnet is 1/256 of the VPC; a balancer's needs a /27 (ELB user guide)
 LARGEST_VPC_PREFIX = 16
 
 # Field notes, "Sets to ship": what each kind of stack cannot work without, and why.
@@ -131,7 +131,7 @@ def subnets(
     tiers: list[tuple[Tier, tuple[str, ...]]] = []
     if kind != "managed-api":
         tiers += [("gpu", zones), ("system", spread)]
-    tiers += [("endpoint", zones), ("database", spread), ("balancer", zones)]
+    tiers += [("endpoint", zones), ("database", spread), ("balancer", spread)]
     if kind == "managed-api" or outside:
         tiers.append(("gateway", zones))
     if outside:
@@ -145,15 +145,11 @@ def subnets(
     )
 
 
-def endpoints(
-    target: Target, kind: Kind, *, bedrock: bool, balancer: bool, deploy_from: str
-) -> tuple[Endpoint, ...]:
+def endpoints(target: Target, kind: Kind, *, bedrock: bool, deploy_from: str) -> tuple[Endpoint, ...]:
     """The minimal endpoint set of the stack, each with the reason it is there."""
     prefix = f"{reverse_dns(target.dns_suffix)}.{target.region}"
     wanted = list(_MANAGED_ENDPOINTS if kind == "managed-api" else _CLUSTER_ENDPOINTS)
     if kind != "managed-api":
-        if balancer:
-            wanted.append(("elasticloadbalancing", "target group bindings of the gateway's balancer"))
         if deploy_from == "tunnel":
             wanted += [
                 ("ssm", "the tunnel to the private API"),
@@ -219,15 +215,11 @@ def plan_network(
     guardrail = any(route.guardrail for route in case.routes)
     hosts = tuple(sorted({vendor.host for vendor in vendors if vendor.path == "firewall"}))
     bedrock = guardrail or any(vendor.path == "privatelink" for vendor in vendors)
-    balancer = (
-        spec.gateway is not None and spec.gateway.host is not None and spec.gateway.certificate is not None
-    )
     existing = spec.network.existing
     planned = endpoints(
         target,
         kind,
         bedrock=bedrock,
-        balancer=balancer,
         deploy_from=spec.cluster.deploy_from,
     )
     cidr = choose_cidr(spec, notes)

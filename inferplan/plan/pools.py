@@ -11,12 +11,14 @@ from typing import Literal, cast
 import msgspec
 
 from inferplan import sizing
-from inferplan.plan.case import Case
+from inferplan.cost import HOURS_PER_MONTH
+from inferplan.plan.case import DEVELOPMENT, Case
 from inferplan.plan.choice import Choice
-from inferplan.plan.model import Pool, Source
+from inferplan.plan.model import Pool, RunningHours, Source
 from inferplan.plan.notes import Notes
 from inferplan.spec.model import Backend
 
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # as cron counts them
 GROWTH_MONTHS = 12
 GROWTH_CEILING = 4  # autoscaling may reach this many times the planned replicas, whatever the stated growth
 IMAGE_GIB = 10.0  # compressed vLLM image, a working figure: the lock does not record sizes
@@ -100,6 +102,40 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
         efa_interfaces=instance.efa if efa else 0,
         placement_group=choice.layout.pipeline_parallel > 1,
         ami_id=backend.capacity.ami,
+        running=_running(case, path, kind, notes),
+    )
+
+
+def _running(case: Case, path: str, kind: str | None, notes: Notes) -> RunningHours | None:
+    """The spec's schedule, for nodes of a development account that cost nothing while they are gone."""
+    said = case.spec.schedule
+    if said is None:
+        return None
+    if case.environment != DEVELOPMENT or kind not in {"on-demand", "spot"}:
+        why = f"the account is for {case.environment}"
+        if case.environment == DEVELOPMENT:
+            why = f"a {kind} is paid whether it is used or not"
+        notes.warn(f"schedule is not applied, nodes run around the clock: {why}")
+        return None
+    start, stop = ([int(part) for part in text.split(":")] for text in (said.start, said.stop))
+    minutes = (stop[0] - start[0]) * 60 + stop[1] - start[1]
+    overnight = int(minutes < 0)
+    days = [WEEKDAYS.index(day) for day in said.days]
+
+    def cron(at: list[int], later: int) -> str:
+        listed = ",".join(str(day) for day in sorted((day + later) % len(WEEKDAYS) for day in days))
+        return f"{at[1]} {at[0]} * * {listed}"
+
+    hours_per_day = (minutes + overnight * 24 * 60) / 60
+    hours = notes.derive(
+        f"{path}.running.hours_per_month",
+        round(len(days) * hours_per_day / (len(WEEKDAYS) * 24) * HOURS_PER_MONTH, 2),
+        "hours a month",
+        f"days a week x hours a day / 168 x {HOURS_PER_MONTH}",
+        {"days_per_week": len(days), "hours_per_day": hours_per_day},
+    )
+    return RunningHours(
+        timezone=said.timezone, start=cron(start, 0), stop=cron(stop, overnight), hours_per_month=hours
     )
 
 

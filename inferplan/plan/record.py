@@ -1,10 +1,12 @@
-"""The base of every plan record, and the record that explains a number.
+"""The base of every plan record, the record that explains a number, and names that fit what AWS allows.
 
 Not here: the plan itself (model, outcome).
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -32,3 +34,15 @@ class Derivation(Record, frozen=True, kw_only=True):
     inputs: dict[str, Any] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
     confidence: Literal["high", "medium", "low", "documentation"] = "high"
+
+
+def fitting(name: str, limit: int) -> str:
+    """`name` where it has at most `limit` characters and every hyphen stands between two others.
+
+    Otherwise its beginning and a digest of the whole, so that two long names stay two.
+    """
+    tidy = re.sub("-{2,}", "-", name).strip("-")
+    if tidy == name and len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{tidy[: limit - len(digest) - 1].rstrip('-')}-{digest}"

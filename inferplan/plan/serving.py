@@ -86,7 +86,7 @@ def explain(index: int, wish: Wish, choice: Choice, notes: Notes) -> None:
         f"{path}.tensor_parallel",
         found.tensor_parallel,
         "GPUs",
-        "the parallel size that needs the fewest nodes of the cheapest instance type",
+        "the smallest with which a node of the cheapest instance type carries nearly the most requests",
         {"instance_type": choice.instance.type, "pipeline_parallel": found.pipeline_parallel},
     )
     if demand.quantization == "auto":

@@ -21,6 +21,7 @@ PEAK_TO_MEAN = 5.0
 DEFAULT_PEAK = 0.5
 DEFAULT_INPUT_TOKENS = 1000
 DEFAULT_OUTPUT_TOKENS = 300
+GENERATES = frozenset({"chat"})  # other kinds of API answer without tokens
 
 
 def serves(spec: InferenceStack, backend: str, kind: Kind) -> bool:
@@ -112,7 +113,10 @@ def plan_traffic(spec: InferenceStack, routes: tuple[Route, ...], notes: Notes) 
     for route in routes:
         index, said = by_name[route.name]
         load, path = said.load, f"routes[{index}].load"
-        monthly, peak = load.monthly_requests, load.peak_requests_per_second
+        scenarios, peak = load.scenarios, load.peak_requests_per_second
+        monthly = load.monthly_requests
+        if scenarios is not None and scenarios.expected is not None:
+            monthly = scenarios.expected
         if peak is None and monthly is not None:
             peak = max(0.01, round(monthly / SECONDS_PER_MONTH * PEAK_TO_MEAN, 3))
             notes.default(
@@ -130,25 +134,27 @@ def plan_traffic(spec: InferenceStack, routes: tuple[Route, ...], notes: Notes) 
                 math.ceil(peak * SECONDS_PER_MONTH / PEAK_TO_MEAN),
                 f"the peak over {PEAK_TO_MEAN:g}, around the clock",
             )
-        scenarios = load.scenarios
-        expected = scenarios.expected if scenarios and scenarios.expected is not None else monthly
         planned.append(
             Traffic(
                 route=route.name,
                 backend=route.backend,
                 peak_requests_per_second=peak,
-                monthly_requests=expected,
-                monthly_requests_low=scenarios.low if scenarios and scenarios.low is not None else expected,
-                monthly_requests_high=scenarios.high
-                if scenarios and scenarios.high is not None
-                else expected,
+                monthly_requests=monthly,
+                monthly_requests_low=scenarios.low if scenarios and scenarios.low is not None else monthly,
+                monthly_requests_high=scenarios.high if scenarios and scenarios.high is not None else monthly,
                 input_tokens=load.input_tokens
                 or notes.default(f"{path}.input_tokens", DEFAULT_INPUT_TOKENS, "not stated: a page of text"),
-                output_tokens=load.output_tokens
-                or notes.default(
-                    f"{path}.output_tokens", DEFAULT_OUTPUT_TOKENS, "not stated: a few paragraphs"
-                ),
+                output_tokens=_output_tokens(said, path, notes),
                 growth_percent_per_month=load.growth_percent_per_month,
             )
         )
     return tuple(planned)
+
+
+def _output_tokens(route: SpecRoute, path: str, notes: Notes) -> int:
+    """Tokens of a typical answer: what is said, else a default for APIs that write text, none for others."""
+    if route.load.output_tokens is not None:
+        return route.load.output_tokens
+    if route.api not in GENERATES:
+        return 0
+    return notes.default(f"{path}.output_tokens", DEFAULT_OUTPUT_TOKENS, "not stated: a few paragraphs")

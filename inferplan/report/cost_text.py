@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inferplan.report.money import columns, usd, usd_range
+from inferplan.report.money import columns, counted, usd, usd_range
 
 if TYPE_CHECKING:
     from inferplan.plan.model import Alternative, Cost, Range
 
 MAX_ALTERNATIVES = 5
+SMALL_USD = 1  # a month
+KINDS = ("fixed", "usage", "labor")
 
 
 def section(cost: Cost, verbose: int = 0) -> list[str]:
@@ -42,6 +44,11 @@ def section(cost: Cost, verbose: int = 0) -> list[str]:
 
 
 def _bill(cost: Cost, verbose: int) -> list[str]:
+    shown = [
+        line
+        for line in sorted(cost.lines, key=lambda line: KINDS.index(line.kind))
+        if verbose or line.kind == "labor" or line.expected_usd is None or line.expected_usd >= SMALL_USD
+    ]
     rows = [
         [
             line.name,
@@ -50,10 +57,11 @@ def _bill(cost: Cost, verbose: int) -> list[str]:
             "estimated" if line.estimated else "",
             line.note if verbose else "",
         ]
-        for line in cost.lines
-        if verbose or line.kind == "labor" or line.expected_usd is None or line.expected_usd >= 1
+        for line in shown
     ]
-    return columns(rows, right=frozenset({1}))
+    small = len(cost.lines) - len(shown)
+    hidden = [f"  {counted(small, 'line')} below {SMALL_USD} USD, -v lists all"] if small else []
+    return columns(rows, right=frozenset({1})) + hidden
 
 
 def _growth(cost: Cost) -> list[str]:
@@ -93,7 +101,8 @@ def _break_even(found: dict[str, Any] | None, verbose: int) -> list[str]:
         lines.append(f"  no break-even volume: {found['reason']}")
     if verbose:
         lines += columns(
-            [
+            [["a month", "own", "vendor"]] * bool(found.get("curve"))
+            + [
                 [f"{point['monthly_requests']:,} requests", usd(point["own_usd"]), usd(point["vendor_usd"])]
                 for point in found.get("curve") or ()
             ],

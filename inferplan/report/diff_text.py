@@ -66,15 +66,21 @@ def facts(side: Side) -> Facts:
             "labor, beside": usd(cost.labor_usd),
             **{line.name: usd(line.expected_usd) for line in cost.lines if line.kind != "labor"},
         },
-        "places data reaches": {
-            f"{flow.data} {flow.source} -> {flow.destination}": f"{flow.place} ({flow.country})"
-            for flow in plan.flows
-        },
+        "places data reaches": _places(plan),
         "resources": {
             "total": str(sum(types.values())),
             **{name: str(count) for name, count in sorted(types.items())},
         },
     }
+
+
+def _places(plan: Plan) -> dict[str, str]:
+    """Where each flow ends; one that may end in several countries names them all."""
+    places: dict[str, list[str]] = {}
+    for flow in plan.flows:
+        name = f"{flow.data} {flow.source} -> {flow.destination}"
+        places.setdefault(name, []).append(f"{flow.place} ({flow.country})")
+    return {name: ", ".join(dict.fromkeys(found)) for name, found in places.items()}
 
 
 def rows(sides: Sequence[Side]) -> dict[str, list[list[str]]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inferplan.report.money import columns
+from inferplan.report.money import columns, plain
 
 if TYPE_CHECKING:
     from inferplan.plan.model import Derivation, Plan
@@ -26,12 +26,12 @@ def index(plan: Plan) -> str:
     return "\n".join([click.style(f"{plan.name}: {len(rows)} derived values", bold=True), *columns(rows)])
 
 
-def derivation(path: str, derivation: Derivation) -> str:
+def derivation(path: str, derivation: Derivation, *, width: int = WIDTH) -> str:
     """Value, formula, inputs, sources with dates, confidence."""
     lines = [click.style(f"{path} = {_value(derivation)} {derivation.unit}".rstrip(), bold=True)]
-    lines.append(fill(derivation.formula, WIDTH, initial_indent="  ", subsequent_indent="  "))
+    lines.append(fill(derivation.formula, width, initial_indent="  ", subsequent_indent="  "))
     if derivation.inputs:
-        inputs = [[name, _plain(value)] for name, value in derivation.inputs.items()]
+        inputs = [[name, plain(value)] for name, value in derivation.inputs.items()]
         lines += ["  from", *columns(inputs, indent="    ")]
     if derivation.sources:
         lines += ["  sources"] + [
@@ -41,7 +41,7 @@ def derivation(path: str, derivation: Derivation) -> str:
     return "\n".join(lines)
 
 
-def rule(rule: Any, report: Any) -> str:
+def rule(rule: Any, report: Any, *, width: int = WIDTH) -> str:
     """What one rule says about this spec, with why and fix."""
     ran = next((entry for entry in report.rules if entry.id == rule.id), None)
     verdict = f"{ran.verdict} on {ran.subjects} subjects" if ran else "did not run"
@@ -52,8 +52,8 @@ def rule(rule: Any, report: Any) -> str:
     for finding in report.findings:
         if finding.rule == rule.id:
             lines.append(f"  {finding.verdict}: {finding.subject.name}: {finding.message}")
-    lines += [fill(f"why: {rule.why}", WIDTH, initial_indent="  ", subsequent_indent="  ")]
-    lines += [fill(f"fix: {rule.fix}", WIDTH, initial_indent="  ", subsequent_indent="  ")]
+    lines += [fill(f"why: {rule.why}", width, initial_indent="  ", subsequent_indent="  ")]
+    lines += [fill(f"fix: {rule.fix}", width, initial_indent="  ", subsequent_indent="  ")]
     return "\n".join([*lines, f"  source: {', '.join(rule.source)}"])
 
 
@@ -89,18 +89,7 @@ def fallback(plan: Plan) -> str:
 
 
 def _value(derivation: Derivation) -> str:
-    return _plain(derivation.value)
-
-
-def _plain(value: Any) -> str:
-    """Four figures say enough of a measured or computed number; the JSON has them all."""
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_plain(item) for item in value)
-    return str(value)
+    return plain(derivation.value)
 
 
 def _natural(path: str) -> list[tuple[int, str]]:

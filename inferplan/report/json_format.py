@@ -5,17 +5,59 @@ Not here: formats for people (text, plan_text, rules_text).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from inferplan.exitcodes import ExitCode
+
 CHECK_SCHEMA = "inferplan.check/v1beta1"
+ERRORS_SCHEMA = "inferplan.errors/v1beta1"
+EXPLAIN_SCHEMA = "inferplan.explain/v1beta1"
 
 
-def check(reports: Sequence[Any]) -> str:
-    """`check --format json`: one entry per stack."""
-    return _text({"schema": CHECK_SCHEMA, "stacks": [msgspec.to_builtins(report) for report in reports]})
+def check(
+    reports: Sequence[Any],
+    failures: Sequence[Mapping[str, Any]] = (),
+    states: Sequence[Mapping[str, Any] | None] = (),
+) -> str:
+    """`check --format json`: one entry per judged stack, and in `errors` one per spec that was not judged.
+
+    `states` belong to the reports in order: what a state file held, None where resources were planned.
+    """
+    stacks = [msgspec.to_builtins(report) for report in reports]
+    for stack, state in zip(stacks, states, strict=False):
+        stack["state"] = state
+    return _text({"schema": CHECK_SCHEMA, "stacks": stacks, "errors": list(failures)})
+
+
+def error(path: str | None, problem: Exception) -> dict[str, Any]:
+    """Why there is no result for a spec: exit code, message, and its parts where they have places.
+
+    `problems` are what cannot be understood in the files, `conflicts` the requirements without a plan.
+    """
+    from inferplan.plan.errors import NoPlan
+    from inferplan.spec.errors import SpecErrors
+
+    return {
+        "spec": {"path": path},
+        "exit_code": int(getattr(problem, "exit_code", ExitCode.BUG)),
+        "message": str(problem),
+        "problems": problem.to_list() if isinstance(problem, SpecErrors) else [],
+        "conflicts": msgspec.to_builtins(problem.conflicts) if isinstance(problem, NoPlan) else [],
+    }
+
+
+def errors(failures: Sequence[Mapping[str, Any]]) -> str:
+    """What every other verb prints instead of its result when there is none."""
+    return _text({"schema": ERRORS_SCHEMA, "errors": list(failures)})
+
+
+def explanation(spec: str, subject: str | None, parts: Mapping[str, Any]) -> str:
+    """`explain --format json`: the parts of the answer by name."""
+    told = msgspec.to_builtins(parts)
+    return _text({"schema": EXPLAIN_SCHEMA, "spec": spec, "subject": subject} | told)
 
 
 def plan(result: Any) -> str:
@@ -25,23 +67,23 @@ def plan(result: Any) -> str:
 
 def rules(listed: Sequence[Any]) -> str:
     """`rules --format json`: what each rule says of itself."""
-    return _text(
-        [
-            {
-                "id": rule.id,
-                "title": rule.title,
-                "level": rule.level_name,
-                "pack": rule.pack,
-                "source": list(rule.source),
-                "regimes": list(rule.regimes),
-                "applies_to": list(rule.applies_to),
-                "why": rule.why,
-                "fix": rule.fix,
-                "aliases": list(rule.aliases),
-            }
-            for rule in listed
-        ]
-    )
+    return _text([rule_entry(rule) for rule in listed])
+
+
+def rule_entry(rule: Any) -> dict[str, Any]:
+    """What one rule says of itself."""
+    return {
+        "id": rule.id,
+        "title": rule.title,
+        "level": rule.level_name,
+        "pack": rule.pack,
+        "source": list(rule.source),
+        "regimes": list(rule.regimes),
+        "applies_to": list(rule.applies_to),
+        "why": rule.why,
+        "fix": rule.fix,
+        "aliases": list(rule.aliases),
+    }
 
 
 def _text(value: Any) -> str:

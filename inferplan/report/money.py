@@ -1,11 +1,12 @@
-"""How amounts, ranges and columns are written for people, in one place.
+"""How amounts, ranges, values and columns are written for people, in one place.
 
 Not here: what they mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def usd(amount: float | None, *, unknown: str = "unknown") -> str:
@@ -18,6 +19,26 @@ def usd(amount: float | None, *, unknown: str = "unknown") -> str:
 def usd_range(low: float, expected: float, high: float) -> str:
     """`4,210 USD (3,900 to 4,800)`."""
     return f"{usd(expected)} USD ({usd(low)} to {usd(high)})"
+
+
+def counted(number: int, name: str) -> str:
+    """`1 line`, `2 lines`."""
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
+
+
+def plain(value: Any) -> str:
+    """A value of any kind as people write it; four figures say enough of a number, the JSON has them all."""
+    if value is None or (isinstance(value, list | tuple) and not value):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {plain(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(item) for item in value)
+    return str(value)
 
 
 def columns(

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from inferplan.report import cost_text
-from inferplan.report.money import columns, usd
+from inferplan.report.money import columns, counted, plain, usd
 
 if TYPE_CHECKING:
     from inferplan.plan.model import Plan
 
 
 def plan(plan: Plan, *, verbose: int = 0) -> str:
-    """Sections in the order of the road; `-v` adds flags, endpoints, defaults and every cost line."""
+    """Sections in the order of the road; `-v` adds flags, candidates, endpoints, defaults, all costs."""
     target = plan.target
     lines = [
         click.style(plan.name, bold=True)
@@ -29,17 +29,21 @@ def plan(plan: Plan, *, verbose: int = 0) -> str:
         ("Routes", _routes(plan)),
         ("Servers", _servers(plan, verbose)),
         ("Pools", _pools(plan)),
+        ("Instance types looked at", _candidates(plan) if verbose else []),
         ("Vendors", _vendors(plan)),
         ("Network", _network(plan, verbose)),
         ("Cost", cost_text.section(plan.cost, verbose)),
         ("Flows", _flows(plan)),
         ("Lead time", _lead_time(plan)),
-        ("Defaults taken", [f"  {d.path} = {d.value}: {d.why}" for d in plan.defaults] if verbose else []),
+        (
+            "Defaults taken",
+            _defaults(plan) if verbose else [],
+        ),
         ("Warnings", [click.style(f"  {warning}", fg="yellow") for warning in plan.warnings]),
     ):
         if rows:
             lines += ["", click.style(title, bold=True), *rows]
-    hidden = "" if verbose else f"; {len(plan.defaults)} defaults taken, -v lists them"
+    hidden = "" if verbose else f"; {counted(len(plan.defaults), 'default')} taken, -v lists all"
     lines += ["", f"`inferplan explain SPEC PATH` derives any number, such as servers[0].replicas{hidden}."]
     return "\n".join(lines)
 
@@ -113,6 +117,26 @@ def _pools(plan: Plan) -> list[str]:
     )
 
 
+def _candidates(plan: Plan) -> list[str]:
+    """What was chosen first, then what was not, each with its reason."""
+    return columns(
+        [
+            [
+                "taken" if c.chosen else "",
+                c.backend,
+                c.instance_type,
+                c.gpu,
+                c.region,
+                f"{c.nodes} nodes, TP{c.tensor_parallel} PP{c.pipeline_parallel}" if c.nodes else "",
+                usd(c.monthly_usd, unknown="") + (" USD" if c.monthly_usd is not None else ""),
+                c.reason,
+            ]
+            for c in sorted(plan.candidates, key=lambda c: not c.chosen)
+        ],
+        right=frozenset({6}),
+    )
+
+
 def _vendors(plan: Plan) -> list[str]:
     return columns(
         [
@@ -140,6 +164,10 @@ def _network(plan: Plan, verbose: int) -> list[str]:
 
 def _flows(plan: Plan) -> list[str]:
     return columns([[f.data, f"{f.source} -> {f.destination}", f.place, f.country] for f in plan.flows])
+
+
+def _defaults(plan: Plan) -> list[str]:
+    return [f"  {default.path} = {plain(default.value)}: {default.why}" for default in plan.defaults]
 
 
 def _lead_time(plan: Plan) -> list[str]:

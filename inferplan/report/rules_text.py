@@ -13,17 +13,19 @@ import click
 
 from inferplan.report.money import columns
 
+WIDTH = 100
+
 
 def table(listed: Sequence[Any]) -> str:
     """One line per rule: id, level, title."""
     return "\n".join(columns([[rule.id, rule.level_name, rule.title] for rule in listed], indent=""))
 
 
-def page(rule: Any) -> str:
+def page(rule: Any, *, width: int = WIDTH) -> str:
     """Everything a rule says of itself, with its examples."""
     lines = [click.style(f"{rule.id}  {rule.title}", bold=True), f"{rule.level_name}, pack {rule.pack}", ""]
     for label, text in (("Why", rule.why), ("Fix", rule.fix)):
-        lines += [fill(f"{label}: {text}", width=100, subsequent_indent="  "), ""]
+        lines += [fill(f"{label}: {text}", width=width, subsequent_indent="  "), ""]
     lines += [f"Source: {', '.join(rule.source)}", f"Applies to: {', '.join(rule.applies_to)}"]
     if rule.regimes:
         lines.append(f"Regimes: {', '.join(rule.regimes)}")

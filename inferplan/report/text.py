@@ -5,14 +5,14 @@ Not here: JSON (json_format) and the whole plan (plan_text).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from inferplan.exitcodes import ExitCode
-from inferplan.report.money import columns, usd, usd_range
+from inferplan.report.money import columns, counted, usd, usd_range
 
 if TYPE_CHECKING:
     from inferplan.plan.model import Plan
@@ -23,8 +23,15 @@ MAX_SUBJECTS = 3
 LABELS = {"fail": "FAIL", "undecided": "UNDECIDED", "pass": "pass", "not_applicable": "n/a"}
 
 
-def review(plan: Plan | None, report: Any, *, declaration: Declaration, verbose: int = 0) -> str:
-    """Head, plan in a few lines, findings, counts, decision; `-v` lists every rule that ran."""
+def review(
+    plan: Plan | None,
+    report: Any,
+    *,
+    declaration: Declaration,
+    state: Mapping[str, Any] | None = None,
+    verbose: int = 0,
+) -> str:
+    """Head, plan or state file in a few lines, findings, counts, decision; `-v` lists every rule that ran."""
     lines = [click.style(report.spec.name, bold=True) + f"  {report.spec.path}"]
     if declaration.organization_is_default:
         lines.append(
@@ -32,6 +39,8 @@ def review(plan: Plan | None, report: Any, *, declaration: Declaration, verbose:
         )
     if plan is not None:
         lines += _plan_lines(plan)
+    if state is not None:
+        lines += _state_lines(state)
     lines.append("")
     for group in _groups(report):
         lines += _finding_lines(group, verbose)
@@ -55,6 +64,7 @@ def closing(codes: Sequence[ExitCode], as_of: date) -> str:
         ExitCode.DENIED: "denied",
         ExitCode.NOT_UNDERSTOOD: "not understood",
         ExitCode.NO_PLAN: "without a plan",
+        ExitCode.BUG: "not judged because of a bug",
     }
     counts = [f"{codes.count(code)} {word}" for code, word in words.items() if code in codes]
     return f"{len(codes)} specs as of {as_of}: {', '.join(counts)}"
@@ -87,6 +97,18 @@ def _plan_lines(plan: Plan) -> list[str]:
     rows.append(["cost", f"{usd_range(monthly.low, monthly.expected, monthly.high)} a month{budget}"])
     lines = columns(rows)
     return lines + [click.style(f"  warning   {warning}", fg="yellow") for warning in plan.warnings]
+
+
+def _state_lines(state: Mapping[str, Any]) -> list[str]:
+    rows = [["state", f"{counted(state['resources'], 'resource')} in {state['file']}"]]
+    unknown = state["unknown_types"]
+    if unknown:
+        types = ", ".join(f"{name} {count}" for name, count in unknown.items())
+        rows.append(["", f"{sum(unknown.values())} of types that no rule knows: {types}"])
+    lines = columns(rows)
+    if not state["resources"]:
+        lines.append(click.style("  warning   the file holds no resource to judge", fg="yellow"))
+    return lines
 
 
 def _groups(report: Any) -> list[list[Any]]:
@@ -129,7 +151,8 @@ def _finding_lines(group: list[Any], verbose: int) -> list[str]:
         )
     else:
         lines.append(f"    fix: {first.fix}")
-        lines.append(f"    source: {', '.join(first.source)}")
+        if first.source:
+            lines.append(f"    source: {', '.join(first.source)}")
     return [*lines, ""]
 
 
@@ -156,5 +179,5 @@ def _decision(report: Any) -> str:
         because = f" ({report.valid_because})" if report.valid_because else ""
         words.append(f"until {report.valid_until}{because}")
     if report.pending:
-        words.append(f"({report.pending} pins pending: run `inferplan lock`)")
+        words.append(f"({counted(report.pending, 'pin')} pending)")
     return " ".join(words)

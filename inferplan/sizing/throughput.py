@@ -5,6 +5,7 @@ Not here: how many replicas a load needs (operating_point) and whether the model
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 from inferplan.catalog import Gpu
@@ -56,6 +57,7 @@ class Performance(Record, frozen=True):
     bound: str  # memory bandwidth or arithmetic
     confidence: str
     low_confidence_because: tuple[str, ...]
+    terms: dict[str, float]  # what the formulas of the derivations are computed from
 
     @property
     def gpus(self) -> int:
@@ -113,12 +115,13 @@ def throughput(
     layout = kv_layout(model, tensor_parallel, 1, kv_cache_dtype)
     # pipeline stages work on slices of the batch in turn; one slice passes all layers for one token each
     batch = concurrency / pipeline_parallel
+    exchange = _allreduce_seconds(model, gpu, tensor_parallel, batch)
     held = layout.steady_bytes(input_tokens + output_tokens / 2) if layout is not None else 0.0
     read = _weight_bytes_read(model, form, quantization, tensor_parallel, batch) + batch * held
     memory = read / (constant("bandwidth_share") * gpu.bandwidth_gb_s * GB)
     arithmetic = 2 * _active(model) * batch / flops
     overhead = constant("step_ms") / 1e3 + constant("layer_ms") / 1e3 * (model.layers or 0)
-    step = max(memory, arithmetic) + _allreduce_seconds(model, gpu, tensor_parallel, batch) + overhead
+    step = max(memory, arithmetic) + exchange + overhead
     # prefills of the other requests interrupt decoding; stages share them
     tpot = step + concurrency * prefill / pipeline_parallel / output_tokens
     wait = _queue_seconds(concurrency, prefill / pipeline_parallel, tpot, output_tokens)
@@ -156,6 +159,17 @@ def throughput(
         bound="memory bandwidth" if memory >= arithmetic else "arithmetic",
         confidence="low" if doubts else "medium",
         low_confidence_because=doubts,
+        terms={
+            "gib_read_a_step": read / GIB,
+            "bandwidth_gb_per_second": gpu.bandwidth_gb_s,
+            "bandwidth_share": constant("bandwidth_share"),
+            "tera_operations_a_step": 2 * _active(model) * batch / _TERA,
+            "tera_operations_per_second": flops / _TERA,
+            "all_reduce_ms": exchange * 1e3,
+            "overhead_ms": overhead * 1e3,
+            "prompts_in_a_prefill": together,
+            "wait_ms": wait * 1e3,
+        },
     )
 
 
@@ -277,6 +291,7 @@ def _pooling(
         bound="arithmetic",
         confidence="low",
         low_confidence_because=doubts,
+        terms={"overhead_ms": overhead * 1e3},
     )
 
 
@@ -308,31 +323,59 @@ def _derivations(found: Performance) -> dict[str, Derivation]:
             confidence=confidence,  # type: ignore[arg-type]
         )
 
+    if found.output_tokens == 0:
+        return _pooling_derivations(found, one)
     return {
         "tpot_ms": one(
             found.tpot_ms,
             "ms per output token",
-            "max(bytes read / (0.70 x bandwidth), operations / (0.45 x peak)) + all-reduce + 2 ms "
-            "+ 0.03 ms x layers, plus concurrency x prefill / output tokens",
+            "step + concurrency x prefill / pipeline parallel / output tokens; a step is the larger of GiB "
+            "read / (bandwidth share x bandwidth) and operations / operations per second, plus all-reduce "
+            "and overhead (2 ms + 0.03 ms x layers)",
             step_ms=found.step_ms,
             prefill_ms=found.prefill_ms,
             low=found.tpot_ms_low,
             high=found.tpot_ms_high,
+            **found.terms,
         ),
         "ttft_ms": one(
             found.ttft_ms,
             "ms",
-            "half of the prefill batch that a prompt shares + one step + mean wait for other prefills; "
-            "the range is taken from 23 published rows",
+            "prefill x (1 + prompts in a prefill) / 2 + one step + mean wait for other prefills; the range "
+            "is taken from 23 published rows",
             prefill_ms=found.prefill_ms,
+            step_ms=found.step_ms,
             high=found.ttft_ms_high,
+            **found.terms,
         ),
         "output_tokens_per_second": one(
             found.output_tokens_per_second,
             "output tokens per second and replica",
             "concurrency x output tokens / (time to first token + output tokens x time per token)",
+            ttft_ms=found.ttft_ms,
+            tpot_ms=found.tpot_ms,
             low=found.output_tokens_per_second_low,
             high=found.output_tokens_per_second_high,
             doubts=list(found.low_confidence_because),
+        ),
+    }
+
+
+def _pooling_derivations(found: Performance, one: Callable[..., Derivation]) -> dict[str, Derivation]:
+    nothing = "0: a pooling model answers with one forward pass and generates no tokens"
+    return {
+        "tpot_ms": one(found.tpot_ms, "ms per output token", nothing),
+        "ttft_ms": one(
+            found.ttft_ms,
+            "ms",
+            "concurrency x prefill / pipeline parallel + overhead (2 ms + 0.03 ms x layers): one "
+            "forward pass",
+            prefill_ms=found.prefill_ms,
+            high=found.ttft_ms_high,
+            doubts=list(found.low_confidence_because),
+            **found.terms,
+        ),
+        "output_tokens_per_second": one(
+            found.output_tokens_per_second, "output tokens per second and replica", nothing
         ),
     }

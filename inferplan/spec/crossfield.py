@@ -20,6 +20,10 @@ from inferplan.spec.organization import Lock, Organization
 from inferplan.spec.position import Part, joined
 from inferplan.spec.problem import Problem
 
+# PutRetentionPolicy of CloudWatch Logs as botocore 1.44.5 documents it (2026-11-20).
+LOG_RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
 URI_SCHEMES = ("hf://", "s3://", "oci://")
 
 
@@ -268,6 +272,22 @@ def no_such_day(parts: tuple[Part, ...], text: str | None) -> Iterator[Problem]:
         yield Problem(parts, f"'{text}' is not a day of the calendar")
 
 
+def log_retention_offered(inputs: Inputs) -> Iterator[Problem]:
+    """CloudWatch Logs keeps log groups for certain numbers of days only."""
+    if inputs.spec.target.platform != "aws" or inputs.spec.data is None:
+        return
+    said = inputs.spec.data.retention.logs
+    if int(said.removesuffix("d")) not in LOG_RETENTION_DAYS:
+        below = [f"{days}d" for days in LOG_RETENTION_DAYS if days < int(said.removesuffix("d"))][-1:]
+        above = [f"{days}d" for days in LOG_RETENTION_DAYS if days > int(said.removesuffix("d"))][:1]
+        yield Problem(
+            ("data", "retention", "logs"),
+            f"{said} is not among the retention periods of CloudWatch Logs",
+            allowed=tuple(f"{days}d" for days in LOG_RETENTION_DAYS),
+            hint=f"the nearest are {' and '.join(below + above)}",
+        )
+
+
 CHECKS = (
     target_complete,
     backends_are_one_kind,
@@ -279,6 +299,7 @@ CHECKS = (
     exit_fallback_exists,
     networks_valid,
     lists_without_repeats,
+    log_retention_offered,
     deadline_exists,
     schedule_spans_time,
 )

@@ -37,15 +37,15 @@ class OrganizationFiles(NamedTuple):
     waivers: tuple[Waiver, ...]
 
 
-def load(path: Path, organization: Path | None = None) -> Declaration:
+def load(path: Path, organization: Path | None = None, *, name: str | None = None) -> Declaration:
     """The spec at `path` with the lock beside it, under the organization folder.
 
-    Without a folder the built-in strict organization applies. Raises SpecErrors with all problems of all
-    files.
+    Without a folder the built-in strict organization applies. `name` is what messages call the file where
+    that is not its path. Raises SpecErrors with all problems of all files.
     """
     path = Path(path)
     problems = _Collector()
-    node = problems.attempt(_read_spec, path)
+    node = problems.attempt(_read_spec, path, name or str(path))
     lock_path = path.with_name(f"{path.stem}.lock.yaml")
     lock_node = problems.attempt(_read_kind, lock_path, "Lock") if _exists(lock_path) else None
     folder = problems.attempt(_read_organization, organization) if organization is not None else None
@@ -64,7 +64,7 @@ def load(path: Path, organization: Path | None = None) -> Declaration:
         organization=files.organization,
         organization_is_default=folder is None,
         waivers=files.waivers,
-        spec_path=path,
+        spec_path=Path(name) if name is not None else path,
         sources=sources | (folder.sources if folder is not None else {}),
     )
 
@@ -133,8 +133,8 @@ class _Collector:
             return None
 
 
-def _read_spec(path: Path) -> Node:
-    return _extended(parse(_bytes(path), str(path)), path)
+def _read_spec(path: Path, name: str) -> Node:
+    return _extended(parse(_bytes(path), name), path)
 
 
 def _read_kind(path: Path, kind: str) -> Node:

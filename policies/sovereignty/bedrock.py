@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
+from inferplan import catalog
 from inferplan.resource import Resource
 from policies.context import Context
 from policies.example import aws_arn, change, resource
@@ -34,18 +36,31 @@ IAM_POLICIES = (
     "aws:iam/groupPolicy:GroupPolicy",
 )
 ROLE, ATTACHMENT = "aws:iam/role:Role", "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+ATTACHMENTS = (
+    ATTACHMENT,
+    "aws:iam/userPolicyAttachment:UserPolicyAttachment",
+    "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
+    "aws:iam/policyAttachment:PolicyAttachment",
+)
 _WIDE_POLICY = re.compile(r":iam::aws:policy/(AmazonBedrock|AdministratorAccess|PowerUserAccess)")
-INVOKE = re.compile(r"bedrock:(\*|invoke|converse|\w*\*)", re.IGNORECASE)
+# What hands a prompt to a model; actions of a policy are patterns over such names.
+INVOCATIONS = (
+    "bedrock:invokemodel",
+    "bedrock:invokemodelwithresponsestream",
+    "bedrock:converse",
+    "bedrock:conversestream",
+    "bedrock:createmodelinvocationjob",
+    "bedrock-mantle:createinference",
+)
 
 
 _MODEL = "mistral.mistral-large-2402-v1:0"
+_BEHIND = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 _MODEL_ARN = aws_arn(f"bedrock:eu-central-1::foundation-model/{_MODEL}")
 
 
-def _policy(model_arn: str) -> str:
-    return json.dumps(
-        {"Statement": [{"Effect": "Allow", "Action": "bedrock:InvokeModel", "Resource": [model_arn]}]}
-    )
+def _policy(model_arn: str, action: str = "bedrock:InvokeModel") -> str:
+    return json.dumps({"Statement": [{"Effect": "Allow", "Action": action, "Resource": [model_arn]}]})
 
 
 def allowed_statements(document: Any) -> list[dict[str, Any]]:
@@ -56,8 +71,10 @@ def allowed_statements(document: Any) -> list[dict[str, Any]]:
 def _invocations(document: Any) -> Iterator[dict[str, Any]]:
     """Statements that let somebody call a Bedrock model."""
     for statement in allowed_statements(document):
-        actions = [str(action) for action in listed(statement.get("Action"))]
-        if "NotAction" in statement or any(action == "*" or INVOKE.match(action) for action in actions):
+        patterns = [str(action).lower() for action in listed(statement.get("Action"))]
+        if "NotAction" in statement or any(
+            fnmatchcase(name, pattern) for name in INVOCATIONS for pattern in patterns
+        ):
             yield statement
 
 
@@ -66,7 +83,12 @@ def _declared_models(context: Context) -> set[str] | None:
     if not context.declared or context.inference is None:
         return None
     names = {name for vendor in context.vendors for name in vendor.backends}
-    return {str(context.backend(name).backend.model) for name in names if context.backend(name).on_bedrock}
+    found = {str(context.backend(name).backend.model) for name in names if context.backend(name).on_bedrock}
+    # A profile calls the model itself in each of its Regions; that those are allowed is SOV-006's business.
+    behind = {
+        name.partition(".")[2] for name in found if name.partition(".")[0] not in catalog.bedrock_providers()
+    }
+    return found | behind
 
 
 def _unnamed(document: Any, context: Context, path: str) -> Iterator[Outcome]:
@@ -77,18 +99,23 @@ def _unnamed(document: Any, context: Context, path: str) -> Iterator[Outcome]:
         if not resources or "NotResource" in statement:
             yield fail("lets every model through: it names no resource", path=path)
         for item in resources:
-            ids = [
-                found.resource.partition("/")[2] for found in arns(item) if found.service in {"bedrock", "*"}
+            named = list(arns(item))
+            models_of = [
+                found for found in named if found.service.startswith("bedrock") or "*" in found.service
             ]
-            if item == "*" or any("*" in name or not name for name in ids):
+            ids = [found.resource.partition("/")[2] for found in models_of]
+            if any("*" in name or not name for name in ids) or ("*" in item and not named):
                 yield fail("lets models through by wildcard; name the ARN of each", path=path)
-            elif models is not None and any(name not in models for name in ids):
-                yield fail(f"lets {ids[0]} through, which the spec does not name", path=path)
+            elif any("*" in found.region for found in models_of):
+                yield fail("lets models through in every Region; name the Region in the ARN", path=path)
+            elif models is not None and (foreign := [name for name in ids if name not in models]):
+                yield fail(f"lets {foreign[0]} through, which the spec does not name", path=path)
 
 
 def is_bedrock(endpoint: Resource) -> bool:
     """Whether an endpoint leads to Bedrock's model calls."""
-    return str(get(endpoint.props, "serviceName", "")).endswith((".bedrock-runtime", ".bedrock-mantle"))
+    service = str(get(endpoint.props, "serviceName", "")).removesuffix("-fips")
+    return service.endswith((".bedrock-runtime", ".bedrock-mantle"))
 
 
 def _identity(item: Resource, context: Context) -> Iterator[Outcome]:
@@ -149,7 +176,7 @@ _DOOR = resource(
     more=(
         on_resource(_identity, *IAM_POLICIES),
         on_resource(_inline, ROLE),
-        on_resource(_managed, ROLE, ATTACHMENT),
+        on_resource(_managed, ROLE, *ATTACHMENTS),
         on_stack(_doors, ENDPOINT, "aws:ec2/vpc:Vpc"),
     ),
     passing=(
@@ -164,8 +191,43 @@ _DOOR = resource(
                 resource(ATTACHMENT, "attached", {"policyArn": aws_arn("iam::111111111111:policy/role")}),
             ),
         ),
+        Example(
+            note="a profile, and the model behind it in each of its Regions",
+            base="both",
+            spec={
+                "data.residency.countries": ["JP"],
+                "target.region": "ap-northeast-1",
+                "backends.mistral.model": f"jp.{_BEHIND}",
+            },
+            organization={"accounts.111111111111.countries": ["JP"]},
+            resources=(
+                resource(
+                    "aws:iam/policy:Policy",
+                    "role",
+                    {"policy": _policy(aws_arn(f"bedrock:ap-northeast-3::foundation-model/{_BEHIND}"))},
+                ),
+                resource(
+                    "aws:iam/rolePolicy:RolePolicy",
+                    "profile",
+                    {
+                        "policy": _policy(
+                            aws_arn(f"bedrock:ap-northeast-1:111111111111:inference-profile/jp.{_BEHIND}")
+                        )
+                    },
+                ),
+            ),
+        ),
     ),
     failing=(
+        change(
+            "a policy for a profile names another model too",
+            {
+                "role:policy": _policy(
+                    aws_arn("bedrock:ap-northeast-1::foundation-model/amazon.nova-pro-v1:0")
+                )
+            },
+            of=1,
+        ),
         change("no endpoint", remove=("door",)),
         change("private DNS is off", {"door:privateDnsEnabled": False}),
         change("private DNS is not said", {"door:privateDnsEnabled": DROP}),
@@ -179,6 +241,27 @@ _DOOR = resource(
         change(
             "a policy of AWS is attached",
             {"attached:policyArn": aws_arn("iam::aws:policy/AmazonBedrockFullAccess")},
+        ),
+        change(
+            "a policy of AWS is attached to a user",
+            add=(
+                resource(
+                    ATTACHMENTS[1],
+                    "user",
+                    {"policyArn": aws_arn("iam::aws:policy/AdministratorAccess")},
+                    region=None,
+                ),
+            ),
+        ),
+        change("everything is allowed", {"role:policy": _policy("*", "*:*")}),
+        change("the action is a pattern", {"role:policy": _policy("*", "bedrock:?nvokeModel")}),
+        change(
+            "batches may use every model", {"role:policy": _policy("*", "bedrock:CreateModelInvocationJob")}
+        ),
+        change("the resource is half an ARN", {"role:policy": _policy(aws_arn("bedrock:*"))}),
+        change(
+            "the model may be called in every Region",
+            {"role:policy": _policy(aws_arn(f"bedrock:*::foundation-model/{_MODEL}"))},
         ),
         change(
             "the role may call every model",

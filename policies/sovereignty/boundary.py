@@ -6,6 +6,7 @@ Not here: copies of data (copies) and routes to the internet (egress).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 from inferplan import catalog
@@ -16,6 +17,9 @@ from policies.hosts import aws_regions, value_of
 from policies.levels import restricted_only
 from policies.read import arns, each, get, json_document, known, listed, regions_named
 from policies.rule import Example, Outcome, fail, on_resource, rule
+from policies.sovereignty.bedrock import allowed_statements
+from policies.sovereignty.endpoints import anybody, binds
+from policies.sovereignty.residency import PROVIDER
 
 EDGE = {
     "aws:cloudfront/distribution:Distribution": "CloudFront answers from edge locations all over the world",
@@ -85,6 +89,12 @@ def sov_012(item: Resource, _context: Context) -> Iterator[Outcome]:
         yield fail(EDGE[item.type])
 
 
+_ACCOUNT = re.compile(r"\d{12}")
+_DIGITS = re.compile(r"(?<!\d)\d{12}(?!\d)")
+# Properties and conditions that hold a bare account id; other numbers of twelve digits are just numbers.
+_ACCOUNT_KEY = re.compile(
+    r"(?:account|owner|principal|registry)[a-z]*(?:\[\d+\])?$|\.AWS(?:\[\d+\])?$", re.IGNORECASE
+)
 LINKS = {
     "aws:ec2/vpcPeeringConnection:VpcPeeringConnection": ("peerRegion", "peerOwnerId"),
     "aws:ec2transitgateway/peeringAttachment:PeeringAttachment": ("peerRegion", "peerAccountId"),
@@ -102,9 +112,36 @@ def _foreign_accounts(item: Resource, context: Context) -> Iterator[Outcome]:
     own = {context.spec.target.account, *context.organization.accounts, *_writers(item)}
     own |= {store.account for store in context.organization.stores.values()}
     for text in context.texts(item):
-        for found in arns(text.value) if "arn:" in text.value else ():
-            if found.account.isdigit() and found.account not in own and found.service != "ecr":
-                yield fail("names an account that the organization does not know", path=text.path)
+        named = {found.account for found in arns(text.value) if found.service != "ecr"}
+        if _ACCOUNT.fullmatch(text.value) and _ACCOUNT_KEY.search(text.path):
+            named.add(text.value)
+        if any(account.isdigit() and account not in own for account in named):
+            yield fail("names an account that the organization does not know", path=text.path)
+
+
+def _granted_to_all(item: Resource, _context: Context) -> Iterator[Outcome]:
+    """Grants without a condition; endpoint policies are EGR-004's business."""
+    if "vpcEndpoint" in item.type and "Service" not in item.type:
+        return
+    for path in ("policy", "assumeRolePolicy", "resourcePolicy"):
+        document = json_document(item.props.get(path)) if isinstance(item.props.get(path), str) else None
+        if any(
+            anybody(found) and not binds(found.get("Condition")) for found in allowed_statements(document)
+        ):
+            yield fail("lets anybody in, whatever the account", path=path)
+    if "*" in (get(item.props, "allowedPrincipals") or ()):
+        yield fail("lets anybody in, whatever the account", path="allowedPrincipals")
+
+
+def _other_account(provider: Resource, context: Context) -> Iterator[Outcome]:
+    """Where a provider deploys, as far as it says so."""
+    own = context.spec.target.account
+    found = [(path, str(known(value))) for path, value in each(provider.props, "allowedAccountIds[]")]
+    for path, role in each(provider.props, "assumeRoles[].roleArn"):
+        found += [(path, named.account) for named in arns(str(known(role)))]
+    for path, account in found:
+        if account != own:
+            yield fail("deploys into another account than the spec's", path=path)
 
 
 def _writers(item: Resource) -> set[str]:
@@ -115,12 +152,12 @@ def _writers(item: Resource) -> set[str]:
     statements = [
         found for found in listed(get(document, "Statement", [])) if found.get("Action") == "s3:PutObject"
     ]
-    return {found.account for statement in statements for found in arns(str(statement.get("Principal")))}
+    return {account for found in statements for account in _DIGITS.findall(str(found.get("Principal")))}
 
 
-def _grant(account: str, action: str) -> str:
+def _grant(account: str, action: str, *, bare: bool = False) -> str:
     """A policy document of an example that lets an account do something."""
-    principal = {"AWS": aws_arn(f"iam::{account}:root")}
+    principal = {"AWS": account if bare else aws_arn(f"iam::{account}:root")}
     statement = {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"}
     return json.dumps({"Statement": [statement]})
 
@@ -136,6 +173,8 @@ def _grant(account: str, action: str) -> str:
     more=(
         on_resource(_service_of_others, "aws:ec2/vpcEndpoint:VpcEndpoint"),
         on_resource(_foreign_accounts, "aws:*"),
+        on_resource(_granted_to_all, "aws:*"),
+        on_resource(_other_account, PROVIDER),
     ),
     passing=(
         Example(
@@ -150,6 +189,15 @@ def _grant(account: str, action: str) -> str:
                     "aws:ec2transitgateway/peeringAttachment:PeeringAttachment",
                     "transit",
                     {"peerRegion": "eu-central-1", "peerAccountId": "111111111111"},
+                ),
+                resource(
+                    PROVIDER,
+                    "provider",
+                    {
+                        "region": "eu-central-1",
+                        "allowedAccountIds": ["111111111111"],
+                        "assumeRoles": [{"roleArn": aws_arn("iam::111111111111:role/deploy")}],
+                    },
                 ),
                 resource(
                     "aws:s3/bucketPolicy:BucketPolicy",
@@ -182,6 +230,30 @@ def _grant(account: str, action: str) -> str:
                     {"policy": _grant("999999999999", "s3:GetObject")},
                 ),
             ),
+        ),
+        change(
+            "a bucket that an unknown account may read, named without an ARN",
+            {"log-delivery:policy": _grant("999999999999", "s3:GetObject", bare=True)},
+        ),
+        change(
+            "a bucket that anybody may read", {"log-delivery:policy": _grant("*", "s3:GetObject", bare=True)}
+        ),
+        change(
+            "a snapshot that an unknown account may copy",
+            add=(
+                resource(
+                    "aws:ec2/snapshotCreateVolumePermission:SnapshotCreateVolumePermission",
+                    "shared",
+                    {"accountId": "999999999999"},
+                ),
+            ),
+        ),
+        change(
+            "the provider deploys into another account", {"provider:allowedAccountIds[0]": "222222222222"}
+        ),
+        change(
+            "the provider takes a role of another account",
+            {"provider:assumeRoles[0].roleArn": aws_arn("iam::222222222222:role/deploy")},
         ),
         change(
             "an endpoint service of somebody else",

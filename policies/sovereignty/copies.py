@@ -19,6 +19,7 @@ BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
 COPY_ADDRESSES = {
     "aws:s3/bucketReplicationConfig:BucketReplicationConfig": "rules[].destination.bucket",
     "aws:s3/bucket:Bucket": "replicationConfiguration.rules[].destination.bucket",
+    "aws:s3/bucketV2:BucketV2": "replicationConfigurations[].rules[].destinations[].bucket",
     "aws:backup/plan:Plan": "rules[].copyActions[].destinationVaultArn",
     "aws:dynamodb/tableReplica:TableReplica": "globalTableArn",
     "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication": "sourceDbInstanceArn",
@@ -188,8 +189,13 @@ _SOURCE = resource("aws:s3/bucket:Bucket", "origin", {"bucket": "example-origin"
             {"bucket-copy:rules[0].destination.bucket": aws_arn("s3:::someone-elses")},
         ),
         change(
+            "a second rule copies to a bucket that is not of this stack",
+            {"bucket-copy:rules[1]": {"destination": {"bucket": aws_arn("s3:::someone-elses")}}},
+        ),
+        change(
             "the destination belongs to another account",
             {"bucket-copy:rules[0].destination.account": "999999999999"},
+            also=("SOV-017",),
         ),
         change(
             "a bucket replicates in its own properties",
@@ -198,6 +204,20 @@ _SOURCE = resource("aws:s3/bucket:Bucket", "origin", {"bucket": "example-origin"
                     "rules": [{"destination": {"bucket": aws_arn("s3:::unknown")}}]
                 }
             },
+        ),
+        change(
+            "a bucket of the older type replicates in its own properties",
+            add=(
+                resource(
+                    BUCKETS[1],
+                    "older",
+                    {
+                        "replicationConfigurations": [
+                            {"rules": [{"destinations": [{"bucket": aws_arn("s3:::unknown")}]}]}
+                        ]
+                    },
+                ),
+            ),
         ),
         change(
             "backups are copied abroad",
@@ -217,6 +237,7 @@ _SOURCE = resource("aws:s3/bucket:Bucket", "origin", {"bucket": "example-origin"
         change(
             "images are copied to another account",
             {"images:replicationConfiguration.rules[0].destinations[0].registryId": "999999999999"},
+            also=("SOV-017",),
         ),
         change(
             "a file system is copied abroad", {"files:destination.region": "eu-west-1"}, also=("SOV-001",)

@@ -13,12 +13,15 @@ from policies.example import aws_arn, change, ref, resource
 from policies.network import (
     EGRESS_RULES,
     FIREWALL,
+    INSTANCES,
     INTERNET_GATEWAYS,
     LAUNCH_TEMPLATE,
     NAT,
     NODE_GROUP,
+    PREFIX_LIST,
     ROUTE,
     ROUTE_TABLES,
+    SCALING_GROUP,
     SECURITY_GROUPS,
     SUBNET,
     InferenceNodes,
@@ -33,7 +36,6 @@ from policies.rule import DROP, Example, Outcome, fail, on_stack, rule, undecide
 
 BLOCK = "aws:ec2/vpcBlockPublicAccessOptions:VpcBlockPublicAccessOptions"
 EXCLUSION = "aws:ec2/vpcBlockPublicAccessExclusion:VpcBlockPublicAccessExclusion"
-INSTANCE = "aws:ec2/instance:Instance"
 INSTEAD = "weights and images come from the mirror through VPC endpoints"
 
 
@@ -111,6 +113,7 @@ _CLOSED = (
     _NODES,
     _ASSOCIATION,
 )
+_ANYWHERE = resource(PREFIX_LIST, "anywhere", {"entries": [{"cidr": "0.0.0.0/0"}]})
 _INTERNET = resource(INTERNET_GATEWAYS[0], "internet", {})
 _NAT_GATEWAY = resource(NAT, "nat", {})
 _OUTSIDE = {
@@ -133,7 +136,7 @@ def _route(name: str, table: Resource, **props: object) -> Resource:
     on=(BLOCK, EXCLUSION),
     more=(
         on_stack(_gateways, *INTERNET_GATEWAYS, NAT),
-        on_stack(_nodes, NODE_GROUP, INSTANCE),
+        on_stack(_nodes, NODE_GROUP, SCALING_GROUP, *INSTANCES),
     ),
     passing=(
         Example(
@@ -154,7 +157,7 @@ def _route(name: str, table: Resource, **props: object) -> Resource:
             resources=(
                 *_CLOSED,
                 resource(
-                    INSTANCE,
+                    INSTANCES[0],
                     "machine",
                     {
                         "instanceType": "p5.48xlarge",
@@ -185,6 +188,26 @@ def _route(name: str, table: Resource, **props: object) -> Resource:
             "half of the internet",
             of=1,
             add=(_route("out", _TABLE, destinationCidrBlock="128.0.0.0/1", transitGatewayId="tgw-1"),),
+        ),
+        change(
+            "the internet as a prefix list",
+            of=1,
+            add=(
+                _ANYWHERE,
+                _route("out", _TABLE, destinationPrefixListId=ref(_ANYWHERE), transitGatewayId="tgw-1"),
+            ),
+        ),
+        change(
+            "a prefix list of somebody else",
+            of=1,
+            add=(_route("out", _TABLE, destinationPrefixListId="pl-0123", transitGatewayId="tgw-1"),),
+        ),
+        change(
+            "machines of a scaling group in a network that nobody declares",
+            of=1,
+            add=(resource(SCALING_GROUP, "machines", {"vpcZoneIdentifiers": ["subnet-0123"]}),),
+            also=("EGR-002",),
+            verdict="undecided",
         ),
         change(
             "an inline route",
@@ -285,7 +308,7 @@ _POLICY = resource(
     level="mandatory",
     scope="stack",
     on=(*SECURITY_GROUPS, *EGRESS_RULES),
-    more=(on_stack(_eks_groups, NODE_GROUP, INSTANCE),),
+    more=(on_stack(_eks_groups, NODE_GROUP, SCALING_GROUP, *INSTANCES),),
     passing=(
         Example(
             note="egress to the VPC only; the gateway towards its firewall",
@@ -345,6 +368,7 @@ _POLICY = resource(
             },
             also=("EGR-006",),
         ),
+        change("the internet as a prefix list", {"rule:prefixListId": ref(_ANYWHERE)}, add=(_ANYWHERE,)),
         change("the gateway opens more than 443", {"gateway-rule:fromPort": 440}),
         change("the gateway without a firewall", remove=("firewall",)),
         change("the group that EKS makes", {"gpu-template:vpcSecurityGroupIds": DROP}),
@@ -355,7 +379,7 @@ def egr_002(resources: tuple[Resource, ...], context: Context) -> Iterator[Outco
     inference = {group.urn for nodes in inference_nodes(stack) for group in nodes.groups}
     guarded = bool(stack.of(FIREWALL))
     for item in resources:
-        for opening in openings(item):
+        for opening in openings(item, stack):
             groups = groups_of(opening, stack)
             if opening.only_https and guarded and groups and not inference & {group.urn for group in groups}:
                 continue  # the gateway towards the firewall, which judges the name

@@ -5,12 +5,13 @@ Not here: Bedrock's endpoint (profiles) and links to other networks (boundary).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from inferplan.resource import Resource
 from policies.context import Context
-from policies.example import change, resource
+from policies.example import aws_arn, change, resource
 from policies.levels import without_internet
 from policies.read import get, json_document, listed
 from policies.rule import DROP, Example, Outcome, fail, on_stack, rule
@@ -19,24 +20,44 @@ from policies.sovereignty.bedrock import ENDPOINT, ENDPOINT_POLICY, allowed_stat
 VPC = "aws:ec2/vpc:Vpc"
 # What each kind of stack cannot work without (settled 19; kms only where something calls it).
 WITH_CLUSTER = ("ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "logs", "monitoring", "s3", "sts")
+# Condition keys that say whose call or resource it is.
+BINDING = frozenset(
+    {"aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:resourceaccount",
+     "aws:resourceorgid", "aws:sourceaccount", "aws:sourcearn", "aws:sourceowner", "aws:sourcevpc",
+     "aws:sourcevpce", "kms:calleraccount", "s3:dataaccesspointaccount"}
+)  # fmt: skip
 WITH_TASKS = ("ecr.api", "ecr.dkr", "logs", "s3", "secretsmanager")
 
 
 def allow_all(document: Any) -> bool:
     """Whether a statement lets anybody do anything with everything, without a condition."""
     return any(
-        not statement.get("Condition")
-        and _anybody(statement.get("Principal"))
-        and any(
-            str(action) == "*" or str(action).endswith(":*") for action in listed(statement.get("Action"))
-        )
-        and "*" in listed(statement.get("Resource"))
+        not binds(statement.get("Condition")) and anybody(statement) and _anything(statement)
         for statement in allowed_statements(document)
     )
 
 
-def _anybody(principal: Any) -> bool:
-    return principal == "*" or (isinstance(principal, dict) and "*" in listed(principal.get("AWS")))
+def anybody(statement: dict[str, Any]) -> bool:
+    """Whether a statement speaks of every principal there is."""
+    principal = statement.get("Principal")
+    named = listed(principal.get("AWS")) if isinstance(principal, dict) else listed(principal)
+    return "*" in named or "NotPrincipal" in statement
+
+
+def _anything(statement: dict[str, Any]) -> bool:
+    """Whether it covers every resource of a service; a bucket's ARN names neither Region nor account."""
+    parts = [str(item).rpartition(":")[2] for item in listed(statement.get("Resource"))]
+    return "NotResource" in statement or any(not part.strip("*/") for part in parts)
+
+
+def binds(condition: Any) -> bool:
+    """Whether a condition ties callers or resources to accounts, networks or names that it spells out."""
+    return any(
+        key.lower() in BINDING and "Not" not in operator and "*" not in listed(values)
+        for operator, keys in (condition or {}).items()
+        if "Equals" in operator or "Like" in operator
+        for key, values in keys.items()
+    )
 
 
 def _missing(vpcs: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
@@ -69,6 +90,13 @@ _OWN = (
     '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "logs:*", "Resource": "*", '
     '"Condition": {"StringEquals": {"aws:PrincipalAccount": "111111111111"}}}]}'
 )
+
+
+def _statement(**more: object) -> str:
+    """An endpoint's policy of an example, for everybody."""
+    return json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", **more}]})
+
+
 _OPEN = '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}'
 
 
@@ -116,6 +144,26 @@ def _endpoint(name: str) -> Resource:
         *(change(f"no endpoint for {name} with tasks", of=1, remove=(name,)) for name in WITH_TASKS),
         change("an endpoint without a policy lets everything through", {"logs:policy": DROP}),
         change("an open policy", {"logs:policy": _OPEN}),
+        change(
+            "a policy for any bucket",
+            {"s3:policy": _statement(Action="s3:PutObject", Resource=aws_arn("s3:::*/*"))},
+        ),
+        change(
+            "a policy that leaves one action out",
+            {"logs:policy": _statement(NotAction="iam:*", Resource="*")},
+        ),
+        change(
+            "a condition that binds nobody",
+            {"logs:policy": _statement(Resource="*", Condition={"Bool": {"aws:SecureTransport": "true"}})},
+        ),
+        change(
+            "a condition that any account meets",
+            {
+                "logs:policy": _statement(
+                    Resource="*", Condition={"StringLike": {"aws:PrincipalAccount": "*"}}
+                )
+            },
+        ),
         change("an open policy of its own resource", {"separate:policy": _OPEN}),
     ),
 )

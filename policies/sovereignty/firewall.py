@@ -44,6 +44,8 @@ def _entry_problem(entry: Listed, context: Context) -> str | None:
     if private(entry.host, context):
         return None
     regions = aws_regions(entry.host)
+    if regions and entry.resource.type == RULE_GROUP:
+        return f"{entry.host} is no vendor's host: AWS is reached through VPC endpoints"
     if regions:
         wrong = next((text for text in map(context.outside, regions) if text), None)
         return f"{entry.host} leads to a Region outside: {wrong}" if wrong else None
@@ -280,6 +282,11 @@ _PATH = (
         change(
             "matching by HTTP Host", {f"hosts:{_T}.rulesSourceList.targetTypes": ["TLS_SNI", "HTTP_HOST"]}
         ),
+        change(
+            "an AWS host on the way out, where everybody's interfaces answer",
+            {f"hosts:{_T}.rulesSourceList.targets[1]": aws_host("x.execute-api.eu-central-1")},
+        ),
+        change("rules in the older property", {"hosts:rules": "pass ip any any -> any any (sid:1;)"}),
         change("a name too wide", {"names:domains[0]": "*.openai.com"}),
         change("every name", {"names:domains[0]": "*"}),
         change("an AWS host without Region", {"names:domains[0]": aws_host("sts")}),
@@ -312,6 +319,16 @@ _PATH = (
         change(
             "text that passes by pattern",
             {f"hosts:{_T}.rulesString": _LINE.replace("startswith;", 'pcre:"/.*/";')},
+            of=2,
+        ),
+        change(
+            "text with an action that is not known",
+            {f"hosts:{_T}.rulesString": "bypass tcp any any -> any 443 (sid:1;)"},
+            of=2,
+        ),
+        change(
+            "text that looks for the name anywhere",
+            {f"hosts:{_T}.rulesString": _LINE.replace("tls.sni; ", "").replace("sid:2", "tls.sni; sid:2")},
             of=2,
         ),
         change("text that cannot be read", {f"hosts:{_T}.rulesString": "config vlan on"}, of=2),

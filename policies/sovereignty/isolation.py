@@ -1,6 +1,7 @@
-"""The cluster's own doors: network policies, the API, balancers, and ways out of the control plane.
+"""Pods behind network policies that are enforced, and the ways out of control plane and image pulls.
 
-Not here: routes and security groups (egress) and what containers are told (serving).
+Not here: doors to the outside (exposure), routes and security groups (egress), what containers are told
+(serving).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 from inferplan.resource import Resource
 from policies.context import Context
 from policies.example import aws_arn, aws_host, change, resource
-from policies.levels import confidential_and_up
+from policies.network import public
 from policies.pods import namespace, pods
 from policies.read import get, json_document
 from policies.rule import DROP, Example, Outcome, fail, on_resource, on_stack, rule, undecided
@@ -19,7 +20,8 @@ from policies.rule import DROP, Example, Outcome, fail, on_resource, on_stack, r
 CLUSTER, ADDON = "aws:eks/cluster:Cluster", "aws:eks/addon:Addon"
 POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 HELM_RELEASE = "kubernetes:helm.sh/v3:Release"
-ECS_SERVICE = "aws:ecs/service:Service"
+# Components that render objects elsewhere; where nothing hangs below them, nobody has seen the objects.
+RENDERING = ("kubernetes:helm.sh/", "kubernetes:yaml", "kubernetes:kustomize")
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 
 
@@ -37,9 +39,10 @@ def _open_policy(policy: Resource, _context: Context) -> Iterator[Outcome]:
         return
     for index, block in enumerate(get(policy.props, "spec.egress", []) or []):
         peers = get(block, "to", []) or []
-        anywhere = not peers or any(get(peer, "ipBlock.cidr") in {"0.0.0.0/0", "::/0"} for peer in peers)
+        ranges = [get(peer, "ipBlock.cidr") for peer in peers]
+        anywhere = not peers or any(public(cidr) for cidr in ranges if cidr is not None)
         if anywhere and not _only_https(block):
-            yield fail("lets pods out to any address", path=f"spec.egress[{index}]")
+            yield fail("lets pods out to public addresses", path=f"spec.egress[{index}]")
 
 
 def _only_https(block: Any) -> bool:
@@ -65,7 +68,7 @@ def _turns_policies_on(addon: Resource) -> bool:
     return str(get(values, "enableNetworkPolicy", "")).lower() == "true"
 
 
-_CLUSTER = resource(
+CLOSED_CLUSTER = resource(
     CLUSTER,
     "cluster",
     {
@@ -77,7 +80,7 @@ _CLUSTER = resource(
         "encryptionConfig": {"provider": {"keyArn": aws_arn("kms:eu-central-1:111111111111:key/k")}},
     },
 )
-_CNI = resource(
+CNI_ADDON = resource(
     ADDON, "cni", {"addonName": "vpc-cni", "configurationValues": '{"enableNetworkPolicy": "true"}'}
 )
 _ENV = [
@@ -143,7 +146,8 @@ _DNS = resource(
     more=(on_stack(_enforced, CLUSTER), on_resource(_open_policy, POLICY)),
     passing=(
         Example(
-            note="default deny, enforced by the VPC CNI", resources=(_CLUSTER, _CNI, _SERVER, _DENY, _DNS)
+            note="default deny, enforced by the VPC CNI",
+            resources=(CLOSED_CLUSTER, CNI_ADDON, _SERVER, _DENY, _DNS),
         ),
     ),
     failing=(
@@ -156,6 +160,15 @@ _DNS = resource(
         change("nothing enforces policies", {"cni:configurationValues": '{"enableNetworkPolicy": "false"}'}),
         change("no VPC CNI add-on", remove=("cni",)),
         change("a policy lets pods out to anywhere", {"dns:spec.egress[0].to[0].ipBlock.cidr": "0.0.0.0/0"}),
+        change(
+            "a policy lets pods out to a public range", {"dns:spec.egress[0].to[0].ipBlock.cidr": "8.0.0.0/8"}
+        ),
+        change("pods share the node's network", {"server:spec.template.spec.hostNetwork": True}),
+        change(
+            "a component hides what it renders",
+            add=(resource("kubernetes:yaml/v2:ConfigGroup", "objects", {"yaml": "kind: Deployment"}),),
+            verdict="undecided",
+        ),
         change("a policy without peers lets pods out to anywhere", {"dns:spec.egress[0].to": DROP}),
         change(
             "a Helm release hides what it renders",
@@ -166,150 +179,22 @@ _DNS = resource(
 )
 def egr_003(resources: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
     denied = {namespace(item) for item in resources if item.type == POLICY and _denies_all_egress(item)}
+    parents = {item.parent for item in resources}
     reported: set[str] = set()
     for item in resources:
         where = namespace(item)
-        if item.type == HELM_RELEASE:
-            yield undecided("a Helm release hides what it renders; declare its objects", subject=item)
-        elif where not in denied | SYSTEM_NAMESPACES | reported and any(pods(item)):
+        if item.type.startswith(RENDERING):
+            if item.type == HELM_RELEASE or item.urn not in parents:
+                yield undecided("hides what it renders; declare its objects", subject=item)
+            continue
+        if where in SYSTEM_NAMESPACES:
+            continue
+        found = list(pods(item))
+        if any(pod.host_network for pod in found):
+            yield fail("shares the node's network, where no network policy holds", subject=item)
+        if found and where not in denied | reported:
             reported.add(where)
             yield fail(f"the namespace {where} has no policy that denies egress by default", subject=item)
-
-
-def _exposed_service(service: Resource, _context: Context) -> Iterator[Outcome]:
-    notes = get(service.props, "metadata.annotations", {})
-    internal = (
-        notes.get("service.beta.kubernetes.io/aws-load-balancer-scheme") == "internal"
-        or notes.get("service.beta.kubernetes.io/aws-load-balancer-internal") == "true"
-    )
-    if get(service.props, "spec.type") == "LoadBalancer" and not internal:
-        yield fail("a balancer of this Service faces the internet", path="spec.type")
-    if get(service.props, "spec.externalIPs"):
-        yield fail("takes traffic in on external addresses", path="spec.externalIPs")
-
-
-def _exposed_ingress(ingress: Resource, _context: Context) -> Iterator[Outcome]:
-    notes = get(ingress.props, "metadata.annotations", {})
-    if notes.get("alb.ingress.kubernetes.io/scheme") != "internal":
-        yield fail(
-            "an Ingress without the internal scheme may face the internet", path="metadata.annotations"
-        )
-
-
-def _exposed_balancer(balancer: Resource, _context: Context) -> Iterator[Outcome]:
-    if get(balancer.props, "internal", False) is not True:
-        yield fail("a balancer that is not internal faces the internet", path="internal")
-
-
-def _public_task(service: Resource, _context: Context) -> Iterator[Outcome]:
-    if get(service.props, "networkConfiguration.assignPublicIp", False):
-        yield fail("gives its tasks public addresses", path="networkConfiguration.assignPublicIp")
-
-
-def _public_database(database: Resource, _context: Context) -> Iterator[Outcome]:
-    if get(database.props, "publiclyAccessible", False):
-        yield fail("the database has a public address", path="publiclyAccessible")
-
-
-_BALANCERS = (
-    "aws:lb/loadBalancer:LoadBalancer",
-    "aws:alb/loadBalancer:LoadBalancer",
-    "aws:elb/loadBalancer:LoadBalancer",
-)
-
-
-@rule(
-    id="EGR-010",
-    title="The cluster's API and the model service are not public",
-    why="What the internet can reach, it will try; the API server is the key to everything inside.",
-    fix="Turn on private access first, then turn off public access; expose through an internal balancer.",
-    source=("001:84",),
-    level=confidential_and_up,
-    on=(CLUSTER,),
-    more=(
-        on_resource(_exposed_service, "kubernetes:core/v1:Service"),
-        on_resource(_exposed_ingress, "kubernetes:networking.k8s.io/v1:Ingress"),
-        on_resource(_exposed_balancer, *_BALANCERS),
-        on_resource(_public_task, ECS_SERVICE),
-        on_resource(_public_database, "aws:rds/instance:Instance", "aws:rds/clusterInstance:ClusterInstance"),
-    ),
-    passing=(
-        Example(
-            note="everything faces inwards",
-            resources=(
-                _CLUSTER,
-                _CNI,
-                resource(
-                    "kubernetes:core/v1:Service",
-                    "service",
-                    {
-                        "metadata": {
-                            "annotations": {"service.beta.kubernetes.io/aws-load-balancer-scheme": "internal"}
-                        },
-                        "spec": {"type": "LoadBalancer"},
-                    },
-                ),
-                resource(
-                    "kubernetes:networking.k8s.io/v1:Ingress",
-                    "ingress",
-                    {
-                        "metadata": {"annotations": {"alb.ingress.kubernetes.io/scheme": "internal"}},
-                        "spec": {"ingressClassName": "alb"},
-                    },
-                ),
-                *(
-                    resource(type_, type_.partition("/")[0].partition(":")[2], {"internal": True})
-                    for type_ in _BALANCERS
-                ),
-                resource(ECS_SERVICE, "task", {"networkConfiguration": {"assignPublicIp": False}}),
-                resource(
-                    "aws:rds/instance:Instance",
-                    "database",
-                    {
-                        "publiclyAccessible": False,
-                        "storageEncrypted": True,
-                        "kmsKeyId": aws_arn("kms:eu-central-1:111111111111:key/k"),
-                    },
-                ),
-            ),
-        ),
-    ),
-    failing=(
-        change("a public API", {"cluster:vpcConfig.endpointPublicAccess": True}),
-        change(
-            "public access is not said, and defaults to true",
-            {"cluster:vpcConfig.endpointPublicAccess": DROP},
-        ),
-        change(
-            "a public API for some addresses",
-            {
-                "cluster:vpcConfig.publicAccessCidrs": ["203.0.113.0/24"],
-                "cluster:vpcConfig.endpointPublicAccess": True,
-            },
-        ),
-        change("no private access", {"cluster:vpcConfig.endpointPrivateAccess": False}),
-        change("a public balancer of a Service", {"service:metadata.annotations": {}}),
-        change("external addresses", {"service:spec.externalIPs": ["203.0.113.7"]}),
-        change(
-            "a public Ingress",
-            {"ingress:metadata.annotations": {"alb.ingress.kubernetes.io/scheme": "internet-facing"}},
-        ),
-        change("a public balancer", {"lb:internal": False}),
-        change("a balancer that does not say internal", {"lb:internal": DROP}),
-        change("a public application balancer", {"alb:internal": False}),
-        change("a public classic balancer", {"elb:internal": False}),
-        change("tasks with public addresses", {"task:networkConfiguration.assignPublicIp": True}),
-        change("a public database", {"database:publiclyAccessible": True}),
-    ),
-)
-def egr_010(cluster: Resource, _context: Context) -> Iterator[Outcome]:
-    vpc = get(cluster.props, "vpcConfig", {})
-    if get(vpc, "endpointPublicAccess", True) is not False:
-        cidrs = get(vpc, "publicAccessCidrs")
-        who = f"to {len(cidrs)} address ranges" if cidrs else "to anybody"
-        yield fail(f"the API server is public {who}", path="vpcConfig.endpointPublicAccess")
-    if get(vpc, "endpointPrivateAccess", False) is not True:
-        yield fail("the API server has no private endpoint", path="vpcConfig.endpointPrivateAccess")
 
 
 def _pull_through(item: Resource, _context: Context) -> Iterator[Outcome]:
@@ -350,8 +235,8 @@ _MIRRORED = f"{aws_host('111111111111.dkr.ecr.eu-central-1')}/inferplan/x@sha256
         Example(
             note="customer-routed, images from the own registry",
             resources=(
-                _CLUSTER,
-                _CNI,
+                CLOSED_CLUSTER,
+                CNI_ADDON,
                 resource(
                     "kubernetes:batch/v1:Job",
                     "job",

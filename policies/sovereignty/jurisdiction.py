@@ -14,7 +14,7 @@ from policies.context import Context
 from policies.example import change, resource
 from policies.levels import absolute_sovereignty
 from policies.read import get
-from policies.rule import DROP, Example, Outcome, fail, on_resource, on_stack, rule
+from policies.rule import DROP, Example, Outcome, fail, on_resource, on_stack, rule, undecided
 from policies.sovereignty.residency import CLUSTER, PROVIDER, covers
 
 
@@ -86,6 +86,8 @@ def sov_008(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
         if vendor.fact is None or vendor.fact.home_country not in context.allowed_countries:
             home = vendor.fact.home_country if vendor.fact else "a place that no fact names"
             yield fail(f"the vendor {vendor.name} is at home in {home} and can be compelled there")
+        elif doubt := context.doubt(f"vendors/{vendor.fact.id}", vendor.fact, "home"):
+            yield undecided(doubt)
 
 
 def localizing(context: Context) -> list[str]:

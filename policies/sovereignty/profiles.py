@@ -5,6 +5,7 @@ Not here: how Bedrock is called (bedrock), other vendors (vendors) and their hos
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -233,6 +234,19 @@ def _policy(model_arn: str) -> str:
                     f"{{model: bedrock/eu.{_MODEL}}}\n"
                 }
             },
+        ),
+        change(
+            "the proxy calls a European profile under a harmless key",
+            {
+                "proxy:data": {
+                    "description": "model_list: [{model_name: desk, litellm_params: "
+                    f"{{model: bedrock/eu.{_MODEL}}}}}]"
+                }
+            },
+        ),
+        change(
+            "the proxy's configuration is encoded",
+            {"proxy:binaryData": {"c": base64.b64encode(f"model: bedrock/eu.{_MODEL}".encode()).decode()}},
         ),
         change(
             "the endpoint lets a European profile through",

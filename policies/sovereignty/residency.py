@@ -13,10 +13,10 @@ from inferplan.spec.model import InferenceStack
 from inferplan.spec.organization import AccountEntry
 from policies.context import Context
 from policies.example import aws_arn, change, resource
-from policies.read import get, regions_named
+from policies.read import get, regions_named, zones_apart
 from policies.rule import DROP, Example, Outcome, fail, on_declaration, on_resource, on_stack, rule
 
-PROVIDER = "pulumi:providers:aws"
+PROVIDER, CLUSTER_PROVIDER = "pulumi:providers:aws", "pulumi:providers:kubernetes"
 CLUSTER = "aws:eks/cluster:Cluster"
 ACCOUNT_REGION = "aws:account/region:Region"
 
@@ -46,6 +46,19 @@ def _named(item: Resource, context: Context) -> Iterator[Outcome]:
             if text.path != "region" and name not in seen and (wrong := context.outside(name)):
                 seen.add(name)
                 yield fail(f"names a Region outside the boundary: {wrong}", path=text.path)
+        for zone in zones_apart(text.value):
+            yield fail(
+                f"{zone} is a Local or Wavelength Zone, which may lie in another country", path=text.path
+            )
+
+
+def _cluster_named(provider: Resource, context: Context) -> Iterator[Outcome]:
+    """Regions in what a Kubernetes provider shows of its cluster; a secret kubeconfig shows nothing."""
+    get(provider.props, "clusterIdentifier")
+    for text in context.stack.texts(provider):
+        for name in regions_named(text.value):
+            if wrong := context.outside(name):
+                yield fail(f"deploys to a cluster outside the boundary: {wrong}", path=text.path)
 
 
 def _offer(context: Context) -> str:
@@ -85,6 +98,7 @@ _POD = resource(
         on_declaration(_target, "account"),
         on_resource(_provider, PROVIDER),
         on_resource(_named, "aws:*", "kubernetes:*"),
+        on_resource(_cluster_named, CLUSTER_PROVIDER),
     ),
     passing=(
         Example(
@@ -93,6 +107,12 @@ _POD = resource(
                 _BUCKET,
                 _POD,
                 resource(PROVIDER, "aws", {"region": "eu-central-1"}),
+                resource(
+                    CLUSTER_PROVIDER,
+                    "cluster",
+                    {"clusterIdentifier": aws_arn("eks:eu-central-1:111111111111:cluster/c")},
+                ),
+                resource("aws:ec2/subnet:Subnet", "subnet", {"availabilityZone": "eu-central-1a"}),
                 resource(
                     "aws:sns/topicSubscription:TopicSubscription",
                     "alarms",
@@ -114,6 +134,11 @@ _POD = resource(
         change("the provider names no Region", {"aws:region": DROP}),
         change("S3 reports a bucket in another Region", {"weights:bucketRegion": "us-east-1"}),
         change("an ARN names another Region", {"alarms:topic": aws_arn("sns:us-east-1:111111111111:alarms")}),
+        change(
+            "the cluster is elsewhere",
+            {"cluster:clusterIdentifier": aws_arn("eks:us-east-1:111111111111:cluster/c")},
+        ),
+        change("a Local Zone abroad hangs on the Region", {"subnet:availabilityZone": "eu-central-1-waw-1a"}),
         change(
             "the environment sends calls elsewhere",
             {"proxy:spec.template.spec.containers[0].env[0].value": "us-east-1"},

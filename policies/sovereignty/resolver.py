@@ -20,7 +20,7 @@ from policies.network import (
     openings,
 )
 from policies.read import each, get, known
-from policies.rule import DROP, Example, Outcome, fail, on_resource, on_stack, rule
+from policies.rule import DROP, Example, Outcome, fail, on_resource, on_stack, rule, undecided
 
 POLICY = "aws:networkfirewall/firewallPolicy:FirewallPolicy"
 FORWARD = "aws:forward_to_sfe"
@@ -37,6 +37,24 @@ DNS_PORTS = (53, 853)
 def _dns_rule(item: Resource, _context: Context) -> Iterator[Outcome]:
     if get(item.props, "action") == "ALERT":
         yield fail("an alert still answers the query", path="action")
+
+
+def _unseen(resources: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
+    """A list or group that the stack does not declare may let any name through."""
+    for item in resources:
+        path, kind = (
+            ("firewallRuleGroupId", DNS_GROUP)
+            if item.type == ASSOCIATION
+            else ("firewallDomainListId", DOMAIN_LIST)
+        )
+        if item.type == DNS_RULE and get(item.props, "action") == "BLOCK":
+            continue
+        if not context.stack.named(item, path, kind):
+            yield undecided(
+                "names a list that this stack does not declare, so what it lets through cannot be seen",
+                path=path,
+                subject=item,
+            )
 
 
 def _guarded(vpcs: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
@@ -67,8 +85,8 @@ def _ends_in_block(group: Resource, context: Context) -> bool:
     return any(known(domain) == "*" for found in lists for _, domain in each(found.props, "domains[]"))
 
 
-def _dns_outside(item: Resource, _context: Context) -> Iterator[Outcome]:
-    for opening in openings(item):
+def _dns_outside(item: Resource, context: Context) -> Iterator[Outcome]:
+    for opening in openings(item, context.stack):
         ports = [str(port) for port in DNS_PORTS if opening.opens(port)]
         if ports:
             yield fail(f"public resolvers can be asked on port {' and '.join(ports)}", path=opening.path)
@@ -109,6 +127,7 @@ def _dns(name: str, priority: int, action: str, domains: Resource, **more: objec
     more=(
         on_resource(_dns_rule, DNS_RULE),
         on_stack(_guarded, VPC),
+        on_stack(_unseen, DNS_RULE, ASSOCIATION),
         on_resource(_dns_outside, *SECURITY_GROUPS, *EGRESS_RULES),
     ),
     passing=(
@@ -140,6 +159,20 @@ def _dns(name: str, priority: int, action: str, domains: Resource, **more: objec
         change("no configuration", remove=("config",)),
         change("no association", remove=("association",)),
         change("no final block", remove=("rest",)),
+        change(
+            "names of a list that nobody declares are allowed",
+            {"allow:firewallDomainListId": "rslvr-fdl-0123"},
+            verdict="undecided",
+        ),
+        change(
+            "rules of a group that nobody declares come first",
+            add=(
+                resource(
+                    ASSOCIATION, "other", {"vpcId": ref(_DVPC), "firewallRuleGroupId": "rslvr-frg-0123"}
+                ),
+            ),
+            verdict="undecided",
+        ),
         change("the final rule allows", {"rest:action": "ALLOW"}, also=("EGR-005",)),
         change("a rule only alerts", {"https:action": "ALERT"}, also=("EGR-005",)),
         change("the final block is about one kind of query", {"rest:qType": "A"}),

@@ -12,7 +12,7 @@ from inferplan.spec.model import DATA_CLASSES, DataClass, Route
 from inferplan.spec.organization import AccountEntry
 from policies.context import Context, NamedBackend
 from policies.example import change, resource
-from policies.gateway import CARRIERS, Entry, configurations, entries, fallbacks
+from policies.gateway import CARRIERS, Entry, configurations, entries, fallbacks, side_doors
 from policies.rule import Example, Outcome, fail, on_declaration, on_resource, rule
 
 
@@ -61,6 +61,8 @@ def _configured(item: Resource, context: Context) -> Iterator[Outcome]:
         found = list(entries(config))
         for entry in found:
             yield from _entry(entry, routes, context, path)
+        for place in side_doors(config):
+            yield fail(f"{place} lets calls past the routes of the spec", path=path)
         leaving = {entry.model_name for entry in found if not entry.own}
         for place, source, target in fallbacks(config):
             route = _route_of(source, routes)
@@ -149,6 +151,42 @@ def _config(*items: str, more: str = "") -> dict[str, str]:
         change(
             "the proxy falls back to a vendor",
             {"proxy:data": _config(_OWN, _DESK, more="router_settings: {fallbacks: [{notes: [desk]}]}")},
+        ),
+        change(
+            "another name leads to a vendor",
+            {"proxy:data": _config(_OWN, _DESK, more="router_settings: {model_group_alias: {notes: desk}}")},
+        ),
+        change(
+            "another name, hidden, leads to a vendor",
+            {
+                "proxy:data": _config(
+                    _OWN,
+                    _DESK,
+                    more="router_settings: {model_group_alias: {notes: {model: desk, hidden: true}}}",
+                )
+            },
+        ),
+        change(
+            "calls pass through to any address",
+            {
+                "proxy:data": _config(
+                    _OWN,
+                    _DESK,
+                    more="general_settings: {pass_through_endpoints: [{path: /x, target: 'https://x'}]}",
+                )
+            },
+        ),
+        change(
+            "models may be added at run time",
+            {"proxy:data": _config(_OWN, _DESK, more="general_settings: {store_model_in_db: true}")},
+        ),
+        change(
+            "callers choose the address",
+            {
+                "proxy:data": _config(
+                    _OWN.replace("}}", ", configurable_clientside_auth_params: [api_base]}}"), _DESK
+                )
+            },
         ),
         change(
             "the proxy offers what no route declares",

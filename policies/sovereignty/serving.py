@@ -147,6 +147,31 @@ _C = "spec.template.spec.containers[0]"
             {"cron:spec.jobTemplate.spec.template.spec.containers[0].env": []},
             also=("EGR-012",),
         ),
+        change(
+            "a server on a slice of an accelerator, in an image of any name",
+            add=(
+                resource(
+                    "kubernetes:apps/v1:StatefulSet",
+                    "slice",
+                    {
+                        "metadata": _META,
+                        "spec": {
+                            "template": {
+                                "spec": {
+                                    "containers": [
+                                        {
+                                            "name": "s",
+                                            "resources": {"limits": {"nvidia.com/mig-1g.10gb": "1"}},
+                                        }
+                                    ]
+                                }
+                            }
+                        },
+                    },
+                ),
+            ),
+            also=("EGR-012",),
+        ),
         change("a bare pod", {"pod:spec.containers[0].env": []}, also=("EGR-012",)),
         change(
             "a task on ECS",

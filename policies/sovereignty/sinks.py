@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from inferplan.resource import Resource
 from policies.context import Context
 from policies.example import aws_arn, change, ref, resource
+from policies.gateway import CARRIERS, configurations, outside_callbacks
+from policies.pods import TASK_DEFINITION, pods
+from policies.read import get
 from policies.rule import Example, Outcome, fail, on_resource, rule
 from policies.sovereignty.copies import BUCKETS, misplaced
 
@@ -38,6 +41,7 @@ SINKS: dict[str, tuple[str, ...]] = {
     "aws:lb/loadBalancer:LoadBalancer": ("accessLogs.bucket", "connectionLogs.bucket"),
     "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": ("logDestinationConfigs[]",),
 }
+LOCAL_DRIVERS = frozenset({None, "awslogs", "json-file", "journald", "none"})
 OUTSIDE_SINKS = ("httpEndpointConfiguration", "splunkConfiguration", "snowflakeConfiguration")
 
 
@@ -51,6 +55,24 @@ def _leaves_aws(item: Resource, _context: Context) -> Iterator[Outcome]:
         if item.props.get(key) is not None:
             yield fail(
                 "delivers what it collects to a host outside AWS, whose place is not provable", path=key
+            )
+
+
+def _driver(task: Resource, _context: Context) -> Iterator[Outcome]:
+    for pod in pods(task):
+        for container in pod.containers:
+            if (driver := get(container.value, "logConfiguration.logDriver")) not in LOCAL_DRIVERS:
+                yield fail(
+                    f"{container.name} logs through {driver}, whose destination is not provable; use awslogs",
+                    path=f"{container.path}.logConfiguration",
+                )
+
+
+def _handed_on(item: Resource, context: Context) -> Iterator[Outcome]:
+    for path, config in configurations(item, context):
+        for place, name in outside_callbacks(config):
+            yield fail(
+                f"{place}: the proxy hands what it sees to {name}, whose place is not provable", path=path
             )
 
 
@@ -72,7 +94,12 @@ _GROUP = resource(LOG_GROUP, "group", {"name": "/example/group"})
     level="mandatory",
     scope="stack",
     on=tuple(SINKS),
-    more=(on_resource(_log_group, LOG_GROUP), on_resource(_leaves_aws, FIREHOSE)),
+    more=(
+        on_resource(_log_group, LOG_GROUP),
+        on_resource(_leaves_aws, FIREHOSE),
+        on_resource(_driver, TASK_DEFINITION),
+        on_resource(_handed_on, *CARRIERS),
+    ),
     passing=(
         Example(
             note="every sink is a bucket or group of the stack, or an ARN in the Region",
@@ -122,6 +149,16 @@ _GROUP = resource(LOG_GROUP, "group", {"name": "/example/group"})
                     },
                 ),
                 resource(FLOW_LOG, "flows", {"logDestination": ref(_GROUP)}),
+                resource(
+                    TASK_DEFINITION,
+                    "task",
+                    {"containerDefinitions": '[{"name": "t", "logConfiguration": {"logDriver": "awslogs"}}]'},
+                ),
+                resource(
+                    CARRIERS[0],
+                    "proxy",
+                    {"data": {"config.yaml": "model_list: []\nlitellm_settings: {callbacks: [prometheus]}"}},
+                ),
                 resource(
                     FIREWALL_LOG,
                     "firewall",
@@ -208,6 +245,18 @@ _GROUP = resource(LOG_GROUP, "group", {"name": "/example/group"})
             "WAF logs of another account",
             {"waf:logDestinationConfigs[0]": _logs("999999999999", "aws-waf-logs")},
             also=("SOV-017",),
+        ),
+        change(
+            "a task that logs to a service outside",
+            {"task:containerDefinitions": '[{"name": "t", "logConfiguration": {"logDriver": "splunk"}}]'},
+        ),
+        change(
+            "a proxy that hands prompts to a service outside",
+            {
+                "proxy:data": {
+                    "config.yaml": "model_list: []\nlitellm_settings: {success_callback: [langfuse]}"
+                }
+            },
         ),
         change("a log group abroad", {"group-two:region": "us-east-1"}, also=("SOV-001",)),
     ),

@@ -17,7 +17,9 @@ from policies.hosts import (
     LIST_TYPES,
     RULE_GROUP,
     allowlist,
+    aws_regions,
     facts_of,
+    private,
     vendor_hosts,
 )
 from policies.rule import Example, Outcome, fail, on_resource, on_stack, rule
@@ -29,9 +31,9 @@ ROUTE = "aws:ec2/route:Route"
 
 
 @cache
-def _global_hosts() -> re.Pattern[str]:
-    named = (host for host in vendor_hosts() if _is_global(host))
-    return re.compile(rf"(?<![a-z0-9.-])({'|'.join(sorted(map(re.escape, named)))})(?![a-z0-9-]|\.[a-z])")
+def _known_hosts() -> re.Pattern[str]:
+    named = "|".join(sorted(map(re.escape, vendor_hosts())))
+    return re.compile(rf"(?<![a-z0-9.-])({named})(?![a-z0-9-]|\.[a-z])")
 
 
 def _is_global(host: str) -> bool:
@@ -54,17 +56,30 @@ def _listed_global(resources: tuple[Resource, ...], context: Context) -> Iterato
                 yield fail(_regional(entry.host, context), path=entry.path, subject=item)
 
 
+def _approved(host: str, context: Context) -> bool:
+    """Whether the register or the network names a host; AWS hosts are judged by their Region (SOV-001)."""
+    return host in context.approved_hosts or private(host, context) or bool(aws_regions(host))
+
+
 def _called(item: Resource, context: Context) -> Iterator[Outcome]:
     """Global hosts in environments and configurations, and calls that leave the host to the proxy."""
     for text in context.texts(item):
-        for host in dict.fromkeys(_global_hosts().findall(text.value)):
-            yield fail(_regional(host, context), path=text.path)
+        for host in dict.fromkeys(_known_hosts().findall(text.value.lower())):
+            if _is_global(host):
+                yield fail(_regional(host, context), path=text.path)
+            elif host not in context.approved_hosts:
+                yield fail(f"{host} is in no vendor entry that this spec uses", path=text.path)
     if item.type in CARRIERS:
         for path, config in configurations(item, context):
             for entry in entries(config):
                 if entry.default_host:
                     yield fail(
                         f"{entry.path} names no api_base: the proxy calls the vendor's global host", path=path
+                    )
+                elif entry.host and not (entry.own or _approved(entry.host, context)):
+                    yield fail(
+                        f"{entry.path} calls {entry.host}, which is in no vendor entry that this spec uses",
+                        path=path,
                     )
             for place, kind in guardrails_without_address(config):
                 yield fail(
@@ -122,12 +137,14 @@ guardrails:
                 ),
             ),
         ),
+        Example(note="the European host in the register", base="vendor"),
     ),
     failing=(
         change(
             "the organization names the global host",
+            of=1,
             organization={"vendors.openai-eu.host": "api.openai.com"},
-            also=("SOV-007", "EGR-005"),
+            also=("SOV-007",),
         ),
         change(
             "the firewall passes the global host",
@@ -137,6 +154,18 @@ guardrails:
         change(
             "a pod calls the global host",
             {"app:spec.template.spec.containers[0].env[0].value": "https://api.openai.com/v1"},
+        ),
+        change(
+            "a pod shouts the global host",
+            {"app:spec.template.spec.containers[0].env[0].value": "https://API.OPENAI.COM/v1"},
+        ),
+        change(
+            "a pod calls another place of the vendor",
+            {"app:spec.template.spec.containers[0].env[0].value": "https://us.api.openai.com/v1"},
+        ),
+        change(
+            "the proxy calls a host that nobody registered",
+            {"proxy:data": {"config.yaml": _PROXY.replace("eu.api.openai.com", "llm.example.com", 1)}},
         ),
         change(
             "the proxy calls the global host",

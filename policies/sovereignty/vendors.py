@@ -176,6 +176,8 @@ def sov_014(vendor: NamedVendor, context: Context) -> Iterator[Outcome]:
     elif days > limit:
         how = f"; zero retention: {zero.by}" if zero and zero.available and zero.by else ""
         yield fail(f"keeps prompts for {days} days where the spec allows {limit}{how}")
+    elif registered is None and fact and (doubt := context.doubt(f"vendors/{fact.id}", fact, "retention")):
+        yield undecided(doubt)
 
 
 def _kept_by_default(vendor: NamedVendor) -> int | None:
@@ -217,7 +219,7 @@ def _kept_by_default(vendor: NamedVendor) -> int | None:
         ),
     ),
 )
-def sov_015(vendor: NamedVendor, _context: Context) -> Iterator[Outcome]:
+def sov_015(vendor: NamedVendor, context: Context) -> Iterator[Outcome]:
     said, fact = vendor.entry.trains_on_data, vendor.fact
     public = fact.trains_on_data if fact else None
     hint = f" ({fact.training_note})" if fact and fact.training_note else ""
@@ -227,6 +229,8 @@ def sov_015(vendor: NamedVendor, _context: Context) -> Iterator[Outcome]:
         yield fail(f"the tier {vendor.entry.tier or '(none said)'} may train the vendor's models{hint}")
     elif said is None and public is not False:
         yield undecided(f"nothing says that the vendor does not train on what is sent{hint}")
+    elif said is None and fact and (doubt := context.doubt(f"vendors/{fact.id}", fact, "train")):
+        yield undecided(doubt)
 
 
 def months_after(day: date, months: int) -> date:

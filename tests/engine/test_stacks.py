@@ -67,7 +67,7 @@ def ours(workspace: Workspace) -> Workspace:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_whole_life_of_an_example(ours: Workspace, stand_ins: dict[str, StandIn], example: str) -> None:
-    """Both layers come up under the pack, stay as they are, hold no secret, and go but for what is kept on purpose."""
+    """Both layers come up under the pack, stay as they are, hold no secret, and go, but for what is kept."""
     ours.env |= dict.fromkeys(TEMPTATIONS, CANARY)
     stacks = [f"{example}.{layer}" for layer in LAYERS]
     for stack in stacks:

@@ -43,7 +43,9 @@ def text() -> str:
             *table(("code", "means"), ((int(code), MEANINGS[code]) for code in ExitCode)),
             "",
             f"For several specs the worst one counts, in the order {WORST_FIRST}.",
-            "Ctrl-C ends with 130.",
+            "Ctrl-C ends with 130, a reader that goes away with 141, a full disk with 74.",
+            "With `--format json`, standard output is one JSON document, also when specs are refused:",
+            "`check` lists those it could not judge in `errors`, others print `inferplan.errors/v1beta1`.",
             *(line for verb in VERBS for line in _verb(verb)),
         ]
     )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from inferplan import catalog
 from inferplan.plan.errors import NoPlan
 from inferplan.plan.make import make_plan
-from inferplan.plan.model import Plan, Pool, Server
+from inferplan.plan.model import Plan, Pool, RunningHours, Server
 from inferplan.spec.declaration import Declaration
-from inferplan.spec.model import Objectives, Residency, Route, Schedule
+from inferplan.spec.model import Objectives, Percentiles, Residency, Route, Scenarios, Schedule
+from stacks.record import record_plan
 from tests.unit.plan_edits import (
     AS_OF,
     declared,
@@ -422,7 +425,7 @@ def test_development_is_offered_spot_and_a_schedule() -> None:
 
 
 def test_what_is_not_offered_twice() -> None:
-    """Spot that is taken is not proposed, nor a schedule that is stated; that it is not applied is said."""
+    """Spot that is taken is not proposed, nor a schedule that is stated; what it means for users is said."""
     plan = make_plan(
         with_spec(
             lab("eu-central-1", capacity={"kind": "spot"}),
@@ -433,7 +436,60 @@ def test_what_is_not_offered_twice() -> None:
 
     assert not advice(plan, "spot")
     assert not advice(plan, "a schedule of")
-    assert any("schedule is not applied" in text for text in plan.warnings)
+    assert any("outside them requests fail" in text for text in plan.warnings)
+
+
+def test_a_schedule_lowers_hours_and_bill_of_gpu_nodes() -> None:
+    """Five days of ten hours are 50 of 168 hours a week: 217.26 of 730 hours a month."""
+    said = with_spec(
+        declared("minimal"), schedule=Schedule(timezone="Europe/Paris", start="08:00", stop="18:00")
+    )
+    plan, usual = make_plan(said, AS_OF), make_plan(declared("minimal"), AS_OF)
+    (pool,) = plan.pools
+    nodes, before = plan.cost.lines[0], usual.cost.lines[0]
+
+    assert pool.running == RunningHours(
+        timezone="Europe/Paris", start="0 8 * * 1,2,3,4,5", stop="0 18 * * 1,2,3,4,5", hours_per_month=217.26
+    )
+    assert plan.derivations["pools[0].running.hours_per_month"].value == 217.26
+    assert before.expected_usd == pytest.approx(730 * 0.558, abs=0.01)  # g4dn.xlarge in eu-north-1
+    assert nodes.expected_usd == pytest.approx(217.26 * 0.558, abs=0.01)
+    rest = usual.cost.monthly_usd.expected - plan.cost.monthly_usd.expected
+    volumes = 0.0952 * 60 * (1 - 217.26 / 730)
+    assert rest == pytest.approx((730 - 217.26) * 0.558, abs=volumes)
+    assert "GPU nodes paid 217.26 hours a month" in plan.cost.wording
+    assert not any(one.line.startswith("GPU nodes") for one in plan.cost.commitments)  # paid all hours
+
+
+def test_a_schedule_over_midnight_stops_on_the_next_day() -> None:
+    """22:00 to 06:00 from Monday to Saturday ends on Tuesday to Sunday: 48 of 168 hours a week."""
+    schedule = Schedule(
+        timezone="UTC", start="22:00", stop="06:00", days=("mon", "tue", "wed", "thu", "fri", "sat")
+    )
+    (pool,) = make_plan(with_spec(declared("minimal"), schedule=schedule), AS_OF).pools
+
+    assert pool.running is not None
+    assert pool.running.start == "0 22 * * 1,2,3,4,5,6"
+    assert pool.running.stop == "0 6 * * 0,2,3,4,5,6"
+    assert pool.running.hours_per_month == pytest.approx(730 * 48 / 168, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("environment", "kind", "why"),
+    [
+        ("production", "on-demand", "the account is for production"),
+        ("development", "reservation", "paid whether it is used or not"),
+    ],
+)
+def test_a_schedule_that_is_not_applied_is_told(environment: str, kind: str, why: str) -> None:
+    """Production is never taken down by it, and what is paid all the time is not billed by the hour."""
+    schedule = Schedule(timezone="UTC", start="08:00", stop="18:00")
+    said = with_backend(with_spec(declared("minimal"), schedule=schedule), "small", capacity={"kind": kind})
+    plan = make_plan(with_environment(said, environment), AS_OF)
+
+    assert plan.pools[0].running is None
+    (told,) = [text for text in plan.warnings if "schedule is not applied" in text]
+    assert why in told
 
 
 def test_a_cheaper_vendor_is_told() -> None:
@@ -462,3 +518,105 @@ def test_without_a_named_vendor_the_price_that_would_be_cheaper_is_told() -> Non
 def test_production_is_not_advised_like_development(name: str) -> None:
     """Spot and schedules are no advice for production."""
     assert not advice(make_plan(declared(name), AS_OF), "")
+
+
+def test_a_schedule_takes_the_nodes_away_by_their_groups() -> None:
+    """One action restores the ceiling and leaves the count to the autoscaler, the other sets both to 0."""
+    schedule = Schedule(timezone="UTC", start="08:00", stop="18:00")
+    said = with_spec(declared("minimal"), schedule=schedule)
+    plan = make_plan(said, AS_OF)
+    actions = {
+        one.props["scheduledActionName"].rpartition("-")[2]: one.props
+        for one in record_plan(plan, said)
+        if one.type == "aws:autoscaling/schedule:Schedule"
+    }
+
+    assert set(actions) == {"start", "stop"}
+    assert actions["start"]["recurrence"] == "0 8 * * 1,2,3,4,5"
+    assert actions["stop"]["timeZone"] == "UTC"
+    most = [(one["minSize"], one["maxSize"], one["desiredCapacity"]) for one in actions.values()]
+    assert sorted(most) == [(0, 0, 0), (0, plan.pools[0].max_nodes, -1)]
+
+
+# -- what a load leaves open
+# -------------------------------------------------------------------------------------------------------
+
+
+def test_the_expected_case_is_the_volume_and_gives_the_peak() -> None:
+    """200,000 requests over 730 hours, five times the mean: 0.381 a second; nothing else is assumed."""
+    plan = make_plan(
+        with_route(
+            declared("eu-both-ways"),
+            load={
+                "monthly_requests": None,
+                "peak_requests_per_second": None,
+                "scenarios": Scenarios(low=100_000, expected=200_000, high=900_000),
+            },
+        ),
+        AS_OF,
+        "self-hosted",
+    )
+    assumed = {one.path: one.value for one in plan.defaults if ".load." in one.path}
+
+    assert assumed == {"routes[0].load.peak_requests_per_second": 0.381}
+    nodes, volumes = (
+        next(one for one in plan.cost.lines if one.name == name)
+        for name in ("GPU nodes gpu-mistral-own", "volumes of gpu-mistral-own")
+    )
+    for line in (nodes, volumes):
+        assert line.low_usd == line.expected_usd
+    assert nodes.high_usd is not None
+    assert volumes.high_usd is not None
+    assert nodes.high_usd / nodes.expected_usd == pytest.approx(  # type: ignore[operator]
+        volumes.high_usd / volumes.expected_usd  # type: ignore[operator]
+    )
+
+
+def test_embeddings_have_no_answer_tokens() -> None:
+    """No default of a few paragraphs is invented for an API that returns vectors."""
+    said = declared("eu-both-ways")
+    backends = spec_of(said).backends
+    own = structs.replace(backends["mistral-own"], weights="hf://BAAI/bge-m3", quantization=None)
+    said = with_spec(said, backends={**backends, "vectors": own})
+    said = with_route(said, api="embeddings", backends=("vectors",), load={"output_tokens": None})
+    plan = make_plan(said, AS_OF, "self-hosted")
+
+    assert not [one for one in plan.defaults if one.path.endswith("output_tokens")]
+    assert plan.cost.scenarios[1].monthly_output_tokens == 0
+
+
+def test_a_zone_and_another_backend_are_not_lost_at_once() -> None:
+    """Two zones hold the load of both backends together, each alone that of the routes served first."""
+    said = declared("eu-both-ways")
+    spec = spec_of(said)
+    route = spec.routes[0]
+    own = spec.backends["mistral-own"]
+    heavy = structs.replace(route, load=structs.replace(route.load, peak_requests_per_second=30.0))
+    said = with_spec(
+        said,
+        budget=None,
+        backends={**spec.backends, "second": own},
+        routes=(
+            structs.replace(route, backends=("mistral-own", "second")),
+            structs.replace(heavy, name="heavy", backends=("second", "mistral-own")),
+        ),
+    )
+    plan = make_plan(said, AS_OF, "self-hosted")
+    server = next(one for one in plan.servers if one.backend == "mistral-own")
+    inputs = plan.derivations[f"servers[{plan.servers.index(server)}].replicas"].inputs
+    rate = inputs["requests_per_second_of_a_replica"]
+
+    together = math.ceil(31 / (rate * 0.95))
+    alone = math.ceil(1 / (rate * 0.95))
+    assert inputs["replicas_per_zone"] == max(math.ceil(together / 2), alone)
+    assert server.replicas < 2 * together
+
+
+def test_percentiles_that_are_held_otherwise_are_told() -> None:
+    """The speed model has one limit: a stated p99 is held as if it were p95, and the plan says so."""
+    said = with_route(declared("eu-both-ways"), objectives={"ttft_ms": Percentiles(p99=3000.0)})
+    plan = make_plan(said, AS_OF, "self-hosted")
+
+    assert any("p99 limits are held as if they were p95" in text for text in plan.warnings)
+    usual = make_plan(declared("eu-both-ways"), AS_OF, "self-hosted")
+    assert not any("held as if" in text for text in usual.warnings)

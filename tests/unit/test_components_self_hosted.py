@@ -432,12 +432,18 @@ def test_endpoint_policies_admit_only_the_account(stack: Recorded) -> None:
 @pytest.mark.parametrize(
     ("service", "resources"),
     [
-        ("secretsmanager", [f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:inferplan/clinic/*"]),
+        (
+            "secretsmanager",
+            [
+                f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"
+                for name in ("inferplan/clinic/*", "rds!db-*")
+            ],
+        ),
         ("bedrock-runtime", ["arn:aws:bedrock:eu-central-1::foundation-model/mistral"]),
     ],
 )
 def test_endpoint_policy_names_resources_where_it_can(service: str, resources: list[str]) -> None:
-    """Bedrock is limited to the named models, Secrets Manager to the stack's own secrets (EGR-011)."""
+    """Bedrock is limited to the named models, Secrets Manager to own and RDS-made secrets (EGR-011)."""
     vendor = model.Vendor(
         backend="m",
         vendor="bedrock",
@@ -606,6 +612,8 @@ def efa(template: dict[str, Any], group: dict[str, Any]) -> None:
         for card in template["networkInterfaces"]
     ]
     assert kinds == [(0, 0, "efa"), (1, 1, "efa-only")]
+    # EC2 refuses it, also when false, beside several interfaces (karpenter-provider-aws#5666)
+    assert not any("associatePublicIpAddress" in card for card in template["networkInterfaces"])
     assert "vpcSecurityGroupIds" not in template
     assert group["capacityType"] == "ON_DEMAND"
 

@@ -37,8 +37,8 @@ def with_pool(given: Draft, **changes: object) -> Draft:
                 "system nodes": 294.92,
                 # 2 nodes x (4 GiB root + 50 GiB data) x 0.0912
                 "volumes of system nodes": 9.85,
-                # 12 endpoints x 2 zones x 730 h x 0.013
-                "interface endpoints": 227.76,
+                # 11 endpoints x 2 zones x 730 h x 0.013
+                "interface endpoints": 208.78,
                 # 0.0225 x 730
                 "internal load balancer": 16.43,
                 # db.t4g.medium in two zones at 0.13 x 730
@@ -89,8 +89,8 @@ def with_pool(given: Draft, **changes: object) -> Draft:
             {
                 # m6i.xlarge at 0.23 x 730 x 2
                 "system nodes": 335.80,
-                # 12 endpoints x 2 zones x 730 h x 0.012
-                "interface endpoints": 210.24,
+                # 11 endpoints x 2 zones x 730 h x 0.012
+                "interface endpoints": 192.72,
                 # 1.5 x 160 h x 95 USD, beside the bill
                 "engineering labor": 22800.00,
             },
@@ -304,7 +304,7 @@ def test_the_premium_of_sovereignty_is_itemized() -> None:
     parts = {part.name: part for part in priced.sovereignty}
 
     assert parts["Region surcharge of GPU nodes"].usd == pytest.approx(16071.68)
-    assert parts["private endpoints"].usd == pytest.approx(227.77, abs=0.01)
+    assert parts["private endpoints"].usd == pytest.approx(208.79, abs=0.01)
     assert parts["DNS Firewall"].usd == pytest.approx(7.51, abs=0.01)
     assert "egress firewall" not in parts
     assert priced.sovereignty_usd == pytest.approx(sum(part.usd or 0 for part in priced.sovereignty))

@@ -38,7 +38,8 @@ def compare(name: str, found: str, rewrite: bool) -> None:
 
 
 def walked(name: str) -> Review:
-    return review(Path(f"specs/{name}.yaml"), Path("organization"), AS_OF, state=None, locked=False)
+    declaration = load(Path(f"specs/{name}.yaml"), Path("organization"))
+    return review(declaration, AS_OF, state=None, locked=False)
 
 
 def plain(value: object) -> object:

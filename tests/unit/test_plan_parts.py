@@ -152,8 +152,8 @@ def test_a_range_of_the_wrong_size_has_no_plan(cidr: str) -> None:
     [
         (
             "de-clinic-notes",
-            {"ec2", "eks-auth", "s3", "kms", "elasticloadbalancing"},
-            {"bedrock-runtime", "iam", "ssm"},
+            {"ec2", "eks-auth", "s3", "kms"},
+            {"bedrock-runtime", "elasticloadbalancing", "iam", "ssm"},
         ),
         ("eu-support-desk", {"bedrock-runtime", "secretsmanager", "s3"}, {"eks", "ec2", "sts", "rds"}),
         ("in-bank-assistant", {"bedrock-runtime", "eks"}, {"kms", "ssm"}),

@@ -126,8 +126,14 @@ def test_pins_without_a_lock_are_pending_and_refused_when_locked(
     checked: Callable[..., tuple[int, dict[str, Any]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without a lock the answer stays what it was; `--locked` is for pipelines that want pins."""
-    (tmp_path / "specs/de-clinic-notes.lock.yaml").unlink(missing_ok=True)
+    (tmp_path / "specs/de-clinic-notes.lock.yaml").unlink()
 
     code, stack = checked("de-clinic-notes")
+    assert (code, stack["decision"], stack["pending"]) == (0, "allow", 1)
+    assert denying(stack) == set()
 
-    assert (code, stack["decision"]) == (0, "allow")
+    spec = str(tmp_path / "specs/de-clinic-notes.yaml")
+    assert run(["check", spec, "--as-of", AS_OF, "--format", "json", "--locked"]) == 1
+    (stack,) = json.loads(capsys.readouterr().out)["stacks"]
+    assert stack["decision"] == "deny"
+    assert denying(stack) == {"LOCK-MISSING"}

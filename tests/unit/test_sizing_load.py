@@ -210,6 +210,37 @@ class TestThroughput:
         assert more.ttft_ms >= one.ttft_ms * (1 - 1e-9)
         assert more.requests_per_second >= one.requests_per_second * (1 - 1e-9)
 
+    def test_speed_can_be_recomputed_from_the_derivations(self) -> None:
+        """The formula texts with their inputs give the values, on two GPUs and two stages too."""
+        for tensor, stages in ((1, 1), (2, 1), (8, 2)):
+            told = sizing.throughput(
+                shapes_of(LLAMA_70B if tensor > 1 else LLAMA_8B),
+                catalog.gpu("H100"), tensor, 24, 1000, 100, None, "auto", stages,
+            ).derivations  # fmt: skip
+            known = told["tpot_ms"].inputs
+            memory = known["gib_read_a_step"] * GIB / (known["bandwidth_share"] * GB)
+            slower = max(
+                1e3 * memory / known["bandwidth_gb_per_second"],
+                1e3 * known["tera_operations_a_step"] / known["tera_operations_per_second"],
+            )
+            step = slower + known["all_reduce_ms"] + known["overhead_ms"]
+            tpot = step + 24 * known["prefill_ms"] / stages / 100
+            ttft = known["prefill_ms"] * (1 + known["prompts_in_a_prefill"]) / 2 + step + known["wait_ms"]
+
+            assert known["step_ms"] == pytest.approx(step)
+            assert told["tpot_ms"].value == pytest.approx(tpot)
+            assert told["ttft_ms"].value == pytest.approx(ttft)
+            rate = told["output_tokens_per_second"]
+            assert rate.value == pytest.approx(24 * 100 / ((ttft + 100 * tpot) / 1e3))
+
+    def test_a_pooling_model_says_that_it_generates_nothing(self) -> None:
+        """Its time is that of one forward pass, and the formula says so."""
+        told = sizing.throughput(shapes_of("BAAI/bge-m3"), catalog.gpu("L4"), 1, 16, 400, 0).derivations
+        known = told["ttft_ms"].inputs
+
+        assert told["ttft_ms"].value == pytest.approx(16 * known["prefill_ms"] + known["overhead_ms"])
+        assert "generates no tokens" in told["output_tokens_per_second"].formula
+
     def test_derivations(self) -> None:
         """The figures explain themselves."""
         told = sizing.throughput(shapes_of(LLAMA_8B), catalog.gpu("H100"), 1, 8, 1000, 100).derivations
