@@ -274,7 +274,7 @@ def no_such_day(parts: tuple[Part, ...], text: str | None) -> Iterator[Problem]:
 
 def log_retention_offered(inputs: Inputs) -> Iterator[Problem]:
     """CloudWatch Logs keeps log groups for certain numbers of days only."""
-    if inputs.spec.target.platform != "aws" or inputs.spec.data is None:
+    if inputs.spec.target.platform != "aws":
         return
     said = inputs.spec.data.retention.logs
     if int(said.removesuffix("d")) not in LOG_RETENTION_DAYS:

@@ -47,6 +47,12 @@ BAD_SPECS = [
         id="account without quotes",
     ),
     pytest.param(
+        changed("residency:", "retention: {logs: 100d}, residency:"),
+        "spec.yaml:6:59: data.retention.logs: 100d is not among the retention periods of CloudWatch Logs; "
+        "the nearest are 90d and 120d",
+        id="a retention that CloudWatch Logs does not offer",
+    ),
+    pytest.param(
         changed("[FR]", "FR"),
         "spec.yaml:6:18: data.subjects: must be a list, not 'FR'; write [FR]",
         id="text for a list",
