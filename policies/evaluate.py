@@ -5,19 +5,16 @@ Not here: rules (sovereignty), what they may ask (context), printing (inferplan.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
-from importlib import resources as package_files
 from typing import TYPE_CHECKING
 
-from inferplan import catalog
 from inferplan.resource import Resource, UnknownValueError, walk_unknowns
-from policies import register
+from policies import pins, register
 from policies.context import FACT_AGE_DAYS, Context, NamedVendor, Undecidable
+from policies.digests import digests, spec_ref
 from policies.packs import all_rules
 from policies.rule import (
     SCOPES,
@@ -34,7 +31,7 @@ from policies.rule import (
     worst,
 )
 from policies.stack import Stack
-from policies.verdicts import Digests, Finding, Report, RuleResult, SpecRef, SubjectRef, Summary
+from policies.verdicts import Finding, Report, RuleResult, SubjectRef, Summary
 
 if TYPE_CHECKING:
     from inferplan.spec.declaration import Declaration
@@ -65,14 +62,16 @@ def evaluate(
     judged = [_judge(rule, context, locked=locked, scopes=scopes, existing=existing) for rule in chosen]
     ran = [item for item in judged if item is not None]
     findings = [finding for item in ran for finding in item.findings]
+    if "declaration" in scopes and declaration is not None:
+        findings += pins.missing(declaration, locked=locked)
     if set(scopes) == set(SCOPES):
         findings += _register_findings(context, ran)
     blocked = any(finding.blocks for finding in findings)
     lapses = [lapse for item in ran if item.level == "mandatory" or item.announced for lapse in item.lapses]
     first = None if blocked else min(lapses, key=lambda lapse: lapse.until, default=None)
     return Report(
-        spec=_spec_ref(declaration),
-        digests=_digests(declaration),
+        spec=spec_ref(declaration),
+        digests=digests(declaration),
         decision="deny" if blocked else "allow",
         pending=sum(finding.pending and finding.waiver is None for finding in findings),
         valid_until=first.until.isoformat() if first else None,
@@ -366,34 +365,3 @@ def _stack_name(context: Context) -> str:
     if root is not None:
         return str(root.props.get("name"))
     return context.spec.metadata.name if context.declared else "stack"
-
-
-def _spec_ref(declaration: Declaration | None) -> SpecRef:
-    if declaration is None:
-        return SpecRef(path=None, name=None)
-    path = str(declaration.spec_path) if declaration.spec_path else None
-    return SpecRef(path=path, name=declaration.spec.metadata.name)
-
-
-def _digests(declaration: Declaration | None) -> Digests:
-    given = declaration.digests if declaration is not None else None
-    return Digests(
-        spec=given.spec if given else None,
-        lock=given.lock if given else None,
-        organization=given.organization if given else None,
-        catalog=catalog.digest(),
-        policies=policies_digest(),
-    )
-
-
-@cache
-def policies_digest() -> str:
-    """SHA-256 over the sources of the rules and of this evaluator."""
-    total = hashlib.sha256()
-    root = package_files.files("policies")
-    for folder in (root, root / "sovereignty"):
-        for file in sorted(folder.iterdir(), key=lambda item: item.name):
-            if file.name.endswith(".py"):
-                total.update(f"{folder.name}/{file.name}\n".encode())
-                total.update(file.read_bytes())
-    return total.hexdigest()

@@ -270,6 +270,20 @@ def _set(target: Any, path: str, value: Any) -> None:
         target[last] = value
 
 
+def _image(name: str) -> dict[str, str]:
+    return {"repository": f"registry.example/{name}", "tag": "v1", "digest": "sha256:" + "0" * 64}
+
+
+_LOCK = {
+    "apiVersion": "inferplan/v1beta1",
+    "kind": "Lock",
+    "images": {
+        name: _image(name) for name in ("vllm", "litellm", "presidio-analyzer", "presidio-anonymizer")
+    },
+    "models": {"Qwen/Qwen3-4B": {"revision": "0" * 40}},
+}
+
+
 def _declare(base: str, spec: Mapping[str, Any], organization: Mapping[str, Any]) -> Declaration:
     return _declared(base, _key(spec), _key(organization))
 
@@ -288,5 +302,5 @@ def _declared(base: str, spec_edits: str, organization_edits: str) -> Declaratio
         for path, value in json.loads(edits).items():
             _set(document, path, DROP if value == "DROP" else value)
     return Declaration.from_json(
-        json.dumps({"spec": spec, "lock": None}), msgspec.convert(organization, Organization), ()
+        json.dumps({"spec": spec, "lock": _LOCK}), msgspec.convert(organization, Organization), ()
     )

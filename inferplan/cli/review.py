@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from inferplan.spec.declaration import Declaration
     from policies.verdicts import Report
 
-NO_LOCK = "LOCK-MISSING"
-
 
 @dataclass(frozen=True, slots=True)
 class Review:
@@ -52,8 +50,6 @@ def review(declaration: Declaration, as_of: date, *, state: Path | None, locked:
 
         resources = record_plan(plan, declaration)
     report = evaluate(declaration, resources, as_of, locked=locked)
-    if declaration.lock is None:
-        report = _without_lock(report, locked=locked)
     return Review(declaration, plan, report, held)
 
 
@@ -68,34 +64,3 @@ def _unknown_types(resources: Iterable[Resource]) -> dict[str, int]:
         for type_, count in sorted(counts.items())
         if not type_.startswith("pulumi:providers:") and not any(check.matches(type_) for check in checks)
     }
-
-
-def _without_lock(report: Report, *, locked: bool) -> Report:
-    """Without a lock nothing is pinned: pending, and refused when pins are asked for."""
-    from msgspec.structs import replace
-
-    from policies.verdicts import Finding, SubjectRef
-
-    finding = Finding(
-        rule=NO_LOCK,
-        level="mandatory",
-        verdict="undecided",
-        subject=SubjectRef(kind="spec", name=report.spec.name or ""),
-        file=report.spec.path,
-        line=1,
-        column=1,
-        path=None,
-        message="there is no lock: images, model revisions and add-on versions are not pinned",
-        fix="Write the pins into the .lock.yaml file beside the spec.",
-        source=(),
-        waiver=None,
-        valid_until=None,
-        blocks=locked,
-        pending=True,
-    )
-    return replace(
-        report,
-        decision="deny" if locked else report.decision,
-        pending=report.pending + 1,
-        findings=(finding, *report.findings),
-    )
