@@ -26,6 +26,8 @@ from tests.engine.language_host import serve
 DEEPEST = 4  # some output types contain themselves
 READING_SDK = Lock()  # its modules load themselves on first use, which two threads must not do at once
 SKIP_OUTPUTS = frozenset({"id", "urn"})
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+BY_NAME = {LOG_GROUP: "name", "aws:s3/bucket:Bucket": "bucket"}  # types whose id is the name they were given
 
 
 @dataclass
@@ -37,6 +39,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     created: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
         return provider_pb2.ProviderHandshakeResponse(
@@ -61,6 +64,9 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         return _difference(request)
 
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+        # Requests do not name their provider: what was configured last holds for all, which is one per test.
+        accounts = json.loads(_member(request.args, "allowedAccountIds", "[]"))
+        self.config = {"region": _member(request.args, "region", ""), "account": next(iter(accounts), "")}
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -108,7 +114,8 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         if self.package == "kubernetes" and "name" in metadata:
             namespace = _member(metadata, "namespace", "default")
             return f"{namespace}/{metadata['name']}"
-        return f"{name}-0"
+        type_ = request.urn.split("::")[2].rpartition("$")[2]
+        return str(_member(request.properties, BY_NAME.get(type_, ""), f"{name}-0"))
 
     def _outputs(
         self, request: Any, inputs: struct_pb2.Struct | None = None, *, preview: bool
@@ -118,6 +125,9 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         type_, name = request.urn.split("::")[2].rpartition("$")[2], request.urn.rpartition("::")[2]
         if not preview and type_ in ANSWERS:
             properties.update(ANSWERS[type_](properties))
+        if not preview and type_ == LOG_GROUP:
+            place = f"{self.config.get('region')}:{self.config.get('account')}"
+            properties["arn"] = f"arn:aws:logs:{place}:log-group:{properties['name']}"
         with READING_SDK:
             for key, kind in _output_types(self.package, type_).items():
                 if key not in properties:
