@@ -15,6 +15,7 @@ import pytest
 from inferplan.spec.loading import load
 from policies.evaluate import evaluate
 from policies.state import read_state
+from tests.denied import DENIED, apply
 from tests.engine.provider import StandIn
 from tests.engine.state_fixtures import CONFIG, FOLDER
 from tests.engine.test_stacks import AS_OF, settings, with_pack
@@ -22,6 +23,8 @@ from tests.engine.workspace import HERE, ROOT, Result, Workspace
 
 SPECS, ORGANIZATION = ROOT / "specs", ROOT / "organization"
 CANARY = "canary-3141592653"
+# A Region override, a way to the internet, telemetry left on, a secret replica abroad.
+ROGUE = {"SOV-001", "EGR-001", "EGR-008", "SOV-004"}
 VERDICT = re.compile(r"^\s*([A-Z]+-\d{3}) (?:fail|undecided): ", re.MULTILINE)
 
 
@@ -64,6 +67,27 @@ def test_a_denied_declaration_stops_before_anything_exists(
     assert result.code != 0
     assert "SOV-001" in blocked_by(result)
     assert str(abroad) in result.text
+    assert created(stand_ins) == []
+
+
+@pytest.mark.parametrize("case", DENIED)
+def test_what_the_command_line_denies_the_pack_denies(
+    workspace: Workspace, stand_ins: dict[str, StandIn], tmp_path: Path, case: str
+) -> None:
+    """The same change, the same rule; the pack takes the organization from its own side."""
+    name, rule, changes = DENIED[case]
+    shutil.copytree(SPECS, tmp_path / "specs")
+    shutil.copytree(ORGANIZATION, tmp_path / "organization")
+    apply(tmp_path, changes)
+    workspace.project()
+    organization = str(tmp_path / "organization")
+    config = settings(tmp_path / "specs" / f"{name}.yaml") | {"inferplan:organization": organization}
+    workspace.stack(f"{name}.foundation", config)
+
+    result = workspace.run("preview", *with_pack(workspace, organization=organization))
+
+    assert result.code != 0
+    assert rule in blocked_by(result)
     assert created(stand_ins) == []
 
 
@@ -119,6 +143,7 @@ def test_a_foreign_program_is_judged_like_its_state(workspace: Workspace) -> Non
 
     assert result.code != 0
     assert report.decision == "deny"
+    assert blocked_by(result) >= ROGUE
     # A state masks secrets, so what reads a whole resource is undecided there; the pack sees the values.
     assert failed <= blocked_by(result) <= blocked
     assert CANARY not in result.text

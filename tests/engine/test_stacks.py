@@ -51,10 +51,11 @@ def settings(spec: Path) -> dict[str, str]:
     }
 
 
-def with_pack(workspace: Workspace) -> tuple[str, ...]:
+def with_pack(workspace: Workspace, **config: str) -> tuple[str, ...]:
     """Options that put the sovereignty pack on a command, on the day of the examples."""
     file = workspace.folder / "pack.json"
-    file.write_text(json.dumps({"inferplan-declaration": {"as-of": AS_OF.isoformat()}}), encoding="utf-8")
+    said = {"inferplan-declaration": {"as-of": AS_OF.isoformat()} | config}
+    file.write_text(json.dumps(said), encoding="utf-8")
     return "--policy-pack", str(ROOT / "policies" / "sovereignty"), "--policy-pack-config", str(file)
 
 

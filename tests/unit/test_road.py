@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from inferplan.cli.app import run
+from tests.denied import DENIED, apply
 
 ROOT = Path(__file__).parents[2]
 AS_OF = "2026-11-20"
-ORGANIZATION = "organization/organization.yaml"
 EXAMPLES = ("de-clinic-notes", "eu-support-desk", "in-bank-assistant", "minimal", "eu-both-ways")
 
 
@@ -25,11 +25,7 @@ def checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[...,
     shutil.copytree(ROOT / "organization", tmp_path / "organization")
 
     def check(name: str, *changes: tuple[str, str, str]) -> tuple[int, dict[str, Any]]:
-        for file, old, new in changes:
-            path = tmp_path / file
-            text = path.read_text()
-            assert text.count(old) >= 1, f"{old!r} is not in {file}"
-            path.write_text(text.replace(old, new))
+        apply(tmp_path, changes)
         capsys.readouterr()
         code = run(["check", str(tmp_path / f"specs/{name}.yaml"), "--as-of", AS_OF, "--format", "json"])
         out = json.loads(capsys.readouterr().out)
@@ -52,36 +48,6 @@ def test_examples_are_allowed(checked: Callable[..., tuple[int, dict[str, Any]]]
     assert stack["summary"]["undecided"] == 0
     assert stack["summary"]["pass"] > 15
     assert not [f for f in stack["findings"] if f["level"] == "mandatory"]
-
-
-DENIED = {
-    "a Region abroad": (
-        "de-clinic-notes",
-        "SOV-001",
-        [("specs/de-clinic-notes.yaml", "region: eu-central-1             #", "region: us-east-1 #"),
-         ("specs/de-clinic-notes.yaml", "acm:eu-central-1", "acm:us-east-1")],
-    ),
-    "an apac. profile": (
-        "in-bank-assistant",
-        "SOV-006",
-        [("specs/in-bank-assistant.yaml", "model: mistral.mistral", "model: apac.mistral.mistral")],
-    ),
-    "an eu. profile that may reach London": (
-        "eu-support-desk",
-        "SOV-006",
-        [("specs/eu-support-desk.yaml", "model: mistral.mistral", "model: eu.mistral.mistral")],
-    ),
-    "a vendor's global host": (
-        "eu-support-desk",
-        "EGR-007",
-        [(ORGANIZATION, "host: eu.api.openai.com", "host: api.openai.com")],
-    ),
-    "a caller that sends restricted data to a vendor": (
-        "eu-support-desk",
-        "SOV-010",
-        [(ORGANIZATION, "help-center: {class: internal", "help-center: {class: restricted")],
-    ),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", DENIED)
