@@ -40,17 +40,20 @@ def cheaper(own: Bill, vendor: Bill) -> bool | None:
 
 def bill(option: Plan | NoPlan | None) -> Bill | None:
     """The expected monthly bill of a planned mode, labor left out."""
-    if not isinstance(option, Plan):
-        return None
-    unknown = [line for line in option.cost.lines if line.kind != "labor" and line.expected_usd is None]
-    return Bill(usd=option.cost.monthly_usd.expected, complete=not unknown)
+    return _expected(option) if isinstance(option, Plan) else None
 
 
-def _low(option: Plan) -> Bill:
+def _expected(plan: Plan) -> Bill:
+    return Bill(usd=plan.cost.monthly_usd.expected, complete=_is_priced(plan))
+
+
+def _low(plan: Plan) -> Bill:
     """The bill in the low case of the stated scenarios."""
-    found = bill(option)
-    assert found is not None
-    return Bill(usd=option.cost.monthly_usd.low, complete=found.complete)
+    return Bill(usd=plan.cost.monthly_usd.low, complete=_is_priced(plan))
+
+
+def _is_priced(plan: Plan) -> bool:
+    return all(line.kind == "labor" or line.expected_usd is not None for line in plan.cost.lines)
 
 
 def _both(options: Options) -> tuple[Plan, Plan] | str:
@@ -77,9 +80,7 @@ def volume(spec: InferenceStack, options: Options) -> Score:
     plans = _both(options)
     if isinstance(plans, str) or not _volume_said(spec):
         return not_stated(plans if isinstance(plans, str) else "the load of every route")
-    own, vendor = bill(plans[0]), bill(plans[1])
-    assert own is not None
-    assert vendor is not None
+    own, vendor = _expected(plans[0]), _expected(plans[1])
     text = f"at the stated volume own GPUs {own}, vendors {vendor}"
     verdict = cheaper(own, vendor)
     if verdict is None:
@@ -92,9 +93,7 @@ def pay_per_use(spec: InferenceStack, options: Options) -> Score:
     plans = _both(options)
     if isinstance(plans, str) or not _volume_said(spec):
         return not_stated(plans if isinstance(plans, str) else "the load of every route")
-    own, vendor = bill(plans[0]), bill(plans[1])
-    assert own is not None
-    assert vendor is not None
+    own, vendor = _expected(plans[0]), _expected(plans[1])
     text = f"at the stated volume vendors {vendor}, own GPUs {own}"
     verdict = cheaper(own, vendor)
     if verdict and any(
@@ -117,9 +116,7 @@ def cost(options: Options) -> Score:
         return not_stated(
             "labor (operations.staff.fte and hourly_usd), so own GPUs cannot be counted in full"
         )
-    own, vendor = bill(plans[0]), bill(plans[1])
-    assert own is not None
-    assert vendor is not None
+    own, vendor = _expected(plans[0]), _expected(plans[1])
     full = Bill(usd=own.usd + labor, complete=own.complete)
     text = f"own GPUs {full} with {labor:,.0f} of labor, vendors {vendor}"
     verdict = cheaper(full, vendor)
