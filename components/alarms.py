@@ -11,7 +11,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import naming
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Plan
 
 TOKEN_METRICS = ("InputTokenCount", "OutputTokenCount")
 PERIOD_SECONDS = 300

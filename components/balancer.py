@@ -17,7 +17,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.group_rules import allow_between, allow_from
-from inferplan.plan.model import fitting
+from inferplan.records.plan import fitting
 
 HTTPS = 443
 READY = "/health/readiness"  # /health calls the models (field-notes 25)

@@ -11,8 +11,8 @@ import pulumi
 import pulumi_aws as aws
 
 from components import naming
-from inferplan.plan.model import Budget as PlannedBudget
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Budget as PlannedBudget
+from inferplan.records.plan import Plan
 
 STOP_AT_PERCENT = 100
 STOP_ROLE = "budget-stop"

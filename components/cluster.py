@@ -13,8 +13,8 @@ import pulumi_aws as aws
 
 from components import naming
 from components.role import Role, RoleArgs
-from inferplan.plan.model import Cluster as PlannedCluster
-from inferplan.plan.model import Plan, Target
+from inferplan.records.plan import Cluster as PlannedCluster
+from inferplan.records.plan import Plan, Target
 
 _LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 

@@ -14,7 +14,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import naming
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Plan
 
 ANYWHERE = "0.0.0.0/0"
 LOG_TYPES = ("ALERT", "FLOW", "TLS")

@@ -13,7 +13,7 @@ import pulumi_aws as aws
 
 from components import naming
 from components.network import CALLER_TIERS, Network
-from inferplan.plan.model import Endpoint, Plan
+from inferplan.records.plan import Endpoint, Plan
 
 # The IAM prefix of the calls that go through an endpoint, where it differs from the endpoint's short name.
 _ACTION_PREFIX = {

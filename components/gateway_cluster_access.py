@@ -13,7 +13,7 @@ import pulumi_aws as aws
 from components import naming
 from components.gateway_ecs_cluster import bootstrap_policy
 from components.role import Role, RoleArgs
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Plan
 
 SERVICE_ACCOUNT = "gateway"
 BOOTSTRAP_ACCOUNT = "gateway-init"

@@ -17,7 +17,7 @@ import pulumi_aws as aws
 from components import gateway_process, naming
 from components.gateway_names import GatewayNames, gateway_names
 from components.gateway_service import configuration_text
-from inferplan.plan.model import Image, Plan, Sidecar
+from inferplan.records.plan import Image, Plan, Sidecar
 
 CONTAINER = "gateway"
 STABLE_WITHIN = "20m"

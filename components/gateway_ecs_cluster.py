@@ -14,7 +14,7 @@ from components import naming
 from components.gateway_names import gateway_names
 from components.group_rules import allow_between, allow_to
 from components.role import Role, RoleArgs
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Plan
 
 HTTPS = 443
 ANYWHERE = "0.0.0.0/0"  # routes and firewall decide where it leads

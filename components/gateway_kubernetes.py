@@ -20,7 +20,7 @@ from components.gateway_pod import BOOTSTRAP_LABELS, GATEWAY_LABELS
 from components.gateway_service import configuration_text
 from components.isolated_namespace import addresses, peer, port
 from components.model_server_pod import pod_labels
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Plan
 
 NODE_PORT = 30400  # fixed, because the balancer's targets are made before the Service
 SERVICE = "gateway"

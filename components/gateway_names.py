@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from components import naming
-from inferplan.plan.model import Plan, Target, fitting
+from inferplan.records.plan import Plan, Target, fitting
 
 
 def secret_arn(target: Target, secret: str) -> str:

@@ -17,7 +17,7 @@ from components.model_server_pod import POOL_LABEL
 from components.node_group import BOTTLEROCKET_DATA_DEVICE, ROOT_DEVICE, NodeGroup, NodeGroupArgs
 from components.node_security import NodeSecurity
 from components.role import Role, RoleArgs
-from inferplan.plan.model import Cluster, Plan
+from inferplan.records.plan import Cluster, Plan
 
 POOL = "gateway"
 TAINT = "inferplan/gateway"  # nothing else may use the way out, and cluster services stay on system nodes

@@ -15,7 +15,7 @@ from components.gateway_cluster_access import BOOTSTRAP_ACCOUNT, SERVICE_ACCOUNT
 from components.gateway_nodes import POOL as GATEWAY_POOL
 from components.gateway_nodes import TAINT as GATEWAY_TAINT
 from components.model_server_pod import POOL_LABEL
-from inferplan.plan.model import Plan, Sidecar
+from inferplan.records.plan import Plan, Sidecar
 
 CONFIG_MAP, ADDRESSES_MAP, BOOTSTRAP_MAP = "gateway-config", "gateway-addresses", "gateway-bootstrap"
 CONFIG_FILE, CONFIG_FOLDER = "config.yaml", "/config"

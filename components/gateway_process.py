@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Plan
 
 USER_ID = 10001
 SECRETS = "GATEWAY_SECRETS"  # JSON: environment variable -> secret name, no values

@@ -19,7 +19,7 @@ from components.gateway_names import GatewayNames, gateway_names, secret_arn
 from components.group_rules import allow_between
 from components.guardrail import Guardrail, GuardrailArgs
 from components.vendor_secret import VendorSecret, VendorSecretArgs
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Plan
 
 RECOVERY_DAYS = 30
 

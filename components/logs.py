@@ -11,7 +11,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import naming
-from inferplan.plan.model import Target
+from inferplan.records.plan import Target
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

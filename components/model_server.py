@@ -14,7 +14,7 @@ import pulumi_kubernetes as kubernetes
 from components.isolated_namespace import peer, port
 from components.model_server_pod import USER, Mount, PodArgs, pod_labels, pod_spec
 from components.weights_volume import WeightsVolume, WeightsVolumeArgs
-from inferplan.plan.model import Server
+from inferplan.records.plan import Server
 
 _LEADER_WORKER_SET = "leaderworkerset.x-k8s.io/v1"
 

@@ -11,7 +11,7 @@ from typing import Literal
 import pulumi_kubernetes as kubernetes
 
 from components.node_group import GPU_TAINT
-from inferplan.plan.model import Server
+from inferplan.records.plan import Server
 
 POOL_LABEL = "inferplan/pool"
 USER = 2000

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from inferplan.plan.model import Image, Plan, Target
+from inferplan.records.plan import Image, Plan, Target
 
 Statement = dict[str, Any]
 

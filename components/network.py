@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from inferplan.plan.model import Network as PlannedNetwork
-from inferplan.plan.model import Subnet
+from inferplan.records.plan import Network as PlannedNetwork
+from inferplan.records.plan import Subnet
 
 CALLER_TIERS = ("gpu", "system", "gateway")  # tiers whose hosts call AWS services through endpoints
 

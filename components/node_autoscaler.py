@@ -13,7 +13,7 @@ import pulumi_kubernetes as kubernetes
 
 from components import naming
 from components.role import Role, RoleArgs
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Plan
 
 IMAGE = "cluster-autoscaler"
 NAMESPACE = "kube-system"

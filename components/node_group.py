@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from inferplan.plan.model import Pool, RunningHours
+from inferplan.records.plan import Pool, RunningHours
 
 ROOT_DEVICE, BOTTLEROCKET_DATA_DEVICE = "/dev/xvda", "/dev/xvdb"
 GPU_TAINT = "nvidia.com/gpu"

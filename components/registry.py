@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from inferplan.plan.model import Image
+from inferplan.records.plan import Image
 
 # Pods pull by digest from tagged images; what has lost its tag is a replaced pin.
 _LIFECYCLE = json.dumps(

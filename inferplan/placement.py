@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inferplan import catalog
-from inferplan.plan.errors import Conflict, NoPlan
-from inferplan.plan.model import Target
-from inferplan.plan.notes import Notes
+from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.notes import Notes
+from inferplan.records.plan import Target
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import InferenceStack
 

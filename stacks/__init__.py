@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from inferplan.plan.errors import NotBuilt
+from inferplan.records.errors import NotBuilt
 
 if TYPE_CHECKING:
     from components.deployment import Deployment
-    from inferplan.plan.model import Plan
+    from inferplan.records.plan import Plan
     from inferplan.spec.declaration import Declaration
 
 Layer = Literal["foundation", "workload"]

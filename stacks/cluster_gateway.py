@@ -15,7 +15,7 @@ from components.deployment import Deployment
 from components.gateway_cluster_access import GatewayClusterAccess, GatewayClusterAccessArgs
 from components.gateway_kubernetes import NODE_PORT, GatewayKubernetes, GatewayKubernetesArgs
 from components.isolated_namespace import IsolatedNamespace, IsolatedNamespaceArgs
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Plan
 from stacks import gateway
 from stacks.shared import Base
 

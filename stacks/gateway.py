@@ -20,7 +20,7 @@ from components.gateway_service import GatewayService, GatewayServiceArgs
 from components.keys import Keys
 from components.naming import is_production
 from components.network import Network
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Plan
 
 
 def has_balancer(plan: Plan) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from components.deployment import Deployment
 from components.gateway_nodes import GatewayNodes, GatewayNodesArgs
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Plan
 from stacks import cluster_gateway, self_hosted
 from stacks.managed_api import egress
 from stacks.self_hosted import ClusterFoundation

@@ -12,7 +12,7 @@ from components.deployment import Deployment
 from components.egress_firewall import EgressFirewall, EgressFirewallArgs
 from components.gateway_ecs import GatewayEcs, GatewayEcsArgs
 from components.gateway_ecs_cluster import GatewayEcsCluster, GatewayEcsClusterArgs
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Plan
 from stacks import gateway
 from stacks.shared import Base, export_base, foundation_of
 from stacks.shared import base as make_base

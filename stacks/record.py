@@ -24,7 +24,7 @@ from inferplan.resource import Provider, Resource, Unknown
 from stacks.lean_sdk import lean_sdk
 
 if TYPE_CHECKING:
-    from inferplan.plan.model import Plan
+    from inferplan.records.plan import Plan
     from inferplan.spec.declaration import Declaration
 
 ROOT_TYPE = "pulumi:pulumi:Stack"

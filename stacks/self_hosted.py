@@ -46,8 +46,8 @@ from components.node_group import (
 from components.node_security import NodeSecurity, NodeSecurityArgs
 from components.role import Role, RoleArgs
 from components.weights import Weights, WeightsArgs
-from inferplan.plan.model import Cluster as PlannedCluster
-from inferplan.plan.model import Image, Plan, Pool
+from inferplan.records.plan import Cluster as PlannedCluster
+from inferplan.records.plan import Image, Plan, Pool
 from stacks import DEVICE_PLUGIN, cluster_gateway
 from stacks.shared import Base, export_base, foundation_of, use_cluster
 from stacks.shared import base as make_base

@@ -22,7 +22,7 @@ from components.logs import Logs, LogsArgs
 from components.network import Network, NetworkArgs
 from components.registry import Registry, RegistryArgs
 from components.role import Role, RoleArgs
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

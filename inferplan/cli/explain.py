@@ -17,7 +17,7 @@ from inferplan.cli.app import Common, common_options
 from inferplan.cli.specfiles import one_spec
 
 if TYPE_CHECKING:
-    from inferplan.plan.model import Plan
+    from inferplan.records.plan import Plan
     from policies.rule import Rule
 
 TOPICS = ("residency", "egress", "fallback")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from inferplan.plan.model import Plan
+    from inferplan.records.plan import Plan
     from inferplan.resource import Resource
     from inferplan.spec.declaration import Declaration
     from policies.verdicts import Report

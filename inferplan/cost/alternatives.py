@@ -15,9 +15,9 @@ from inferplan.cost.break_even import break_even, none, utilization_of
 from inferplan.cost.fixed import pool_volume_gib
 from inferplan.cost.lines import HOURS_PER_MONTH, pool_hours
 from inferplan.decision import MODES, Gate, Question, gates
-from inferplan.plan.draft import Draft
-from inferplan.plan.errors import NoPlan
-from inferplan.plan.model import Alternative, Candidate, Cost, Kind, Pool, Range, Server
+from inferplan.records.draft import Draft
+from inferplan.records.errors import NoPlan
+from inferplan.records.plan import Alternative, Candidate, Cost, Kind, Pool, Range, Server
 from inferplan.spec.declaration import backend_kind
 from inferplan.spec.model import Backend, InferenceStack
 

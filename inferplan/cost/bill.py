@@ -15,8 +15,8 @@ from inferplan.cost.sovereignty import premiums
 from inferplan.cost.tokens import token_lines
 from inferplan.cost.usage import Usage, usage_lines
 from inferplan.cost.wording import wording
-from inferplan.plan.draft import Draft
-from inferplan.plan.model import Cost, CostLine, Range, Scenario
+from inferplan.records.draft import Draft
+from inferplan.records.plan import Cost, CostLine, Range, Scenario
 
 CASES: tuple[Case, ...] = ("low", "expected", "high")
 

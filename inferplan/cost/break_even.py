@@ -13,8 +13,8 @@ from inferplan.cost.growth import needs, nodes_with, requests_per_second
 from inferplan.cost.lines import pool_hours
 from inferplan.cost.tokens import token_line
 from inferplan.cost.wording import price_dates
-from inferplan.plan.draft import Draft, Traffic
-from inferplan.plan.model import Cost, Server, Vendor
+from inferplan.records.draft import Draft, Traffic
+from inferplan.records.plan import Cost, Server, Vendor
 
 MILLION = 1_000_000
 VOLUMES = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0)  # times the planned requests

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from inferplan import catalog
-from inferplan.plan.draft import Draft
-from inferplan.plan.model import Commitment, CostLine, Range
+from inferplan.records.draft import Draft
+from inferplan.records.plan import Commitment, CostLine, Range
 
 YEARS: tuple[Literal[1, 3], ...] = (1, 3)
 # The families that the rows sp-gpu-*-typical name; no source states a discount of another GPU family.

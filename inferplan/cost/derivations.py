@@ -11,9 +11,9 @@ from typing import Any
 from inferplan.cost.bill import CASES, multiples, parts_of
 from inferplan.cost.growth import HORIZON_MONTHS, courses, needs
 from inferplan.cost.lines import HOURS_PER_MONTH, assumed
-from inferplan.plan.draft import Draft
-from inferplan.plan.model import Candidate, Cost, CostLine, Range, Source
-from inferplan.plan.notes import Notes
+from inferplan.records.draft import Draft
+from inferplan.records.notes import Notes
+from inferplan.records.plan import Candidate, Cost, CostLine, Range, Source
 
 UNIT = "USD a month"
 CENT = 0.01

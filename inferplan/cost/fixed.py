@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from inferplan import catalog
 from inferplan.cost.growth import nodes_for, scenario_factor
 from inferplan.cost.lines import HOURS_PER_MONTH, assumed, instances, notes, pool_hours, service, unpriced
-from inferplan.plan.draft import Draft
-from inferplan.plan.model import CostLine, Pool
+from inferplan.records.draft import Draft
+from inferplan.records.plan import CostLine, Pool
 
 KEYS = ("data", "logs", "secrets")  # and ebs where there are nodes
 TOKEN_ALARMS_PER_MODEL = 2  # input and output tokens of every Bedrock model

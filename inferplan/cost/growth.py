@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inferplan import sizing
-from inferplan.plan.draft import Draft, Traffic
 from inferplan.plan.layouts import FAILURE_UTILIZATION
-from inferplan.plan.model import Pool, PoolGrowth, Server
+from inferplan.records.draft import Draft, Traffic
+from inferplan.records.plan import Pool, PoolGrowth, Server
 
 Case = Literal["low", "expected", "high"]
 Factors = Mapping[str, float]  # route -> times today's expected load

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Literal
 
 from inferplan import catalog
-from inferplan.plan.draft import Draft
-from inferplan.plan.model import CostLine, Pool
+from inferplan.records.draft import Draft
+from inferplan.records.plan import CostLine, Pool
 
 HOURS_PER_MONTH = int(catalog.cost_assumption("hours-per-month").value)
 ESTIMATE = "working estimate"

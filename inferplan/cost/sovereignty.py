@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from inferplan.cost.fixed import fixed_lines
 from inferplan.cost.tokens import uplift
 from inferplan.cost.usage import usage_lines
-from inferplan.plan.draft import Draft
-from inferplan.plan.model import CostLine, Premium
+from inferplan.records.draft import Draft
+from inferplan.records.plan import CostLine, Premium
 
 BASE_REGION = "us-east-1"
 # Lines that a stack with an open network would not have, in the words of the premium.

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from inferplan import catalog
 from inferplan.cost.lines import notes, unpriced
 from inferplan.cost.usage import Usage
-from inferplan.plan.draft import Draft, Traffic
-from inferplan.plan.model import CostLine, Vendor
+from inferplan.records.draft import Draft, Traffic
+from inferplan.records.plan import CostLine, Vendor
 
 BEDROCK = "amazon-bedrock"
 REGIONAL = frozenset({"countries", "location"})

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from inferplan.cost.growth import Case, requests_of
 from inferplan.cost.lines import ESTIMATE, assumed, service
-from inferplan.plan.draft import Draft, Traffic
-from inferplan.plan.model import CostLine
+from inferplan.records.draft import Draft, Traffic
+from inferplan.records.plan import CostLine
 
 GB = 1e9
 KIB_PER_GB = GB / 1024  # a GB of the bill is 10^9 bytes

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from inferplan import catalog
 from inferplan.cost.growth import requests_per_second
 from inferplan.cost.lines import pool_hours
-from inferplan.plan.draft import Draft
-from inferplan.plan.model import CostLine, Server
+from inferplan.records.draft import Draft
+from inferplan.records.plan import CostLine, Server
 
 
 def wording(draft: Draft, lines: Sequence[CostLine]) -> str:

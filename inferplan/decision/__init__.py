@@ -12,10 +12,10 @@ from inferplan.decision.choice import Weighed, choose, decisive, totals, weigh
 from inferplan.decision.gates import gates, kinds_left, without_removed
 from inferplan.decision.money import Options
 from inferplan.decision.question import Gate, Question
-from inferplan.plan.errors import NoPlan
-from inferplan.plan.model import Plan
-from inferplan.plan.outcome import Alternative, Decision
-from inferplan.plan.record import Kind
+from inferplan.records.base import Kind
+from inferplan.records.errors import NoPlan
+from inferplan.records.outcome import Alternative, Decision
+from inferplan.records.plan import Plan
 
 MODES: tuple[Kind, ...] = ("self-hosted", "managed-api", "hybrid")
 

@@ -15,7 +15,7 @@ from inferplan.decision.criteria import read
 from inferplan.decision.money import Options
 from inferplan.decision.question import Question
 from inferplan.decision.score import HYBRID, OWN, VENDOR, Score
-from inferplan.plan.record import Kind
+from inferplan.records.base import Kind
 
 ALL: tuple[Side, ...] = (OWN, VENDOR, HYBRID)
 

@@ -16,7 +16,7 @@ from inferplan.decision.evaluation import evaluation
 from inferplan.decision.money import Options
 from inferplan.decision.question import Question
 from inferplan.decision.score import HYBRID, OWN, VENDOR, Score, neither, not_stated, speaks_for
-from inferplan.plan.model import Plan
+from inferplan.records.plan import Plan
 from inferplan.spec.model import DATA_CLASSES
 
 SENSITIVE = DATA_CLASSES.index("confidential")

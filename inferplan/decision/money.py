@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inferplan.decision.score import OWN, VENDOR, Score, neither, not_stated, speaks_for
-from inferplan.plan.errors import NoPlan
-from inferplan.plan.model import Plan
-from inferplan.plan.record import Kind
+from inferplan.records.base import Kind
+from inferplan.records.errors import NoPlan
+from inferplan.records.plan import Plan
 from inferplan.spec.model import InferenceStack
 
 Options = Mapping[Kind, Plan | NoPlan]

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 from inferplan import catalog, placement
-from inferplan.plan.record import Record
+from inferplan.records.base import Record
 from inferplan.spec.declaration import Declaration, backend_kind, route_class
 from inferplan.spec.model import Backend, DataClass, InferenceStack, Route
 from inferplan.spec.organization import VendorEntry

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from inferplan import catalog
 from inferplan.cost import HOURS_PER_MONTH
 from inferplan.plan.case import DEVELOPMENT
-from inferplan.plan.model import Plan, Pool
+from inferplan.records.plan import Plan, Pool
 from inferplan.spec.model import InferenceStack
 
 OFFICE_DAYS, OFFICE_HOURS = 5, 10  # the schedule that is proposed: working days, ten hours each

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from inferplan import catalog, sizing
-from inferplan.plan.errors import Conflict, NoPlan
-from inferplan.plan.notes import Notes
+from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.notes import Notes
 from inferplan.spec.model import Api
 
 _CLASSIFIERS = ("ForSequenceClassification", "ForTokenClassification", "RewardModel", "ForRewardModeling")

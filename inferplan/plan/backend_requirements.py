@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from inferplan import catalog, sizing
 from inferplan.plan.demand import model_name, shapes
-from inferplan.plan.draft import Draft
 from inferplan.plan.loosening import (
     Change,
     Edit,
@@ -22,6 +21,7 @@ from inferplan.plan.loosening import (
     edit_engine,
     spec_of,
 )
+from inferplan.records.draft import Draft
 from inferplan.sizing.memory import cannot_be_sized
 from inferplan.sizing.weights import format_of
 from inferplan.spec.declaration import Declaration

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from inferplan.plan.draft import Traffic
-from inferplan.plan.model import Kind, Route, fitting
+from inferplan.records.draft import Traffic
+from inferplan.records.plan import Kind, Route, fitting
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import InferenceStack
 

@@ -14,7 +14,7 @@ from inferplan import catalog
 from inferplan.cost import gpu_monthly_usd
 from inferplan.plan.image_layouts import ImageDemand, ImageLayout, image_layout
 from inferplan.plan.layouts import Demand, Layout, NoLayout, layout
-from inferplan.plan.model import Candidate, Record
+from inferplan.records.plan import Candidate, Record
 from inferplan.sizing.weights import format_of
 from inferplan.spec.model import Capacity
 

@@ -6,8 +6,8 @@ Not here: GPU nodes (servers) and resources (components).
 from __future__ import annotations
 
 from inferplan.plan.case import Case
-from inferplan.plan.model import Cluster, GatewayService
-from inferplan.plan.notes import Notes
+from inferplan.records.notes import Notes
+from inferplan.records.plan import Cluster, GatewayService
 
 KUBERNETES_VERSION = "1.36"
 NAMESPACE = "inference"

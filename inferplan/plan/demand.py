@@ -10,12 +10,12 @@ import math
 from inferplan import catalog, sizing
 from inferplan.plan.apis import check_api, note_systems
 from inferplan.plan.case import Case
-from inferplan.plan.draft import Traffic
-from inferplan.plan.errors import Conflict, NoPlan
 from inferplan.plan.image_layouts import ImageDemand
 from inferplan.plan.layouts import Demand
-from inferplan.plan.notes import Notes
 from inferplan.plan.traffic import GENERATES
+from inferplan.records.draft import Traffic
+from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.notes import Notes
 from inferplan.spec.model import Backend, Objectives, Percentiles
 
 DEFAULT_AVAILABILITY = 99.0

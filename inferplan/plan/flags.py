@@ -6,9 +6,9 @@ Not here: the numbers behind the flags (servers, inferplan.sizing).
 from __future__ import annotations
 
 from inferplan import catalog
-from inferplan.plan.errors import Conflict, NoPlan
 from inferplan.plan.images import VLLM_VERSION
-from inferplan.plan.model import Adapter
+from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.plan import Adapter
 from inferplan.spec.model import Api, Backend
 
 MODELS_MOUNT = "/models"

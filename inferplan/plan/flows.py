@@ -6,8 +6,8 @@ Not here: the graph that rules judge (policies.flows builds its own from resourc
 from __future__ import annotations
 
 from inferplan import catalog
-from inferplan.plan.draft import Draft
-from inferplan.plan.model import Flow, Target, Vendor
+from inferplan.records.draft import Draft
+from inferplan.records.plan import Flow, Target, Vendor
 from inferplan.spec.model import DATA_CLASSES, DataClass
 
 

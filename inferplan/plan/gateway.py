@@ -18,9 +18,9 @@ from inferplan.plan.litellm import (
     guardrail_name,
     key_variable,
 )
-from inferplan.plan.model import Caller, GatewayService, Route, Server, Sidecar, Target, Vendor
-from inferplan.plan.notes import Notes
 from inferplan.plan.vendors import secret_name
+from inferplan.records.notes import Notes
+from inferplan.records.plan import Caller, GatewayService, Route, Server, Sidecar, Target, Vendor
 from inferplan.spec.declaration import Declaration
 
 PORT = 4000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from inferplan import catalog
 from inferplan.plan.layouts import NoLayout
-from inferplan.plan.model import Record
+from inferplan.records.plan import Record
 
 COMPUTE_CAPABILITY = 8.0  # the server computes in bfloat16
 

@@ -11,13 +11,13 @@ import json
 from inferplan.plan import flags as vllm
 from inferplan.plan.case import Case
 from inferplan.plan.choice import BASE_MEMORY_GIB, Choice, node_memory_gib, shm_gib
-from inferplan.plan.errors import Conflict, NoPlan
 from inferplan.plan.image_layouts import ImageLayout
 from inferplan.plan.images import VLLM_OMNI_VERSION, image
-from inferplan.plan.model import Memory, Pool, Server, Source
-from inferplan.plan.notes import Notes
 from inferplan.plan.pools import CACHE_GIB, most_replicas, startup
 from inferplan.plan.serving import explain_pod, explain_start
+from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.notes import Notes
+from inferplan.records.plan import Memory, Pool, Server, Source
 
 LOADING = {"local_files_only": True, "use_safetensors": True}
 _NOT_SIZED = "no source says how many images a second: not sized for the load"

@@ -5,7 +5,7 @@ Not here: asking a registry (cli, verb `lock`) and copying images (cli, verb `mi
 
 from __future__ import annotations
 
-from inferplan.plan.model import Image, Pool
+from inferplan.records.plan import Image, Pool
 from inferplan.spec.declaration import Declaration
 
 VLLM_VERSION = "0.33.0"

@@ -12,11 +12,11 @@ from itertools import product
 from typing import Protocol
 
 from inferplan.plan.conflict import fewest_with, smallest_conflict
-from inferplan.plan.draft import Draft
-from inferplan.plan.errors import Conflict, NoPlan
 from inferplan.plan.loosening import Edit, Requirement, spec_of
-from inferplan.plan.model import Range
 from inferplan.plan.requirements import account_ceiling, requirements
+from inferplan.records.draft import Draft
+from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.plan import Range
 from inferplan.spec.declaration import Declaration
 
 BUDGET = "budget.monthly_usd"

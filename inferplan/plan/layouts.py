@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from inferplan import catalog, sizing
-from inferplan.plan.model import Record
+from inferplan.records.plan import Record
 
 FAILURE_UTILIZATION = 0.95  # what the rest may be loaded to while a zone or another backend is down
 

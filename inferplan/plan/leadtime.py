@@ -9,9 +9,9 @@ from datetime import date, timedelta
 
 from inferplan import catalog, decision
 from inferplan.plan.case import Case
-from inferplan.plan.errors import NoPlan
-from inferplan.plan.model import LeadTime, Pool, Source, Vendor
-from inferplan.plan.notes import Notes
+from inferplan.records.errors import NoPlan
+from inferplan.records.notes import Notes
+from inferplan.records.plan import LeadTime, Pool, Source, Vendor
 
 
 def plan_lead_time(

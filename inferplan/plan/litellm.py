@@ -9,8 +9,8 @@ from typing import Any
 
 from inferplan.plan.case import Case
 from inferplan.plan.cluster import NAMESPACE
-from inferplan.plan.model import Route, Server, Target, Vendor, fitting
 from inferplan.plan.vendors import BEDROCK, LITELLM_PREFIX
+from inferplan.records.plan import Route, Server, Target, Vendor, fitting
 
 ANALYZER_PORT = 5002
 ANONYMIZER_PORT = 5001

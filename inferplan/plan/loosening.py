@@ -11,7 +11,7 @@ from dataclasses import replace as with_fields
 
 from msgspec.structs import replace
 
-from inferplan.plan.draft import Draft
+from inferplan.records.draft import Draft
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import Backend, Capacity, Engine, InferenceStack
 

@@ -17,13 +17,13 @@ from inferplan.cost.derivations import derive_bill, derive_candidates, derive_co
 from inferplan.plan import infeasible
 from inferplan.plan.advice import advice
 from inferplan.plan.case import Case, days
-from inferplan.plan.errors import Conflict, NoPlan, NotBuilt
 from inferplan.plan.flows import plan_flows
 from inferplan.plan.images import cluster_images
 from inferplan.plan.leadtime import plan_lead_time
-from inferplan.plan.model import Alternative, Budget, Cost, Decision, Kind, Plan, Source
-from inferplan.plan.notes import Notes
 from inferplan.plan.search import Built, cheapest, in_regions, stack_case
+from inferplan.records.errors import Conflict, NoPlan, NotBuilt
+from inferplan.records.notes import Notes
+from inferplan.records.plan import Alternative, Budget, Cost, Decision, Kind, Plan, Source
 from inferplan.spec.declaration import Declaration, data_class
 from inferplan.spec.model import InferenceStack, Mode
 

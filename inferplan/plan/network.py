@@ -12,9 +12,9 @@ from typing import Literal
 
 from inferplan import catalog
 from inferplan.plan.case import Case
-from inferplan.plan.errors import Conflict, NoPlan
-from inferplan.plan.model import Endpoint, Kind, Network, Subnet, Target, Vendor
-from inferplan.plan.notes import Notes
+from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.notes import Notes
+from inferplan.records.plan import Endpoint, Kind, Network, Subnet, Target, Vendor
 from inferplan.spec.model import InferenceStack
 
 Tier = Literal["gpu", "system", "endpoint", "database", "balancer", "gateway", "firewall", "nat"]

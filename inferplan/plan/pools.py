@@ -14,8 +14,8 @@ from inferplan import sizing
 from inferplan.cost import HOURS_PER_MONTH
 from inferplan.plan.case import DEVELOPMENT, Case
 from inferplan.plan.choice import Choice
-from inferplan.plan.model import Pool, RunningHours, Source
-from inferplan.plan.notes import Notes
+from inferplan.records.notes import Notes
+from inferplan.records.plan import Pool, RunningHours, Source
 from inferplan.spec.model import Backend
 
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # as cron counts them

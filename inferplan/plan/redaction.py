@@ -6,8 +6,8 @@ Not here: the redaction stage itself (litellm, gateway).
 from __future__ import annotations
 
 from inferplan import catalog
-from inferplan.plan.errors import Conflict, NoPlan
-from inferplan.plan.notes import Notes
+from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.notes import Notes
 from inferplan.spec.model import InferenceStack
 
 

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from inferplan import catalog, decision, placement
 from inferplan.plan.backend_requirements import capacity, length, model, precision
 from inferplan.plan.demand import model_name
-from inferplan.plan.draft import Draft
 from inferplan.plan.loosening import Change, Edit, Requirement, always, edit_spec, spec_of
-from inferplan.plan.notes import Notes
+from inferplan.records.draft import Draft
+from inferplan.records.notes import Notes
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import InferenceStack, Objectives, Percentiles
 

@@ -19,15 +19,15 @@ from inferplan.plan.choice import (
     shm_gib,
 )
 from inferplan.plan.demand import demands
-from inferplan.plan.errors import Conflict, NotBuilt
 from inferplan.plan.image_layouts import ImageLayout
 from inferplan.plan.image_server import plan_image_server
 from inferplan.plan.images import image
 from inferplan.plan.layouts import Layout
-from inferplan.plan.model import Adapter, Candidate, Pool, Record, Server
-from inferplan.plan.notes import Notes
 from inferplan.plan.pools import CACHE_GIB, most_replicas, offers, plan_pool, startup, warn_capacity
 from inferplan.plan.serving import explain, explain_pod, explain_start, nothing_fits
+from inferplan.records.errors import Conflict, NotBuilt
+from inferplan.records.notes import Notes
+from inferplan.records.plan import Adapter, Candidate, Pool, Record, Server
 
 
 class Own(Record, frozen=True, kw_only=True):

@@ -9,11 +9,11 @@ import msgspec
 
 from inferplan import catalog
 from inferplan.plan.choice import AT_LOAD, Choice, Wish
-from inferplan.plan.errors import NoPlan
 from inferplan.plan.image_layouts import ImageDemand
 from inferplan.plan.layouts import FAILURE_UTILIZATION, Demand, Layout
-from inferplan.plan.model import Candidate, Server, Source
-from inferplan.plan.notes import Notes
+from inferplan.records.errors import NoPlan
+from inferplan.records.notes import Notes
+from inferplan.records.plan import Candidate, Server, Source
 from inferplan.sizing import StartupEstimate
 
 _RANGES = ("output_tokens_per_second", "tpot_ms")

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 
-from inferplan.plan.draft import Traffic
-from inferplan.plan.errors import Conflict, NoPlan
-from inferplan.plan.model import Kind, Route
-from inferplan.plan.notes import Notes
 from inferplan.plan.redaction import redaction_languages
+from inferplan.records.draft import Traffic
+from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.notes import Notes
+from inferplan.records.plan import Kind, Route
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import InferenceStack
 from inferplan.spec.model import Route as SpecRoute

@@ -8,9 +8,9 @@ from __future__ import annotations
 from inferplan import catalog
 from inferplan.plan.apis import note_systems
 from inferplan.plan.case import Case
-from inferplan.plan.errors import Conflict, NoPlan
-from inferplan.plan.model import Target, Vendor
-from inferplan.plan.notes import Notes
+from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.notes import Notes
+from inferplan.records.plan import Target, Vendor
 from inferplan.spec.model import Backend
 
 BEDROCK = "amazon-bedrock"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from inferplan.report.money import columns, counted, usd, usd_range
 
 if TYPE_CHECKING:
-    from inferplan.plan.model import Alternative, Cost, Range
+    from inferplan.records.plan import Alternative, Cost, Range
 
 MAX_ALTERNATIVES = 5
 SMALL_USD = 1  # a month

@@ -16,7 +16,7 @@ import msgspec
 from inferplan.report.money import columns, usd, usd_range
 
 if TYPE_CHECKING:
-    from inferplan.plan.model import Plan
+    from inferplan.records.plan import Plan
     from inferplan.resource import Resource
 
 NONE = "-"

@@ -14,7 +14,7 @@ import click
 from inferplan.report.money import columns, plain
 
 if TYPE_CHECKING:
-    from inferplan.plan.model import Derivation, Plan
+    from inferplan.records.plan import Derivation, Plan
 
 WIDTH = 100
 

@@ -37,7 +37,7 @@ def error(path: str | None, problem: Exception) -> dict[str, Any]:
 
     `problems` are what cannot be understood in the files, `conflicts` the requirements without a plan.
     """
-    from inferplan.plan.errors import NoPlan
+    from inferplan.records.errors import NoPlan
     from inferplan.spec.errors import SpecErrors
 
     return {

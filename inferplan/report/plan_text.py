@@ -13,7 +13,7 @@ from inferplan.report import cost_text
 from inferplan.report.money import columns, counted, plain, usd
 
 if TYPE_CHECKING:
-    from inferplan.plan.model import Plan
+    from inferplan.records.plan import Plan
 
 
 def plan(plan: Plan, *, verbose: int = 0) -> str:

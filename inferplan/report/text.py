@@ -15,7 +15,7 @@ from inferplan.exitcodes import ExitCode
 from inferplan.report.money import columns, counted, usd, usd_range
 
 if TYPE_CHECKING:
-    from inferplan.plan.model import Plan
+    from inferplan.records.plan import Plan
     from inferplan.spec.declaration import Declaration
 
 COLORS = {"fail": "red", "undecided": "yellow", "waived": "cyan", "pass": "green"}

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from inferplan import catalog
-from inferplan.plan.model import Record
+from inferplan.records.plan import Record
 from inferplan.sizing.constants import GB, GIB, constant
 from inferplan.sizing.kv_cache import kv_layout
 from inferplan.sizing.memory import Fit, fit

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from inferplan.catalog.table import UnknownName
-from inferplan.plan.model import Source
+from inferplan.records.plan import Source
 from inferplan.sizing.formats import weight_format
 from inferplan.sizing.shapes import ENCODERS, ModelShapes, ShapesError, complete
 from inferplan.sizing.weights import SIXTEEN_BIT

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Literal
 
 from inferplan.catalog.table import Row, rows
-from inferplan.plan.model import Source
+from inferplan.records.plan import Source
 
 GIB = 2**30
 GB = 10**9

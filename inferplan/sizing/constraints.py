@@ -5,7 +5,7 @@ Not here: whether the bytes fit (memory).
 
 from __future__ import annotations
 
-from inferplan.plan.model import Record
+from inferplan.records.plan import Record
 from inferplan.sizing.constants import removed_architectures, version_key
 from inferplan.sizing.formats import KvFormat, WeightFormat, capability, runs_natively
 from inferplan.sizing.shapes import ENCODERS, ModelShapes

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inferplan.plan.model import Derivation, Source
+from inferplan.records.plan import Derivation, Source
 from inferplan.sizing.constants import constants, engine_default
 from inferplan.sizing.formats import kv_format, weight_format
 from inferplan.sizing.memory import Fit

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Literal
 
 from inferplan.catalog.table import Row, UnknownName, near_matches, rows
-from inferplan.plan.model import Source
+from inferplan.records.plan import Source
 
 
 class WeightFormat(Row, frozen=True):

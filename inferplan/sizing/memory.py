@@ -9,7 +9,7 @@ import math
 from functools import cache
 from typing import Any
 
-from inferplan.plan.model import Derivation, Memory, Record
+from inferplan.records.plan import Derivation, Memory, Record
 from inferplan.sizing.constants import GIB, constant, engine_default, version_key
 from inferplan.sizing.constraints import check
 from inferplan.sizing.formats import kv_format, weight_format

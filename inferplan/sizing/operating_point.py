@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from inferplan.catalog import Gpu
-from inferplan.plan.model import Derivation, Record
+from inferplan.records.plan import Derivation, Record
 from inferplan.sizing.constants import constant, constants
 from inferplan.sizing.memory import VLLM_VERSION, Fit, fit
 from inferplan.sizing.shapes import ModelShapes

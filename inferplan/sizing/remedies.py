@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inferplan.plan.model import Record
+from inferplan.records.plan import Record
 from inferplan.sizing.constants import GIB, constant
 from inferplan.sizing.memory import Fit, fit, longest_request
 from inferplan.sizing.weights import format_of

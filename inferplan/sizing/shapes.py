@@ -14,7 +14,7 @@ import msgspec
 from inferplan import catalog
 from inferplan.catalog.open_weights import KvType
 from inferplan.catalog.table import Row, rows
-from inferplan.plan.model import Record, Source
+from inferplan.records.plan import Record, Source
 
 ENCODERS = ("Bert", "Roberta", "XLMRoberta", "ModernBert", "NomicBert", "Distilbert", "DistilBert")
 UNGATED = (

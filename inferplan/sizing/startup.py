@@ -11,7 +11,7 @@ from functools import cache
 from typing import Literal
 
 from inferplan.catalog.table import Row, rows
-from inferplan.plan.model import Derivation, Record, Source, Startup
+from inferplan.records.plan import Derivation, Record, Source, Startup
 from inferplan.sizing.constants import GB, GIB
 
 _MB = 10**6

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache
 
 from inferplan.catalog import Gpu
-from inferplan.plan.model import Derivation, Record, Source, Throughput
+from inferplan.records.plan import Derivation, Record, Source, Throughput
 from inferplan.sizing.constants import GB, GIB, constant, constants, engine_default
 from inferplan.sizing.formats import WeightFormat, capability, runs_natively
 from inferplan.sizing.kv_cache import kv_layout

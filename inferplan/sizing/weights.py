@@ -9,7 +9,7 @@ import math
 from functools import cache
 from typing import Literal
 
-from inferplan.plan.model import Record
+from inferplan.records.plan import Record
 from inferplan.sizing.constants import GIB
 from inferplan.sizing.formats import WeightFormat, weight_format
 from inferplan.sizing.shapes import ModelShapes

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from inferplan.plan import model
+from inferplan.records import plan as model
 from inferplan.resource import Resource
 from stacks.record import record_plan
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from inferplan.plan.draft import Draft
 from inferplan.plan.make import Built, cheapest
-from inferplan.plan.model import Cost, CostLine
+from inferplan.records.draft import Draft
+from inferplan.records.plan import Cost, CostLine
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load
 from inferplan.spec.model import InferenceStack, Load

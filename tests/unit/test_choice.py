@@ -10,9 +10,9 @@ import pytest
 from msgspec import structs
 
 from inferplan import catalog
-from inferplan.plan.errors import NoPlan
 from inferplan.plan.make import make_plan
-from inferplan.plan.model import Plan, Pool, RunningHours, Server
+from inferplan.records.errors import NoPlan
+from inferplan.records.plan import Plan, Pool, RunningHours, Server
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import Objectives, Percentiles, Residency, Route, Scenarios, Schedule
 from stacks.record import record_plan

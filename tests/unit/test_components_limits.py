@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from inferplan.plan.make import make_plan
-from inferplan.plan.model import Plan, fitting
+from inferplan.records.plan import Plan, fitting
 from inferplan.resource import Resource, Unknown
 from stacks import tags
 from stacks.record import record_plan

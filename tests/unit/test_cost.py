@@ -11,7 +11,7 @@ from priced_stacks import EXAMPLES, ROOT, built, declared, draft, line, stack
 
 from inferplan import catalog, cost
 from inferplan.catalog.table import stated_date
-from inferplan.plan.draft import Draft
+from inferplan.records.draft import Draft
 
 MODES = {"eu-both-ways": ("self-hosted", "managed-api", "hybrid")}
 STACKS = [(name, mode) for name in EXAMPLES for mode in MODES.get(name, (None,))]

@@ -12,7 +12,7 @@ from priced_stacks import AS_OF, EXAMPLES, built, declared, draft, stack, times,
 from inferplan import cost
 from inferplan.cost.break_even import curve
 from inferplan.plan.make import cheapest, make_plan
-from inferplan.plan.model import Alternative, Plan
+from inferplan.records.plan import Alternative, Plan
 from inferplan.spec.declaration import Declaration
 
 MODES = ("self-hosted", "managed-api", "hybrid")

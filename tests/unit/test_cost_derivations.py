@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from inferplan.cost.growth import Need
-from inferplan.plan.errors import NoPlan
 from inferplan.plan.make import make_plan
-from inferplan.plan.model import Derivation, Plan
+from inferplan.records.errors import NoPlan
+from inferplan.records.plan import Derivation, Plan
 from tests.unit.plan_edits import AS_OF, EXAMPLES, declared, with_backend, with_route
 
 MODES = ("self-hosted", "managed-api", "hybrid", "auto")

@@ -8,8 +8,8 @@ from priced_stacks import AS_OF, EXAMPLES, built, declared, draft, line, stack, 
 
 from inferplan import cost
 from inferplan.cost.growth import courses, nodes_for, pool_growth
-from inferplan.plan.draft import Draft
 from inferplan.plan.make import cheapest
+from inferplan.records.draft import Draft
 from inferplan.spec.model import Scenarios
 
 

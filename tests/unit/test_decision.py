@@ -19,9 +19,9 @@ from inferplan import catalog, decision
 from inferplan.catalog import table
 from inferplan.decision import choice, criteria, money
 from inferplan.decision.score import HYBRID, OWN, VENDOR, Score
-from inferplan.plan.errors import NoPlan
 from inferplan.plan.make import make_plan
-from inferplan.plan.model import Plan
+from inferplan.records.errors import NoPlan
+from inferplan.records.plan import Plan
 from inferplan.spec import load
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.vocabulary import PRIORITIES

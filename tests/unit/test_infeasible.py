@@ -14,10 +14,10 @@ from inferplan.cli.app import run
 from inferplan.exitcodes import ExitCode
 from inferplan.plan import infeasible, make
 from inferplan.plan.conflict import fewest_with, hitting_set, smallest_conflict
-from inferplan.plan.errors import NoPlan
 from inferplan.plan.loosening import Requirement
 from inferplan.plan.make import make_plan
 from inferplan.plan.requirements import LOAD_SHARES, requirements
+from inferplan.records.errors import NoPlan
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import Objectives, Percentiles, Residency
 from tests.unit.plan_edits import (

@@ -81,7 +81,7 @@ def test_components_read_the_plan_and_nothing_else(path: Path) -> None:
     """Components contain no planning: of inferplan they know the plan's records only."""
     names = reaches(imports(path), "inferplan", "policies", "stacks")
 
-    assert {name for name in names if not name.startswith("inferplan.plan.model")} == set()
+    assert {name for name in names if not name.startswith("inferplan.records.plan")} == set()
 
 
 @pytest.mark.parametrize(

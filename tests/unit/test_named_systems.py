@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from inferplan import catalog
-from inferplan.plan.errors import NoPlan
 from inferplan.plan.image_server import LOADING, image_flags
 from inferplan.plan.images import VLLM_OMNI_VERSION, VLLM_VERSION
 from inferplan.plan.make import make_plan
-from inferplan.plan.model import Plan
+from inferplan.records.errors import NoPlan
+from inferplan.records.plan import Plan
 from inferplan.spec import load
 from inferplan.spec.errors import SpecErrors
 

@@ -14,10 +14,10 @@ import msgspec
 import pytest
 
 from inferplan import catalog
-from inferplan.plan.errors import NoPlan, NotBuilt
 from inferplan.plan.images import VLLM_VERSION
 from inferplan.plan.make import make_plan
-from inferplan.plan.model import Plan
+from inferplan.records.errors import NoPlan, NotBuilt
+from inferplan.records.plan import Plan
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load
 

@@ -13,14 +13,14 @@ import msgspec
 import pytest
 
 from inferplan import catalog
-from inferplan.plan.errors import NoPlan
 from inferplan.plan.gateway import fargate_size
 from inferplan.plan.make import make_plan
-from inferplan.plan.model import Plan, Target
 from inferplan.plan.network import choose_cidr, reverse_dns, subnet_cidr
-from inferplan.plan.notes import Notes
 from inferplan.plan.redaction import redaction_languages
 from inferplan.plan.vendors import model_arns
+from inferplan.records.errors import NoPlan
+from inferplan.records.notes import Notes
+from inferplan.records.plan import Plan, Target
 from inferplan.spec.loading import load
 from inferplan.spec.model import InferenceStack
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import pytest
 
 from inferplan import catalog
-from inferplan.plan.errors import NoPlan
 from inferplan.plan.make import make_plan
-from inferplan.plan.model import Plan
+from inferplan.records.errors import NoPlan
+from inferplan.records.plan import Plan
 from inferplan.report import diff_text
 from stacks.record import record_plan
 from tests.unit.plan_edits import AS_OF, EXAMPLES, declared

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from inferplan import catalog
-from inferplan.plan.errors import NoPlan
 from inferplan.plan.make import make_plan
-from inferplan.plan.model import Candidate, Plan, Server
+from inferplan.records.errors import NoPlan
+from inferplan.records.plan import Candidate, Plan, Server
 from inferplan.spec.declaration import Declaration
 from tests.unit.plan_edits import AS_OF, EXAMPLES, declared, with_backend, with_route, with_spec
 

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from inferplan.plan.errors import NoPlan
 from inferplan.plan.make import make_plan
+from inferplan.records.errors import NoPlan
 from inferplan.resource import Resource
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.errors import SpecErrors

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from msgspec import field
 
-from inferplan.plan.outcome import (
+from inferplan.records.base import Derivation, Kind, Record, Source, fitting
+from inferplan.records.outcome import (
     Alternative,
     Candidate,
     Commitment,
@@ -24,7 +25,6 @@ from inferplan.plan.outcome import (
     Range,
     Scenario,
 )
-from inferplan.plan.record import Derivation, Kind, Record, Source, fitting
 from inferplan.spec.model import Api, DataClass
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from inferplan.errors import InferplanError
 from inferplan.exitcodes import ExitCode
-from inferplan.plan.outcome import Candidate
-from inferplan.plan.record import Record
+from inferplan.records.base import Record
+from inferplan.records.outcome import Candidate
 
 TYPES_TOLD = 12  # instance types whose shortcoming the message lists
 

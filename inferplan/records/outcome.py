@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from msgspec import field
 
-from inferplan.plan.record import Kind, Record
+from inferplan.records.base import Kind, Record
 from inferplan.spec.model import DataClass
 
 

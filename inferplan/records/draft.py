@@ -5,7 +5,7 @@ Not here: prices (inferplan.cost) and the finished plan (model).
 
 from __future__ import annotations
 
-from inferplan.plan.model import (
+from inferplan.records.plan import (
     Cluster,
     GatewayService,
     Kind,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-from inferplan.plan.model import Default, Derivation, Source
+from inferplan.records.plan import Default, Derivation, Source
 
 Value = TypeVar("Value")
 Confidence = Literal["high", "medium", "low", "documentation"]
