@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from inferplan.records.errors import NotBuilt
+from inferplan.records.no_plan import NotBuilt
 
 if TYPE_CHECKING:
     from components.deployment import Deployment

@@ -17,7 +17,7 @@ import pulumi
 
 from inferplan.errors import InferplanError
 from inferplan.plan.make import make_plan
-from inferplan.spec.errors import SpecErrors
+from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load
 from stacks import Layer, build
 

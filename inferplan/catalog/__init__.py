@@ -1,6 +1,6 @@
 """Sourced facts as typed, frozen records; each table is read once, when it is first asked for.
 
-Not here: anything decided from the facts (sizing, placement, cost, policies) and the organization's register.
+Not here: anything decided from the facts (sizing, cost, plan, policies) and the organization's register.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from inferplan.catalog.managed_apis import BedrockProfile as BedrockProfile
     from inferplan.catalog.managed_apis import GuardrailProfile as GuardrailProfile
     from inferplan.catalog.managed_apis import Host as Host
+    from inferplan.catalog.managed_apis import KnownHost as KnownHost
     from inferplan.catalog.managed_apis import Vendor as Vendor
     from inferplan.catalog.managed_apis import bedrock_profile as bedrock_profile
     from inferplan.catalog.managed_apis import bedrock_profiles as bedrock_profiles
     from inferplan.catalog.managed_apis import bedrock_providers as bedrock_providers
     from inferplan.catalog.managed_apis import guardrail_profiles as guardrail_profiles
+    from inferplan.catalog.managed_apis import known_host as known_host
     from inferplan.catalog.managed_apis import vendor as vendor
     from inferplan.catalog.managed_apis import vendors as vendors
     from inferplan.catalog.open_weights import ImageModel as ImageModel
@@ -111,8 +113,8 @@ _EXPORTS = {
     "named_systems purposes redaction_languages redaction_models serving_settings vllm_env vllm_flags "
     "vllm_methods vllm_omni_flags vllm_versions",
     "table": "Row UnknownName digest stated_date",
-    "managed_apis": "BedrockProfile GuardrailProfile Host Vendor bedrock_profile bedrock_profiles "
-    "bedrock_providers guardrail_profiles vendor vendors",
+    "managed_apis": "BedrockProfile GuardrailProfile Host KnownHost Vendor bedrock_profile bedrock_profiles "
+    "bedrock_providers guardrail_profiles known_host vendor vendors",
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names.split()}
 

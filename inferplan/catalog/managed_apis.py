@@ -5,6 +5,7 @@ Not here: contracts and assessments (the organization's files) and token prices 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Literal
@@ -73,6 +74,19 @@ class Vendor(Row, frozen=True, kw_only=True):
     note: str | None = None
 
 
+class KnownHost(Struct, frozen=True, kw_only=True):
+    """A host name beside what its vendor's facts say of it; `place` is what their placeholder stands for."""
+
+    vendor: Vendor
+    host: Host
+    place: str | None
+
+    @property
+    def fact_id(self) -> str:
+        """The id under which a named person may confirm the fact."""
+        return f"vendors/{self.vendor.id}/{self.host.host}"
+
+
 class BedrockProfile(Row, frozen=True, kw_only=True):
     """A geography prefix of Bedrock model ids: the largest set of places that may serve a call.
 
@@ -112,6 +126,25 @@ def vendors() -> Mapping[str, Vendor]:
 def vendor(name: str) -> Vendor:
     """One vendor; raises UnknownName."""
     return pick(vendors(), "vendor", name)
+
+
+@cache
+def _host_patterns() -> tuple[tuple[re.Pattern[str], Vendor, Host], ...]:
+    return tuple(
+        (re.compile(re.sub(r"\\\{\w+\\\}", "([a-z0-9-]+)", re.escape(host.host))), vendor, host)
+        for vendor in vendors().values()
+        for host in vendor.hosts
+    )
+
+
+def known_host(name: str, vendor: str | None = None) -> KnownHost | None:
+    """What the facts of one vendor, or of all, say about a host: exact names before placeholders."""
+    found = [
+        KnownHost(vendor=facts, host=host, place=match[1] if match.groups() else None)
+        for pattern, facts, host in _host_patterns()
+        if vendor in {None, facts.id} and (match := pattern.fullmatch(name.lower()))
+    ]
+    return min(found, key=lambda known: known.place is not None, default=None)
 
 
 @cache

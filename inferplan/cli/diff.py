@@ -32,7 +32,7 @@ def diff(specs: tuple[str, ...], modes: tuple[str, ...], common: Common) -> int:
     if (len(specs) == 2 and modes) or len(specs) > 2:
         raise click.UsageError("either two specs, or one SPEC with --mode")
     from inferplan.plan.make import make_plan
-    from inferplan.records.errors import NoPlan
+    from inferplan.records.no_plan import NoPlan
     from inferplan.report import diff_text
     from inferplan.spec.crossfield import refuse_mode
     from stacks.record import record_plan

@@ -20,7 +20,7 @@ from inferplan.exitcodes import ExitCode, worst
 @common_options("text", "json")
 def validate(specs: tuple[str, ...], common: Common) -> int:
     """Check that SPECS (default: specs/) can be understood; needs no cloud, engine or plan."""
-    from inferplan.spec.errors import SpecErrors
+    from inferplan.spec.faults import SpecErrors
 
     codes: list[ExitCode] = []
     results = []

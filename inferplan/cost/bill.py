@@ -11,7 +11,7 @@ from inferplan.cost.commitment import commitments
 from inferplan.cost.fixed import fixed_lines
 from inferplan.cost.growth import HORIZON_MONTHS, Case, Course, courses, pool_growth, requests_of
 from inferplan.cost.lines import assumed
-from inferplan.cost.sovereignty import premiums
+from inferplan.cost.premium import premiums
 from inferplan.cost.tokens import token_lines
 from inferplan.cost.usage import Usage, usage_lines
 from inferplan.cost.wording import wording

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inferplan import sizing
-from inferplan.plan.layouts import FAILURE_UTILIZATION
 from inferplan.records.draft import Draft, Traffic
 from inferplan.records.plan import Pool, PoolGrowth, Server
 
@@ -62,8 +61,8 @@ class Need:
         """As the planner counts: at the planning utilization, and with a backend or a zone lost."""
         main = sum(peak * factors[route] for route, peak in self.first)
         both = main + sum(peak * factors[route] for route, peak in self.fallback)
-        standing_in = sizing.replicas(both, self.per_second, utilization=FAILURE_UTILIZATION)
-        failed = sizing.replicas(main, self.per_second, utilization=FAILURE_UTILIZATION)
+        standing_in = sizing.replicas(both, self.per_second, utilization=sizing.FAILURE_UTILIZATION)
+        failed = sizing.replicas(main, self.per_second, utilization=sizing.FAILURE_UTILIZATION)
         replicas = max(standing_in, sizing.replicas(main, self.per_second) if main else 1)
         if self.zones == 1:
             return math.ceil(replicas / self.pods_per_node) * self.stages

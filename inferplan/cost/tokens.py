@@ -90,14 +90,13 @@ def uplift(vendor: Vendor) -> Uplift:
     It is taken where the host is a regional one. Where it holds for models from a day on and the model's id
     does not say its day, expected counts it and low does not. A global host has none.
     """
-    from inferplan.decision.vendor_gates import host_of  # needs the planner's records, which need this
-
     facts = catalog.vendors().get(vendor.provider)
     if facts is None or not facts.price_uplift_percent:
         return Uplift(1.0, 1.0, 1.0, "")
     percent, about = facts.price_uplift_percent, f" ({facts.price_note})" if facts.price_note else ""
     factor = round(1 + percent / 100, 6)
-    host = host_of(facts, vendor.host)
+    known = catalog.known_host(vendor.host, facts.id)
+    host = known.host if known else None
     if host is not None and host.scope_kind == "global":
         return Uplift(1.0, 1.0, 1.0, f"no regional uplift: {vendor.host} is the global host")
     if host is None or host.scope_kind not in REGIONAL:

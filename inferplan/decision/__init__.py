@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from inferplan.decision.choice import Weighed, choose, decisive, totals, weigh
+from inferplan.decision.bills import Options
 from inferplan.decision.gates import gates, kinds_left, without_removed
-from inferplan.decision.money import Options
+from inferplan.decision.mode_choice import Weighed, choose, decisive, totals, weigh
 from inferplan.decision.question import Gate, Question
 from inferplan.records.base import Kind
-from inferplan.records.errors import NoPlan
+from inferplan.records.no_plan import NoPlan
 from inferplan.records.outcome import Alternative, Decision
 from inferplan.records.plan import Plan
 

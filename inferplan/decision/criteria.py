@@ -1,7 +1,7 @@
 """The weighted criteria: each read from spec, organization and priced options, for the side it speaks for.
 
 A criterion without evidence scores neither side; nothing is guessed. Not here: weights and documents (the
-catalog), bills (money), registered scores (evaluation), and what follows from the totals (choice).
+catalog), bills (bills), registered scores (evaluation), and what follows from the totals (mode_choice).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from inferplan import catalog
-from inferplan.decision import money
+from inferplan.decision import bills
+from inferplan.decision.bills import Options
 from inferplan.decision.evaluation import evaluation
-from inferplan.decision.money import Options
 from inferplan.decision.question import Question
 from inferplan.decision.score import HYBRID, OWN, VENDOR, Score, neither, not_stated, speaks_for
 from inferplan.records.plan import Plan
@@ -364,9 +364,9 @@ READERS: dict[str, Reader] = {
     "domain_fit": domain_fit,
     "lock_in": lock_in,
     "audit": audit,
-    "volume": lambda reading: money.volume(reading.question.spec, reading.options),
-    "pay_per_use": lambda reading: money.pay_per_use(reading.question.spec, reading.options),
-    "cost": lambda reading: money.cost(reading.options),
+    "volume": lambda reading: bills.volume(reading.question.spec, reading.options),
+    "pay_per_use": lambda reading: bills.pay_per_use(reading.question.spec, reading.options),
+    "cost": lambda reading: bills.cost(reading.options),
     "support": support,
     "safety": safety,
     "edge": edge,

@@ -14,7 +14,7 @@ from inferplan.decision.question import Gate, Question
 from inferplan.decision.vendor_gates import vendor_gates
 from inferplan.decision.weights_gates import weights_gates
 from inferplan.records.base import Kind
-from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.spec.declaration import backend_kind
 from inferplan.spec.model import InferenceStack
 

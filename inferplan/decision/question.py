@@ -11,9 +11,9 @@ from datetime import date
 from functools import cached_property
 from typing import Literal
 
-from inferplan import catalog, placement
+from inferplan import catalog
 from inferplan.records.base import Record
-from inferplan.spec.declaration import Declaration, backend_kind, route_class
+from inferplan.spec.declaration import Declaration, allowed_countries, backend_kind, route_class
 from inferplan.spec.model import Backend, DataClass, InferenceStack, Route
 from inferplan.spec.organization import VendorEntry
 
@@ -47,7 +47,7 @@ class Question:
     @cached_property
     def allowed(self) -> frozenset[str]:
         """Countries in which data may be."""
-        return placement.boundary(self.declaration, self.spec)
+        return allowed_countries(self.declaration, self.spec)
 
     @property
     def allowed_text(self) -> str:

@@ -5,10 +5,8 @@ Not here: gates of own weights (weights_gates) and rules that policies alone jud
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import date
-from functools import cache
 
 from inferplan import catalog
 from inferplan.decision.question import BEDROCK, Gate, Question
@@ -74,7 +72,8 @@ def _places(question: Question, backend: Backend, entry: VendorEntry, facts: cat
     if entry.host is None:
         yield "EGR-007", f"no host of {backend.vendor} is registered; the regional one is needed", True
         return
-    host = host_of(facts, entry.host)
+    known = catalog.known_host(entry.host, facts.id)
+    host = known.host if known else None
     if host is None:
         yield "SOV-007", f"no fact says where {entry.host} processes", False
     elif host.scope_kind == "global":
@@ -122,17 +121,6 @@ def _regional(question: Question, facts: catalog.Vendor) -> str:
         and catalog.expand_places(host.scope_countries) <= question.allowed
     ]
     return f"; use {' or '.join(good)}" if good else ""
-
-
-@cache
-def _pattern(host: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\\{\w+\\\}", "[a-z0-9-]+", re.escape(host)))
-
-
-def host_of(facts: catalog.Vendor, name: str) -> catalog.Host | None:
-    """What the facts say about a host: exact names before placeholders; None where they do not know it."""
-    found = [host for host in facts.hosts if _pattern(host.host).fullmatch(name.lower())]
-    return min(found, key=lambda host: "{" in host.host, default=None)
 
 
 def _bedrock(question: Question, backend: Backend) -> Found:

@@ -20,8 +20,8 @@ def _vendor_places(vendor: Vendor, target: Target) -> tuple[tuple[str, str], ...
         if not profile.destinations:
             return ((vendor.model, "unknown"),)
         return tuple((name, catalog.region(name).country) for name in profile.destinations)
-    facts = catalog.vendors().get(vendor.provider)
-    host = next((host for host in facts.hosts if host.host == vendor.host), None) if facts else None
+    known = catalog.known_host(vendor.host, vendor.provider)
+    host = known.host if known else None
     if host is None or host.scope_kind != "countries" or not host.processing_in_region:
         return ((vendor.host, "unknown"),)
     return tuple((vendor.host, country) for country in host.scope_countries or ())

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from inferplan import catalog, decision
 from inferplan.plan.case import Case
-from inferplan.records.errors import NoPlan
+from inferplan.records.no_plan import NoPlan
 from inferplan.records.notes import Notes
 from inferplan.records.plan import LeadTime, Pool, Source, Vendor
 

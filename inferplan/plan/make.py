@@ -12,16 +12,17 @@ from typing import Literal
 
 import msgspec
 
-from inferplan import catalog, cost, decision
-from inferplan.cost.derivations import derive_bill, derive_candidates, derive_comparison
+from inferplan import catalog, decision
+from inferplan.cost.bill_derivations import derive_bill, derive_candidates, derive_comparison
 from inferplan.plan import infeasible
 from inferplan.plan.advice import advice
+from inferplan.plan.alternatives import compare
 from inferplan.plan.case import Case, days
 from inferplan.plan.flows import plan_flows
 from inferplan.plan.images import cluster_images
 from inferplan.plan.leadtime import plan_lead_time
 from inferplan.plan.search import Built, cheapest, in_regions, stack_case
-from inferplan.records.errors import Conflict, NoPlan, NotBuilt
+from inferplan.records.no_plan import Conflict, NoPlan, NotBuilt
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Alternative, Budget, Cost, Decision, Kind, Plan, Source
 from inferplan.spec.declaration import Declaration, data_class
@@ -109,7 +110,7 @@ def _beside(
         except NoPlan as reason:
             return reason
 
-    priced = cost.compare(question, built, planned, modes)
+    priced = compare(question, built, planned, modes)
     notes = Notes()
     derive_comparison(priced, notes)
     _derive_decision(plan.decision, notes)

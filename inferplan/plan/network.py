@@ -12,7 +12,7 @@ from typing import Literal
 
 from inferplan import catalog
 from inferplan.plan.case import Case
-from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Endpoint, Kind, Network, Subnet, Target, Vendor
 from inferplan.spec.model import InferenceStack

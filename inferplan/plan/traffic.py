@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 
-from inferplan.plan.redaction import redaction_languages
+from inferplan.plan.gateway.redaction import redaction_languages
 from inferplan.records.draft import Traffic
-from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Kind, Route
 from inferplan.spec.declaration import Declaration

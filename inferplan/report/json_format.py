@@ -37,8 +37,8 @@ def error(path: str | None, problem: Exception) -> dict[str, Any]:
 
     `problems` are what cannot be understood in the files, `conflicts` the requirements without a plan.
     """
-    from inferplan.records.errors import NoPlan
-    from inferplan.spec.errors import SpecErrors
+    from inferplan.records.no_plan import NoPlan
+    from inferplan.spec.faults import SpecErrors
 
     return {
         "spec": {"path": path},

@@ -7,6 +7,7 @@ from inferplan.sizing.config_json import shapes_from_config as shapes_from_confi
 from inferplan.sizing.memory import VLLM_VERSION as VLLM_VERSION
 from inferplan.sizing.memory import Fit as Fit
 from inferplan.sizing.memory import fit as fit
+from inferplan.sizing.operating_point import FAILURE_UTILIZATION as FAILURE_UTILIZATION
 from inferplan.sizing.operating_point import Objectives as Objectives
 from inferplan.sizing.operating_point import OperatingPoint as OperatingPoint
 from inferplan.sizing.operating_point import operating_point as operating_point
@@ -24,6 +25,7 @@ from inferplan.sizing.weights import Weights as Weights
 from inferplan.sizing.weights import weights as weights
 
 __all__ = [
+    "FAILURE_UTILIZATION",
     "VLLM_VERSION",
     "Fit",
     "ModelShapes",

@@ -84,7 +84,7 @@ class Fit(Record, frozen=True):
     @property
     def derivations(self) -> dict[str, Derivation]:
         """Every term with its formula in words, inputs and sources."""
-        from inferplan.sizing.derivations import of_fit
+        from inferplan.sizing.fit_derivations import of_fit
 
         return of_fit(self)
 

@@ -18,6 +18,7 @@ from inferplan.sizing.throughput import Performance, throughput
 
 Held = Literal["all of the range", "expected", "missed"]
 SEQUENCES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # candidates for max_num_seqs
+FAILURE_UTILIZATION = 0.95  # what the rest may be loaded to while a zone or another backend is down
 
 
 class Objectives(Record, frozen=True):

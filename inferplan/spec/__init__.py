@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inferplan.spec.declaration import Declaration as Declaration
-    from inferplan.spec.errors import SpecError as SpecError
-    from inferplan.spec.errors import SpecErrors as SpecErrors
+    from inferplan.spec.faults import SpecError as SpecError
+    from inferplan.spec.faults import SpecErrors as SpecErrors
     from inferplan.spec.loading import load as load
     from inferplan.spec.loading import load_organization as load_organization
 

@@ -17,6 +17,7 @@ from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields as fields_of
 from msgspec.structs import replace
 
+from inferplan import catalog
 from inferplan.spec.model import DATA_CLASSES, Backend, DataClass, InferenceStack, Route, Spec
 from inferplan.spec.organization import (
     AccountEntry,
@@ -181,6 +182,17 @@ def strictest(classes: Iterable[DataClass]) -> DataClass:
 def backend_kind(backend: Backend) -> Literal["self-hosted", "managed-api"]:
     """Who runs the model: own weights on own GPUs, or a vendor."""
     return "managed-api" if backend.vendor is not None else "self-hosted"
+
+
+def allowed_countries(declaration: Declaration, spec: Spec | None = None) -> frozenset[str]:
+    """Countries in which data may be: what spec and account both allow; a spec can tighten, never widen.
+
+    `spec` stands in for the declaration's own where one is given.
+    """
+    said = declaration.spec if spec is None else spec
+    account = catalog.expand_places(declaration.account.countries)
+    residency = said.data.residency if isinstance(said, InferenceStack) else None
+    return account if residency is None else account & catalog.expand_places(residency.countries)
 
 
 def caller_classes(declaration: Declaration, route: Route) -> tuple[DataClass, ...]:

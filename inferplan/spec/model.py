@@ -11,6 +11,20 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from inferplan.spec.backends import (
+    Adapter,
+    Backend,
+    Capacity,
+    Engine,
+    Load,
+    Milliseconds,
+    Objectives,
+    Openness,
+    Percentiles,
+    Route,
+    Scenarios,
+    Use,
+)  # fmt: skip
 from inferplan.spec.environment import (
     AccessCidrs,
     Budget,
@@ -26,20 +40,6 @@ from inferplan.spec.environment import (
     Staff,
     Support,
 )
-from inferplan.spec.serving import (
-    Adapter,
-    Backend,
-    Capacity,
-    Engine,
-    Load,
-    Milliseconds,
-    Objectives,
-    Openness,
-    Percentiles,
-    Route,
-    Scenarios,
-    Use,
-)  # fmt: skip
 from inferplan.spec.vocabulary import (
     API_VERSION,
     DATA_CLASSES,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from inferplan.spec.errors import child
+from inferplan.spec.faults import child
 from inferplan.spec.yaml12 import Node
 
 Place = tuple[str, int, int]

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from inferplan.spec.errors import SpecError, SpecErrors, child, clip
+from inferplan.spec.faults import SpecError, SpecErrors, child, clip
 
 MAX_BYTES = 1 << 20
 MAX_BYTES_PURE = 1 << 16  # without libyaml the parser is about fifty times slower

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inferplan.spec.errors import SpecErrors
+from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from inferplan import catalog
 from inferplan.plan.make import make_plan
-from inferplan.records.errors import NoPlan
+from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Plan, Pool, RunningHours, Server
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import Objectives, Percentiles, Residency, Route, Scenarios, Schedule

@@ -15,7 +15,7 @@ import pytest
 from components.endpoints import endpoint_policy
 from components.keys import key_policy
 from inferplan.records import plan as model
-from inferplan.records.errors import NotBuilt
+from inferplan.records.no_plan import NotBuilt
 from inferplan.resource import Resource, walk_unknowns
 from stacks import build, plan_digest
 from stacks.program import run

@@ -11,7 +11,8 @@ from priced_stacks import AS_OF, EXAMPLES, built, declared, draft, stack, times,
 
 from inferplan import cost
 from inferplan.cost.break_even import curve
-from inferplan.plan.make import cheapest, make_plan
+from inferplan.plan.make import make_plan
+from inferplan.plan.search import cheapest
 from inferplan.records.plan import Alternative, Plan
 from inferplan.spec.declaration import Declaration
 

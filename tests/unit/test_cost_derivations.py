@@ -10,7 +10,7 @@ import pytest
 
 from inferplan.cost.growth import Need
 from inferplan.plan.make import make_plan
-from inferplan.records.errors import NoPlan
+from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Derivation, Plan
 from tests.unit.plan_edits import AS_OF, EXAMPLES, declared, with_backend, with_route
 

@@ -8,7 +8,7 @@ from priced_stacks import AS_OF, EXAMPLES, built, declared, draft, line, stack, 
 
 from inferplan import cost
 from inferplan.cost.growth import courses, nodes_for, pool_growth
-from inferplan.plan.make import cheapest
+from inferplan.plan.search import cheapest
 from inferplan.records.draft import Draft
 from inferplan.spec.model import Scenarios
 

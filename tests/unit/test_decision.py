@@ -17,10 +17,11 @@ import yaml
 
 from inferplan import catalog, decision
 from inferplan.catalog import table
-from inferplan.decision import choice, criteria, money
+from inferplan.decision import bills, criteria
+from inferplan.decision.mode_choice import Weighed, choose
 from inferplan.decision.score import HYBRID, OWN, VENDOR, Score
 from inferplan.plan.make import make_plan
-from inferplan.records.errors import NoPlan
+from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Plan
 from inferplan.spec import load
 from inferplan.spec.declaration import Declaration
@@ -253,7 +254,7 @@ def test_a_said_mode_is_obeyed_and_its_gates_are_printed(tmp_path: Path) -> None
 
 
 # -- criteria --------------------------------------------------------------------------------------
-def score(declaration: Declaration, name: str, options: money.Options | None = None) -> Score:
+def score(declaration: Declaration, name: str, options: bills.Options | None = None) -> Score:
     return criteria.read(catalog.criteria()[name], question(declaration), options or {})
 
 
@@ -477,22 +478,22 @@ def test_labor_nobody_states_is_not_zero(tmp_path: Path, options: dict[str, Plan
 
 
 # -- totals and choice -----------------------------------------------------------------------------
-def weighed(**points: tuple[float, float]) -> list[choice.Weighed]:
+def weighed(**points: tuple[float, float]) -> list[Weighed]:
     """Criteria with given points for own weights and vendors."""
     rows = catalog.criteria()
     made = []
     for name, (own, vendor) in points.items():
         read = Score(shares={OWN: own, VENDOR: vendor}, evidence="as given", standing="computed")
-        made.append(choice.Weighed(criterion=rows[name], priority=None, score=read, weight=1.0))
+        made.append(Weighed(criterion=rows[name], priority=None, score=read, weight=1.0))
     return made
 
 
-MIXED = choice.Weighed(
+MIXED = Weighed(
     criterion=catalog.criteria()["mixed_use"], priority=None, weight=5.0,
     score=Score(shares={HYBRID: 1.0}, evidence="mixed: a internal, b restricted", standing="registered"),
 )  # fmt: skip
 BOTH: tuple[Any, ...] = ("self-hosted", "managed-api", "hybrid")
-CHOICES: list[tuple[str, list[choice.Weighed], tuple[Any, ...], str, str]] = [
+CHOICES: list[tuple[str, list[Weighed], tuple[Any, ...], str, str]] = [
     ("own weights ahead", weighed(audit=(10, 8)), BOTH, "self-hosted", "ahead"),
     ("vendors ahead", weighed(audit=(8, 10)), BOTH, "managed-api", "ahead"),
     ("a near tie", weighed(audit=(10, 9)), BOTH, "hybrid", "near tie"),
@@ -510,10 +511,10 @@ CHOICES: list[tuple[str, list[choice.Weighed], tuple[Any, ...], str, str]] = [
 @pytest.mark.parametrize(
     ("scores", "feasible", "mode", "why"), [row[1:] for row in CHOICES], ids=[row[0] for row in CHOICES]
 )
-def test_totals_decide(scores: list[choice.Weighed], feasible: tuple[Any, ...], mode: str, why: str) -> None:
+def test_totals_decide(scores: list[Weighed], feasible: tuple[Any, ...], mode: str, why: str) -> None:
     """The side ahead is taken; hybrid for mixed classes or within a tenth of the higher total."""
     usd: Any = {"self-hosted": 3000.0, "managed-api": 2000.0, "hybrid": 5000.0}
-    best, reasons = choice.choose(scores, feasible, usd)
+    best, reasons = choose(scores, feasible, usd)
 
     assert best == mode
     assert why in " ".join(reasons)

@@ -25,7 +25,7 @@ from inferplan.spec.declaration import (
     route_class,
     strictest,
 )
-from inferplan.spec.errors import SpecErrors
+from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import default_organization, load, load_organization
 from inferplan.spec.model import InferenceStack, Priority, Purpose
 from inferplan.spec.names import PLANNER_FLAGS

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from inferplan.cli.app import run
 from inferplan.exitcodes import ExitCode
-from inferplan.plan import infeasible, make
-from inferplan.plan.conflict import fewest_with, hitting_set, smallest_conflict
-from inferplan.plan.loosening import Requirement
+from inferplan.plan import infeasible, make, search
+from inferplan.plan.infeasible.conflict import fewest_with, hitting_set, smallest_conflict
+from inferplan.plan.infeasible.loosening import Requirement
+from inferplan.plan.infeasible.requirements import LOAD_SHARES, requirements
 from inferplan.plan.make import make_plan
-from inferplan.plan.requirements import LOAD_SHARES, requirements
-from inferplan.records.errors import NoPlan
+from inferplan.records.no_plan import NoPlan
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import Objectives, Percentiles, Residency
 from tests.unit.plan_edits import (
@@ -140,7 +140,7 @@ def brute_force(declaration: Declaration, said: tuple[Requirement, ...]) -> dict
                 if change >= 0:
                     edited = requirement.changes[change].edit(edited)
             try:
-                built = make.cheapest(edited, AS_OF)
+                built = search.cheapest(edited, AS_OF)
             except NoPlan:
                 planned[key] = False
             else:
@@ -187,7 +187,7 @@ def test_the_conflict_is_the_smallest_of_all_subsets(name: str) -> None:
 def test_probing_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer for the richest example takes at most a hundred plans, not one for each subset."""
     probes = []
-    plan = make.cheapest
+    plan = search.cheapest
     monkeypatch.setattr(make, "cheapest", lambda *given: probes.append(given) or plan(*given))
 
     refused(with_spec(declared("in-bank-assistant"), budget={"monthly_usd": 20000}))
@@ -394,8 +394,8 @@ def test_load_is_reduced_no_further_than_needed() -> None:
     share = next(share for share in LOAD_SHARES if f"{share:.0%} of it" in (conflict.change or ""))
     place = LOAD_SHARES.index(share)
 
-    assert make.cheapest(load.changes[place].edit(said), AS_OF).monthly_usd.low <= 500
-    assert make.cheapest(load.changes[place - 1].edit(said), AS_OF).monthly_usd.low > 500
+    assert search.cheapest(load.changes[place].edit(said), AS_OF).monthly_usd.low <= 500
+    assert search.cheapest(load.changes[place - 1].edit(said), AS_OF).monthly_usd.low > 500
 
 
 def test_the_answer_is_the_same_each_time() -> None:
@@ -410,7 +410,7 @@ def test_explain_gives_none_where_there_is_a_plan() -> None:
     """A spec that fits its budget has nothing to explain."""
     said = declared("minimal")
 
-    assert infeasible.explain(said, lambda one: make.cheapest(one, AS_OF), None) is None
+    assert infeasible.explain(said, lambda one: search.cheapest(one, AS_OF), None) is None
 
 
 def test_the_command_line_ends_with_3(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

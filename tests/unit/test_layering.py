@@ -6,18 +6,18 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from inferplan.cli import VERBS
+
 ROOT = Path(__file__).parents[2]
-PLANNING = (
-    "inferplan.plan",
-    "inferplan.sizing",
-    "inferplan.cost",
-    "inferplan.decision",
-    "inferplan.placement",
-)
+# Imports inside `inferplan/` run one way: no package imports one that stands after it.
+ORDER = ("catalog", "spec", "records", "sizing", "cost", "decision", "plan", "report", "cli")
+GROUND = ("errors", "exitcodes", "properties", "resource")  # modules beside the packages, below all of them
+PLANNING = tuple(f"inferplan.{package}" for package in ("records", "sizing", "cost", "decision", "plan"))
 PULUMI = ("pulumi", "pulumi_aws", "pulumi_kubernetes", "pulumi_policy")
 IMPURE = ("os", "time", "socket", "subprocess", "urllib", "requests", "boto3", "botocore", "random")
 MAX_LINES = 400
@@ -29,14 +29,17 @@ def modules(*folders: str) -> list[Path]:
     return found
 
 
-def imports(path: Path) -> set[str]:
-    """Every module a file imports, at any depth of it, `from x import y` as x and x.y; type-only ones not."""
+def imports(path: Path, *, for_types: bool = False) -> set[str]:
+    """Every module a file imports, at any depth of it, `from x import y` as x and x.y.
+
+    Those under TYPE_CHECKING count only when they are asked for.
+    """
     names: set[str] = set()
     tree = ast.parse(path.read_text())
     typing_only = {
         id(inner)
         for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING") and not for_types
         for inner in ast.walk(node)
     }
     for node in ast.walk(tree):
@@ -64,6 +67,32 @@ def test_the_pure_package_reaches_neither_pulumi_nor_the_world(path: Path) -> No
 
     assert reaches(names, *PULUMI, "stacks", "components", "policies", "inferplan.cli", *IMPURE) == set()
     assert not re.search(r"\b(date\.today|datetime\.now|os\.environ)\b", path.read_text())
+
+
+def floor(module: str) -> int:
+    """Where a module of `inferplan` stands; a name that has no place yet is an error."""
+    package = module.split(".")[1]
+    return 0 if package in GROUND else 1 + ORDER.index(package)
+
+
+INSIDE = [path for path in modules("inferplan") if path != ROOT / "inferplan" / "__init__.py"]
+
+
+@pytest.mark.parametrize("path", INSIDE, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_inside_inferplan_run_one_way(path: Path) -> None:
+    """No package imports one above it: not inside a function, and not for its types alone."""
+    own = floor(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    names = reaches(imports(path, for_types=True), "inferplan") - {"inferplan"}
+
+    assert {name for name in names if floor(name) > own} == set()
+
+
+def test_no_two_modules_of_inferplan_share_a_name() -> None:
+    """An import line says which module is meant; only the module of a verb is called what the verb is."""
+    verbs = {ROOT / "inferplan" / "cli" / f"{verb}.py" for verb in VERBS}
+    names = Counter(path.name for path in INSIDE if path.name != "__init__.py" and path not in verbs)
+
+    assert {name for name, count in names.items() if count > 1} == set()
 
 
 @pytest.mark.parametrize("path", modules("policies"), ids=lambda p: str(p.relative_to(ROOT)))

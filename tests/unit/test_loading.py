@@ -12,7 +12,7 @@ import pytest
 from spec_texts import GOOD, ORGANIZATION, ROOT, changed, refused
 
 from inferplan.spec.declaration import Declaration
-from inferplan.spec.errors import SpecError, SpecErrors
+from inferplan.spec.faults import SpecError, SpecErrors
 from inferplan.spec.loading import file_kind, load
 
 EXAMPLES = [path for path in sorted((ROOT / "specs").glob("*.yaml")) if not path.name.endswith(".lock.yaml")]

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from inferplan import catalog
-from inferplan.plan.image_server import LOADING, image_flags
 from inferplan.plan.images import VLLM_OMNI_VERSION, VLLM_VERSION
 from inferplan.plan.make import make_plan
-from inferplan.records.errors import NoPlan
+from inferplan.plan.own_weights.image_server import LOADING, image_flags
+from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Plan
 from inferplan.spec import load
-from inferplan.spec.errors import SpecErrors
+from inferplan.spec.faults import SpecErrors
 
 AS_OF = date(2026, 11, 20)
 ACCOUNT = "123456789012"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from spec_texts import GOOD
 
-from inferplan.spec.errors import SpecErrors
+from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load, load_organization
 
 ORGANIZATION_TEXT = """\

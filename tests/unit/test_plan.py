@@ -16,7 +16,7 @@ import pytest
 from inferplan import catalog
 from inferplan.plan.images import VLLM_VERSION
 from inferplan.plan.make import make_plan
-from inferplan.records.errors import NoPlan, NotBuilt
+from inferplan.records.no_plan import NoPlan, NotBuilt
 from inferplan.records.plan import Plan
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load

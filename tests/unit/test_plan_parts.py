@@ -13,12 +13,12 @@ import msgspec
 import pytest
 
 from inferplan import catalog
-from inferplan.plan.gateway import fargate_size
+from inferplan.plan.gateway.redaction import redaction_languages
+from inferplan.plan.gateway.service import fargate_size
 from inferplan.plan.make import make_plan
 from inferplan.plan.network import choose_cidr, reverse_dns, subnet_cidr
-from inferplan.plan.redaction import redaction_languages
-from inferplan.plan.vendors import model_arns
-from inferplan.records.errors import NoPlan
+from inferplan.plan.vendor_backends import model_arns
+from inferplan.records.no_plan import NoPlan
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Plan, Target
 from inferplan.spec.loading import load

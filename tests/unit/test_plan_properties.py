@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inferplan import catalog
-from inferplan.plan.make import cheapest, make_plan
-from inferplan.records.errors import NoPlan
+from inferplan.plan.make import make_plan
+from inferplan.plan.search import cheapest
+from inferplan.records.no_plan import NoPlan
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import Residency
 from tests.unit.plan_edits import (
@@ -115,7 +116,7 @@ import sys
 from datetime import date
 from pathlib import Path
 import msgspec
-from inferplan.records.errors import NoPlan
+from inferplan.records.no_plan import NoPlan
 from inferplan.plan.make import make_plan
 from inferplan.spec.loading import load
 for name in sys.argv[1:]:

@@ -14,7 +14,7 @@ import pytest
 
 from inferplan import catalog
 from inferplan.plan.make import make_plan
-from inferplan.records.errors import NoPlan
+from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Plan
 from inferplan.report import diff_text
 from stacks.record import record_plan

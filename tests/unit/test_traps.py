@@ -8,7 +8,7 @@ import pytest
 
 from inferplan import catalog
 from inferplan.plan.make import make_plan
-from inferplan.records.errors import NoPlan
+from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Candidate, Plan, Server
 from inferplan.spec.declaration import Declaration
 from tests.unit.plan_edits import AS_OF, EXAMPLES, declared, with_backend, with_route, with_spec

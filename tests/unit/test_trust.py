@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from inferplan.plan.make import make_plan
-from inferplan.records.errors import NoPlan
+from inferplan.records.no_plan import NoPlan
 from inferplan.resource import Resource
 from inferplan.spec.declaration import Declaration
-from inferplan.spec.errors import SpecErrors
+from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load
 from inferplan.spec.organization import Organization
 from policies.evaluate import evaluate

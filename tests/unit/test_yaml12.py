@@ -15,7 +15,7 @@ from spec_texts import GOOD, ORGANIZATION, refused
 
 from inferplan.spec import yaml12
 from inferplan.spec.declaration import Declaration
-from inferplan.spec.errors import MAX_ERRORS, SpecErrors
+from inferplan.spec.faults import MAX_ERRORS, SpecErrors
 from inferplan.spec.loading import load
 
 BAD_YAML = [

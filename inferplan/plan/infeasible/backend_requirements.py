@@ -10,8 +10,7 @@ import math
 from msgspec.structs import replace
 
 from inferplan import catalog, sizing
-from inferplan.plan.demand import model_name, shapes
-from inferplan.plan.loosening import (
+from inferplan.plan.infeasible.loosening import (
     Change,
     Edit,
     Requirement,
@@ -21,6 +20,7 @@ from inferplan.plan.loosening import (
     edit_engine,
     spec_of,
 )
+from inferplan.plan.own_weights.demand import model_name, shapes
 from inferplan.records.draft import Draft
 from inferplan.sizing.memory import cannot_be_sized
 from inferplan.sizing.weights import format_of

@@ -6,7 +6,7 @@ Not here: the redaction stage itself (litellm, gateway).
 from __future__ import annotations
 
 from inferplan import catalog
-from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
 from inferplan.spec.model import InferenceStack
 

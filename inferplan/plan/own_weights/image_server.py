@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 
-from inferplan.plan import flags as vllm
 from inferplan.plan.case import Case
-from inferplan.plan.choice import BASE_MEMORY_GIB, Choice, node_memory_gib, shm_gib
-from inferplan.plan.image_layouts import ImageLayout
 from inferplan.plan.images import VLLM_OMNI_VERSION, image
-from inferplan.plan.pools import CACHE_GIB, most_replicas, startup
-from inferplan.plan.serving import explain_pod, explain_start
-from inferplan.records.errors import Conflict, NoPlan
+from inferplan.plan.own_weights import flags as vllm
+from inferplan.plan.own_weights.explanations import explain_pod, explain_start
+from inferplan.plan.own_weights.image_layouts import ImageLayout
+from inferplan.plan.own_weights.instance_choice import BASE_MEMORY_GIB, Choice, node_memory_gib, shm_gib
+from inferplan.plan.own_weights.pools import CACHE_GIB, most_replicas, startup
+from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Memory, Pool, Server, Source
 

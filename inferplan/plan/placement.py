@@ -1,6 +1,6 @@
 """Where a stack may stand: Regions inside the boundary, and the zones that really offer what it needs.
 
-Not here: which instance type is taken (plan.servers) and what it costs (cost).
+Not here: which instance type is taken (own_weights) and what it costs (cost).
 """
 
 from __future__ import annotations
@@ -8,22 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inferplan import catalog
-from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Target
-from inferplan.spec.declaration import Declaration
+from inferplan.spec.declaration import Declaration, allowed_countries
 from inferplan.spec.model import InferenceStack
 
 PLANNED_PARTITION = "aws"
 DEFAULT_ZONES = {"production": 2, "staging": 2, "development": 1}
-
-
-def boundary(declaration: Declaration, spec: InferenceStack) -> frozenset[str]:
-    """Countries in which data may be: what the spec allows and the account allows."""
-    account = catalog.expand_places(declaration.account.countries)
-    if spec.data.residency is None:
-        return account
-    return account & catalog.expand_places(spec.data.residency.countries)
 
 
 def candidate_regions(
@@ -49,7 +41,7 @@ def candidate_regions(
                 ),
             )
         return (region,)
-    allowed = boundary(declaration, spec)
+    allowed = allowed_countries(declaration, spec)
     found = tuple(
         region
         for _, region in sorted(catalog.regions().items())

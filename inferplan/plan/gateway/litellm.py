@@ -9,7 +9,7 @@ from typing import Any
 
 from inferplan.plan.case import Case
 from inferplan.plan.cluster import NAMESPACE
-from inferplan.plan.vendors import BEDROCK, LITELLM_PREFIX
+from inferplan.plan.vendor_backends import BEDROCK, LITELLM_PREFIX
 from inferplan.records.plan import Route, Server, Target, Vendor, fitting
 
 ANALYZER_PORT = 5002

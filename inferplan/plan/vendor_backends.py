@@ -8,7 +8,7 @@ from __future__ import annotations
 from inferplan import catalog
 from inferplan.plan.apis import note_systems
 from inferplan.plan.case import Case
-from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Target, Vendor
 from inferplan.spec.model import Backend

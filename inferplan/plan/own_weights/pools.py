@@ -13,7 +13,7 @@ import msgspec
 from inferplan import sizing
 from inferplan.cost import HOURS_PER_MONTH
 from inferplan.plan.case import DEVELOPMENT, Case
-from inferplan.plan.choice import Choice
+from inferplan.plan.own_weights.instance_choice import Choice
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Pool, RunningHours, Source
 from inferplan.spec.model import Backend

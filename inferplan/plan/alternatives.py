@@ -5,8 +5,9 @@ Not here: which one is taken (decision) and how each is planned (the caller plan
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -15,43 +16,27 @@ from inferplan.cost.break_even import break_even, none, utilization_of
 from inferplan.cost.fixed import pool_volume_gib
 from inferplan.cost.lines import HOURS_PER_MONTH, pool_hours
 from inferplan.decision import MODES, Gate, Question, gates
+from inferplan.plan.search import Built
 from inferplan.records.draft import Draft
-from inferplan.records.errors import NoPlan
+from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Alternative, Candidate, Cost, Kind, Pool, Range, Server
 from inferplan.spec.declaration import backend_kind
 from inferplan.spec.model import Backend, InferenceStack
 
-
-class Priced(Protocol):
-    """One Region's stack with its bill."""
-
-    @property
-    def draft(self) -> Draft:
-        """What would be built."""
-
-    @property
-    def cost(self) -> Cost:
-        """Its bill."""
-
-    @property
-    def candidates(self) -> tuple[Candidate, ...]:
-        """Every instance type that was looked at."""
-
-
 NO_LIST_PRICE = frozenset({"spot", "capacity-block"})  # each type has its own price of the day
 
-Planner = Callable[[InferenceStack, Kind], Priced | NoPlan]
+Planner = Callable[[InferenceStack, Kind], Built | NoPlan]
 
 
-def compare(question: Question, taken: Priced, plan: Planner, modes: Sequence[Alternative] = ()) -> Cost:
+def compare(question: Question, taken: Built, plan: Planner, modes: Sequence[Alternative] = ()) -> Cost:
     """The bill of `taken` with its alternatives and the break-even of own weights and vendors.
 
     `plan` plans the spec, or a variant of it, in a mode. `modes` are the modes as the decision has put them
     side by side, where it did; else they are planned here.
     """
-    found: dict[Kind, Priced | NoPlan] = {taken.draft.kind: taken}
+    found: dict[Kind, Built | NoPlan] = {taken.draft.kind: taken}
 
-    def planned(kind: Kind) -> Priced | NoPlan:
+    def planned(kind: Kind) -> Built | NoPlan:
         if kind not in found:
             found[kind] = plan(question.spec, kind)
         return found[kind]
@@ -87,8 +72,8 @@ def _possible(spec: InferenceStack) -> Mapping[Kind, str]:
 
 def _mode(
     kind: Kind,
-    taken: Priced,
-    planned: Callable[[Kind], Priced | NoPlan],
+    taken: Built,
+    planned: Callable[[Kind], Built | NoPlan],
     removed: Sequence[Gate],
     possible: Mapping[Kind, str],
 ) -> Alternative:
@@ -120,7 +105,7 @@ def _incomplete(cost: Cost) -> str:
 
 
 def _own(
-    planned: Callable[[Kind], Priced | NoPlan], possible: Mapping[Kind, str], removed: Sequence[Gate]
+    planned: Callable[[Kind], Built | NoPlan], possible: Mapping[Kind, str], removed: Sequence[Gate]
 ) -> Iterator[Alternative]:
     """The stack with one backend on every instance type that fits and keeps the objectives."""
     kind: Kind = "hybrid" if possible["self-hosted"] else "self-hosted"
@@ -149,11 +134,11 @@ def _reason(candidate: Candidate, cost: Cost) -> str:
     return f"the cheapest that fits and keeps the objectives; {gpus}{_incomplete(cost)}"
 
 
-def _first(base: Priced, server: Server) -> frozenset[str]:
+def _first(base: Built, server: Server) -> frozenset[str]:
     return frozenset(route.name for route in base.draft.routes if route.backend == server.backend)
 
 
-def _with(base: Priced, pool: Pool, candidate: Candidate) -> Range | None:
+def _with(base: Built, pool: Pool, candidate: Candidate) -> Range | None:
     """The whole bill with the pool's nodes replaced; volumes keep their size a node."""
     total = base.cost.monthly_usd
     if candidate.chosen:
@@ -184,7 +169,7 @@ def _vendors(question: Question, plan: Planner) -> Iterator[Alternative]:
             said = spec.backends.get(backend) or Backend(vendor=name)
             routes = tuple(replace(route, backends=(backend,)) for route in spec.routes)
             alone = replace(spec, backends={**spec.backends, backend: said}, routes=routes)
-            barred = gates(replace_question(question, alone))
+            barred = gates(dataclasses.replace(question, spec=alone))
             title = f"{name} ({said.model})" if said.model else name
             if barred or said.model is None:
                 yield _row(title, "managed-api", None, "registered, no model named", barred)
@@ -200,13 +185,8 @@ def _vendors(question: Question, plan: Planner) -> Iterator[Alternative]:
             yield _row(title, "managed-api", usd, reason, [])
 
 
-def replace_question(question: Question, spec: InferenceStack) -> Question:
-    """The same question about another spec."""
-    return Question(declaration=question.declaration, spec=spec, as_of=question.as_of)
-
-
 def _break_even(
-    question: Question, planned: Callable[[Kind], Priced | NoPlan], possible: Mapping[Kind, str]
+    question: Question, planned: Callable[[Kind], Built | NoPlan], possible: Mapping[Kind, str]
 ) -> dict[str, Any]:
     """Own weights against vendors for the same routes, or why there is nothing to compare."""
     both = None if possible["hybrid"] else planned("hybrid")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from inferplan.decision.score import OWN, VENDOR, Score, neither, not_stated, speaks_for
 from inferplan.records.base import Kind
-from inferplan.records.errors import NoPlan
+from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Plan
 from inferplan.spec.model import InferenceStack
 

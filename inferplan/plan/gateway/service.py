@@ -9,8 +9,7 @@ import math
 from typing import Literal
 
 from inferplan.plan.case import DEVELOPMENT, Case
-from inferplan.plan.images import image
-from inferplan.plan.litellm import (
+from inferplan.plan.gateway.litellm import (
     ANALYZER_PORT,
     ANONYMIZER_PORT,
     configuration,
@@ -18,7 +17,8 @@ from inferplan.plan.litellm import (
     guardrail_name,
     key_variable,
 )
-from inferplan.plan.vendors import secret_name
+from inferplan.plan.images import image
+from inferplan.plan.vendor_backends import secret_name
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Caller, GatewayService, Route, Server, Sidecar, Target, Vendor
 from inferplan.spec.declaration import Declaration

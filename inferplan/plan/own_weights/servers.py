@@ -5,10 +5,16 @@ Not here: the search among instance types (choice, layouts), nodes (pools) and t
 
 from __future__ import annotations
 
-from inferplan import catalog, placement
-from inferplan.plan import flags as vllm
+from inferplan import catalog
+from inferplan.plan import placement
 from inferplan.plan.case import Case
-from inferplan.plan.choice import (
+from inferplan.plan.images import image
+from inferplan.plan.own_weights import flags as vllm
+from inferplan.plan.own_weights.demand import demands
+from inferplan.plan.own_weights.explanations import explain, explain_pod, explain_start, nothing_fits
+from inferplan.plan.own_weights.image_layouts import ImageLayout
+from inferplan.plan.own_weights.image_server import plan_image_server
+from inferplan.plan.own_weights.instance_choice import (
     NODE_RESERVE_VCPU,
     Choice,
     Wish,
@@ -18,14 +24,16 @@ from inferplan.plan.choice import (
     pod_memory_gib,
     shm_gib,
 )
-from inferplan.plan.demand import demands
-from inferplan.plan.image_layouts import ImageLayout
-from inferplan.plan.image_server import plan_image_server
-from inferplan.plan.images import image
-from inferplan.plan.layouts import Layout
-from inferplan.plan.pools import CACHE_GIB, most_replicas, offers, plan_pool, startup, warn_capacity
-from inferplan.plan.serving import explain, explain_pod, explain_start, nothing_fits
-from inferplan.records.errors import Conflict, NotBuilt
+from inferplan.plan.own_weights.layouts import Layout
+from inferplan.plan.own_weights.pools import (
+    CACHE_GIB,
+    most_replicas,
+    offers,
+    plan_pool,
+    startup,
+    warn_capacity,
+)
+from inferplan.records.no_plan import Conflict, NotBuilt
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Adapter, Candidate, Pool, Record, Server
 

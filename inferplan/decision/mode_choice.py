@@ -11,8 +11,8 @@ from typing import Any
 
 from inferplan import catalog
 from inferplan.catalog import Side
+from inferplan.decision.bills import Options
 from inferplan.decision.criteria import read
-from inferplan.decision.money import Options
 from inferplan.decision.question import Question
 from inferplan.decision.score import HYBRID, OWN, VENDOR, Score
 from inferplan.records.base import Kind

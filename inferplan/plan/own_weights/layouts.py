@@ -9,8 +9,7 @@ from functools import lru_cache
 
 from inferplan import catalog, sizing
 from inferplan.records.plan import Record
-
-FAILURE_UTILIZATION = 0.95  # what the rest may be loaded to while a zone or another backend is down
+from inferplan.sizing import FAILURE_UTILIZATION
 
 
 class Demand(Record, frozen=True, kw_only=True):

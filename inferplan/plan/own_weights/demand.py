@@ -10,11 +10,11 @@ import math
 from inferplan import catalog, sizing
 from inferplan.plan.apis import check_api, note_systems
 from inferplan.plan.case import Case
-from inferplan.plan.image_layouts import ImageDemand
-from inferplan.plan.layouts import Demand
+from inferplan.plan.own_weights.image_layouts import ImageDemand
+from inferplan.plan.own_weights.layouts import Demand
 from inferplan.plan.traffic import GENERATES
 from inferplan.records.draft import Traffic
-from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
 from inferplan.spec.model import Backend, Objectives, Percentiles
 

@@ -9,34 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Protocol
 
-from inferplan.plan.conflict import fewest_with, smallest_conflict
-from inferplan.plan.loosening import Edit, Requirement, spec_of
-from inferplan.plan.requirements import account_ceiling, requirements
-from inferplan.records.draft import Draft
-from inferplan.records.errors import Conflict, NoPlan
+from inferplan.plan.infeasible.conflict import fewest_with, smallest_conflict
+from inferplan.plan.infeasible.loosening import Edit, Requirement, spec_of
+from inferplan.plan.infeasible.requirements import account_ceiling, requirements
+from inferplan.plan.search import Built
+from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.plan import Range
 from inferplan.spec.declaration import Declaration
 
 BUDGET = "budget.monthly_usd"
 
 
-class Priced(Protocol):
-    """A stack and its bill."""
-
-    @property
-    def draft(self) -> Draft: ...
-
-    @property
-    def monthly_usd(self) -> Range: ...
-
-    @property
-    def unpriced(self) -> tuple[str, ...]: ...
-
-
 Key = tuple[tuple[int, int], ...]  # changes, each as (requirement, which of its changes)
-Attempt = Callable[[Declaration], Priced]  # the cheapest stack in the spec's own mode; raises NoPlan
+Attempt = Callable[[Declaration], Built]  # the cheapest stack in the spec's own mode; raises NoPlan
 
 
 def over_budget(declaration: Declaration, monthly_usd: Range) -> bool:
@@ -78,7 +64,7 @@ class Probes:
     declaration: Declaration
     said: Sequence[Requirement]
     attempt: Attempt
-    _planned: dict[Key, Priced | None] = field(default_factory=dict)
+    _planned: dict[Key, Built | None] = field(default_factory=dict)
     _feasible: dict[frozenset[int], bool] = field(default_factory=dict)
 
     def feasible(self, dropped: frozenset[int]) -> bool:
@@ -113,13 +99,13 @@ class Probes:
             key = (*key[:place], (index, high), *key[place + 1 :])
         return key
 
-    def planned(self, key: Key) -> Priced | None:
+    def planned(self, key: Key) -> Built | None:
         """The stack with some changes, None where there is none within the budget."""
         if key not in self._planned:
             self._planned[key] = self.with_edits([self.said[i].changes[change].edit for i, change in key])
         return self._planned[key]
 
-    def with_edits(self, edits: Sequence[Edit]) -> Priced | None:
+    def with_edits(self, edits: Sequence[Edit]) -> Built | None:
         """The stack after some edits, None where there is none within the budget that is left."""
         edited = self.declaration
         for edit in edits:
@@ -147,7 +133,7 @@ def _conflict(index: int, found: tuple[int, ...], probes: Probes, failure: NoPla
     )
 
 
-def _cure(index: int, probes: Probes) -> tuple[str, Priced | None]:
+def _cure(index: int, probes: Probes) -> tuple[str, Built | None]:
     """The change of one requirement, or of the fewest together with it, and the stack it makes possible."""
     dropped = fewest_with(index, range(len(probes.said)), probes.feasible)
     widest = probes.loosest(dropped) if dropped else None
@@ -172,7 +158,7 @@ def _cure(index: int, probes: Probes) -> tuple[str, Priced | None]:
     return f"works with {' and '.join([words, *more])}, at {_bill(priced)}", priced
 
 
-def _bill(priced: Priced) -> str:
+def _bill(priced: Built) -> str:
     unknown = priced.unpriced
     more = f" plus what has no list price: {', '.join(unknown)}" if unknown else ""
     return f"{priced.monthly_usd.expected:,.0f} USD a month{more}"

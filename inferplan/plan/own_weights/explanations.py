@@ -8,13 +8,13 @@ from __future__ import annotations
 import msgspec
 
 from inferplan import catalog
-from inferplan.plan.choice import AT_LOAD, Choice, Wish
-from inferplan.plan.image_layouts import ImageDemand
-from inferplan.plan.layouts import FAILURE_UTILIZATION, Demand, Layout
-from inferplan.records.errors import NoPlan
+from inferplan.plan.own_weights.image_layouts import ImageDemand
+from inferplan.plan.own_weights.instance_choice import AT_LOAD, Choice, Wish
+from inferplan.plan.own_weights.layouts import Demand, Layout
+from inferplan.records.no_plan import NoPlan
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Candidate, Server, Source
-from inferplan.sizing import StartupEstimate
+from inferplan.sizing import FAILURE_UTILIZATION, StartupEstimate
 
 _RANGES = ("output_tokens_per_second", "tpot_ms")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from inferplan import catalog
 from inferplan.plan.images import VLLM_VERSION
-from inferplan.records.errors import Conflict, NoPlan
+from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.plan import Adapter
 from inferplan.spec.model import Api, Backend
 

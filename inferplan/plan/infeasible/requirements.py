@@ -11,10 +11,11 @@ from dataclasses import replace as with_fields
 
 from msgspec.structs import replace
 
-from inferplan import catalog, decision, placement
-from inferplan.plan.backend_requirements import capacity, length, model, precision
-from inferplan.plan.demand import model_name
-from inferplan.plan.loosening import Change, Edit, Requirement, always, edit_spec, spec_of
+from inferplan import catalog, decision
+from inferplan.plan import placement
+from inferplan.plan.infeasible.backend_requirements import capacity, length, model, precision
+from inferplan.plan.infeasible.loosening import Change, Edit, Requirement, always, edit_spec, spec_of
+from inferplan.plan.own_weights.demand import model_name
 from inferplan.records.draft import Draft
 from inferplan.records.notes import Notes
 from inferplan.spec.declaration import Declaration

@@ -7,7 +7,7 @@ second, so nothing here is sized for the load.
 from __future__ import annotations
 
 from inferplan import catalog
-from inferplan.plan.layouts import NoLayout
+from inferplan.plan.own_weights.layouts import NoLayout
 from inferplan.records.plan import Record
 
 COMPUTE_CAPABILITY = 8.0  # the server computes in bfloat16

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from inferplan import catalog
 from inferplan.cost import gpu_monthly_usd
-from inferplan.plan.image_layouts import ImageDemand, ImageLayout, image_layout
-from inferplan.plan.layouts import Demand, Layout, NoLayout, layout
+from inferplan.plan.own_weights.image_layouts import ImageDemand, ImageLayout, image_layout
+from inferplan.plan.own_weights.layouts import Demand, Layout, NoLayout, layout
 from inferplan.records.plan import Candidate, Record
 from inferplan.sizing.weights import format_of
 from inferplan.spec.model import Capacity
