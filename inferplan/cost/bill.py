@@ -1,6 +1,6 @@
 """The whole bill of a draft: its lines, their totals over one, 12 and 36 months, and what goes with them.
 
-Not here: how a line comes about (fixed, usage, tokens), and other ways of serving (alternatives).
+Not here: how a line comes about (fixed, usage, tokens), and other ways of serving (inferplan.plan).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How every amount of a bill came about, so that a reader can recompute it.
 
-Not here: the amounts (bill, alternatives, break_even).
+Not here: the amounts (bill, break_even).
 """
 
 from __future__ import annotations

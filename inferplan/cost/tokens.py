@@ -1,6 +1,6 @@
 """What vendors charge for tokens: one typical request priced with its tiers, times the requests of a month.
 
-Not here: the price table (catalog.costing) and how a vendor is reached (plan.vendors).
+Not here: the price table (catalog.costing) and how a vendor is reached (plan.vendor_backends).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Hard gates: which backends may not serve which routes, and the rule that says so.
 
 Computed from the declaration and the catalog alone. Policies check the same rules again, on their own and on
-the resources; nothing here lets a stack through. Not here: what remains after the gates (criteria, choice).
+the resources; nothing here lets a stack through. Not here: what remains after them (criteria, mode_choice).
 """
 
 from __future__ import annotations

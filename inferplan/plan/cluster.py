@@ -1,6 +1,6 @@
 """The cluster around own weights: version, add-ons in working order, administrators, system nodes.
 
-Not here: GPU nodes (servers) and resources (components).
+Not here: GPU nodes (own_weights) and resources (components).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The network of a stack as plain values: address ranges, subnet tiers, endpoints, and the names that may
 be resolved.
 
-Not here: resources (components), what vendors need (vendors).
+Not here: resources (components), where vendors are reached (vendor_backends).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which backends take part in a mode, in which order, and the load each has to carry.
 
-Not here: how many servers that needs (servers) and what the vendor's share costs (inferplan.cost).
+Not here: how many servers that needs (own_weights) and what the vendor's share costs (inferplan.cost).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Does it fit: vLLM's own memory arithmetic for one GPU of a parallel group.
 
-Not here: weights and KV bytes (weights, kv_cache), why each number is so (derivations), speed (throughput).
+Not here: weights and KV bytes (weights, kv_cache), why each number is so (fit_derivations), speed
+(throughput).
 """
 
 from __future__ import annotations

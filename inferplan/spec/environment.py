@@ -1,6 +1,6 @@
 """What surrounds the serving: network, cluster, gateway, budget, people, exit and schedule of a spec.
 
-Not here: what serves (serving) and where it runs (model).
+Not here: what serves (backends) and where it runs (model).
 """
 
 from __future__ import annotations

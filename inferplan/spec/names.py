@@ -1,7 +1,7 @@
 """Names that a spec uses, looked up in the catalog and in the organization: unknown ones are errors.
 
-Not here: whether a known name may be used (policies) or is offered there (placement); fields that contradict
-each other (crossfield).
+Not here: whether a known name may be used (policies) or is offered there (plan.placement); fields that
+contradict each other (crossfield).
 """
 
 from __future__ import annotations

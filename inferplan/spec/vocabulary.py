@@ -1,6 +1,6 @@
 """The words of the spec language: closed lists and scalars with their patterns, and the base of its records.
 
-Not here: the fields that use them (model, serving, organization).
+Not here: the fields that use them (model, backends, organization).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What each backend with own weights has to carry and to keep: its model, its load, its objectives.
 
-Not here: what that needs (layouts, choice).
+Not here: what that needs (layouts, instance_choice).
 """
 
 from __future__ import annotations

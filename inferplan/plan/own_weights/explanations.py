@@ -1,6 +1,6 @@
 """The derivations of a chosen way of serving, and what stands in the way when there is none.
 
-Not here: the choice (choice).
+Not here: the choice (instance_choice).
 """
 
 from __future__ import annotations

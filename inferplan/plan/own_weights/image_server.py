@@ -1,7 +1,7 @@
 """The server of a backend that makes images: vLLM-Omni around a diffusers pipeline, one GPU a replica.
 
 Only safetensors are loaded, and attention is PyTorch's own: the server's default would fetch compiled kernels
-from a model hub. Not here: whether the model fits (image_layouts) and the instance type (choice).
+from a model hub. Not here: whether the model fits (image_layouts) and the instance type (instance_choice).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How one backend can be served on one GPU and parallel size: the operating point, and replicas with reserve.
 
-Not here: instance types, zones and prices (choice), the arithmetic itself (inferplan.sizing).
+Not here: instance types, zones and prices (instance_choice), the arithmetic itself (inferplan.sizing).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """GPU nodes: image, disks, zones, capacity, the ceiling of autoscaling and the quota it needs.
 
-Not here: which instance type is taken (choice) and the servers on it (servers).
+Not here: which instance type is taken (instance_choice) and the servers on it (servers).
 """
 
 from __future__ import annotations

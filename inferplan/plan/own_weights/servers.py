@@ -1,6 +1,6 @@
 """Own weights in the plan: the servers, the pools they run on, and the zones both stand in.
 
-Not here: the search among instance types (choice, layouts), nodes (pools) and the command line (flags).
+Not here: the search among instance types (instance_choice, layouts), nodes (pools), the command line (flags).
 """
 
 from __future__ import annotations
