@@ -137,6 +137,7 @@ def _host_patterns() -> tuple[tuple[re.Pattern[str], Vendor, Host], ...]:
     )
 
 
+@cache
 def known_host(name: str, vendor: str | None = None) -> KnownHost | None:
     """What the facts of one vendor, or of all, say about a host: exact names before placeholders."""
     found = [

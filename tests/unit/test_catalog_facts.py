@@ -9,6 +9,7 @@ import re
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from inferplan import catalog
 from inferplan.catalog import managed_apis
@@ -154,6 +155,50 @@ def test_regional_hosts_keep_storage_and_processing_apart() -> None:
     assert hosts["sg.api.openai.com"].processing_in_region is False
     assert hosts["jp.api.openai.com"].processing_in_region is None
     assert hosts["api.openai.com"].scope_kind == "global"
+
+
+@pytest.mark.parametrize(
+    ("name", "vendor", "fact", "place"),
+    [
+        ("api.eu.mistral.ai", None, "vendors/mistral/api.eu.mistral.ai", None),
+        ("API.EU.Mistral.ai", "mistral", "vendors/mistral/api.eu.mistral.ai", None),
+        ("europe-west3-aiplatform.googleapis.com", None,
+         "vendors/google-vertex/{location}-aiplatform.googleapis.com", "europe-west3"),
+        ("bedrock-runtime.eu-west-1.amazonaws.com", "amazon-bedrock",
+         "vendors/amazon-bedrock/bedrock-runtime.{region}.amazonaws.com", "eu-west-1"),
+    ],
+)  # fmt: skip
+def test_a_host_is_known_by_its_name_or_its_pattern(
+    name: str, vendor: str | None, fact: str, place: str | None
+) -> None:
+    """A host is found among all vendors or one, with the place that the fact's placeholder stands for."""
+    found = catalog.known_host(name, vendor)
+
+    assert found is not None
+    assert (found.fact_id, found.place) == (fact, place)
+
+
+@pytest.mark.parametrize(
+    ("name", "vendor"),
+    [("api.example.org", None), ("api.eu.mistral.ai", "openai"), ("x.api.eu.mistral.ai", None), ("", None)],
+)
+def test_no_fact_is_made_up_for_a_host(name: str, vendor: str | None) -> None:
+    """A host that no fact names is not known, and neither is another vendor's."""
+    assert catalog.known_host(name, vendor) is None
+
+
+def test_an_exact_host_comes_before_a_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a placeholder could stand for a host that has its own fact, the fact is taken."""
+    vertex = catalog.vendor("google-vertex")
+    pattern, exact = vertex.hosts[0], replace(vertex.hosts[1], host="europe-west3-aiplatform.googleapis.com")
+    for hosts in ((pattern, exact), (exact, pattern)):
+        table = {vertex.id: replace(vertex, hosts=hosts)}
+        monkeypatch.setattr(managed_apis, "vendors", lambda table=table: table)
+        managed_apis._host_patterns.cache_clear()
+        known = managed_apis.known_host.__wrapped__("europe-west3-aiplatform.googleapis.com")
+        assert known is not None
+        assert (known.host, known.place) == (exact, None)
+    managed_apis._host_patterns.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 from spec_texts import GOOD, ORGANIZATION, ROOT, changed
 
 from inferplan import catalog
 from inferplan.spec.declaration import (
     Declaration,
+    allowed_countries,
     backend_kind,
     caller_classes,
     data_class,
@@ -27,7 +29,7 @@ from inferplan.spec.declaration import (
 )
 from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import default_organization, load, load_organization
-from inferplan.spec.model import InferenceStack, Priority, Purpose
+from inferplan.spec.model import InferenceStack, Priority, Purpose, Residency
 from inferplan.spec.names import PLANNER_FLAGS
 
 STACKS = ["de-clinic-notes", "eu-both-ways", "eu-support-desk", "in-bank-assistant", "minimal"]
@@ -224,6 +226,23 @@ def test_the_data_class_is_the_strictest_of_routes_callers_and_adapters(tmp_path
     assert [caller_classes(bank, route) for route in bank.spec.routes] == [("restricted",), ("internal",)]
     assert data_class(example("account-desk")) == "internal"
     assert strictest([]) == "public"
+
+
+def test_a_spec_tightens_where_data_may_be_and_never_widens_it() -> None:
+    """Countries are those that spec and account both allow; without a residency, the account's."""
+    desk = example("eu-support-desk")
+    assert isinstance(desk.spec, InferenceStack)
+    account = allowed_countries(example("account-desk"))
+    assert {"DE", "NO", "CH"} < account
+    assert "US" not in account
+
+    def within(residency: Residency | None) -> frozenset[str]:
+        return allowed_countries(desk, replace(desk.spec, data=replace(desk.spec.data, residency=residency)))
+
+    assert within(Residency(countries=("DE", "US"))) == {"DE"}
+    assert within(Residency(countries=("US",))) == frozenset()
+    assert within(None) == account
+    assert allowed_countries(desk) == account
 
 
 def test_a_backend_is_of_one_kind() -> None:
