@@ -55,7 +55,7 @@ class NodeGroupArgs:
 
 def volumes_gib(pool: Pool) -> dict[str, int]:
     """Bottlerocket keeps images and pods on a second volume; other AMIs on the root (field-notes 32)."""
-    if pool.ami_type.startswith("BOTTLEROCKET"):
+    if pool.data_volume_gib is not None:
         return {ROOT_DEVICE: pool.root_volume_gib, BOTTLEROCKET_DATA_DEVICE: pool.data_volume_gib}
     return {ROOT_DEVICE: pool.root_volume_gib}
 

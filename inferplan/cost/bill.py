@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from inferplan.cost.commitment import commitments
 from inferplan.cost.fixed import fixed_lines
-from inferplan.cost.growth import HORIZON_MONTHS, Case, Course, courses, pool_growth, requests_of
-from inferplan.cost.lines import assumed
+from inferplan.cost.growth import HORIZON_MONTHS, Course, courses, pool_growth, requests_of
+from inferplan.cost.lines import Case, assumed, total
 from inferplan.cost.premium import premiums
 from inferplan.cost.tokens import token_lines
 from inferplan.cost.usage import Usage, usage_lines
@@ -31,7 +31,7 @@ def price(draft: Draft) -> Cost:
     known = [premium.usd for premium in bought if premium.usd is not None]
     return Cost(
         monthly_usd=monthly,
-        fixed_usd=round(sum(line.expected_usd or 0.0 for line in lines if line.kind == "fixed"), 2),
+        fixed_usd=round(total(line for line in lines if line.kind == "fixed"), 2),
         labor_usd=labor.expected_usd if labor else None,
         months_12_usd=over_months(grown, parts, 12),
         months_36_usd=over_months(grown, parts, HORIZON_MONTHS),
@@ -64,9 +64,9 @@ def monthly(draft: Draft) -> tuple[Range, tuple[str, ...]]:
 def _total(lines: Iterable[CostLine]) -> Range:
     listed = list(lines)
     return Range(
-        low=round(sum(line.low_usd or 0.0 for line in listed), 2),
-        expected=round(sum(line.expected_usd or 0.0 for line in listed), 2),
-        high=round(sum(line.high_usd or 0.0 for line in listed), 2),
+        low=round(total(listed, "low"), 2),
+        expected=round(total(listed, "expected"), 2),
+        high=round(total(listed, "high"), 2),
     )
 
 
@@ -91,8 +91,9 @@ def over_months(courses: Mapping[Case, Course], parts: Iterable[Usage], months: 
     listed, totals = list(parts), {}
     for case in CASES:
         times = multiples(courses[case], listed, months)
-        usd = {part.line.name: getattr(part.line, f"{case}_usd") or 0.0 for part in listed}
-        totals[case] = round(sum(usd[name] * count for name, count in times.items()), 2)
+        usd = {part.line.name: getattr(part.line, f"{case}_usd") for part in listed}
+        priced = [(usd[name], count) for name, count in times.items() if usd[name] is not None]
+        totals[case] = round(sum(each * count for each, count in priced), 2)
     return Range(**totals)
 
 

@@ -149,7 +149,7 @@ def _line(path: str, line: CostLine, notes: Notes) -> None:
         "note": line.note,
     }
     formula = f"{line.name}: {line.quantity:g} {line.unit} times the price of one"
-    if line.expected_usd == 0 and (line.unit_usd or 0.0) * line.quantity >= CENT:
+    if line.expected_usd == 0 and line.unit_usd is not None and line.unit_usd * line.quantity >= CENT:
         formula = f"{line.name}: {line.quantity:g} {line.unit}, waived as the note says"
     if line.expected_usd is None:
         formula = f"{line.name}: no price is known, so it is in no total"

@@ -10,7 +10,7 @@ from typing import Any
 
 from inferplan import catalog
 from inferplan.cost.growth import needs, nodes_with, requests_per_second
-from inferplan.cost.lines import pool_hours
+from inferplan.cost.lines import pool_hours, total
 from inferplan.cost.tokens import token_line
 from inferplan.cost.wording import price_dates
 from inferplan.records.draft import Draft, Traffic
@@ -116,11 +116,10 @@ def _crossings(gap: Callable[[float], float]) -> tuple[float | None, float | Non
 def _parts(draft: Draft, cost: Cost) -> tuple[float, float, dict[str, float]]:
     """The expected bill taken apart: what stays, what follows the requests, and one node of each pool."""
     bill = [line for line in cost.lines if line.kind != "labor"]
-    fixed = sum(line.expected_usd or 0.0 for line in bill if line.kind == "fixed" and line.pool is None)
-    usage = sum(line.expected_usd or 0.0 for line in bill if line.kind == "usage")
+    fixed = total(line for line in bill if line.kind == "fixed" and line.pool is None)
+    usage = total(line for line in bill if line.kind == "usage")
     nodes = {
-        pool.name: sum(line.expected_usd or 0.0 for line in bill if line.pool == pool.name) / pool.nodes
-        for pool in draft.pools
+        pool.name: total(line for line in bill if line.pool == pool.name) / pool.nodes for pool in draft.pools
     }
     return round(fixed, 6), round(usage, 6), {name: round(usd, 6) for name, usd in nodes.items()}
 

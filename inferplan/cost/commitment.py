@@ -41,7 +41,7 @@ def _commitments(draft: Draft, lines: dict[str, CostLine]) -> Iterator[Commitmen
 def _commitment(line: CostLine, instance_type: str, years: Literal[1, 3], *, gpu: bool) -> Commitment:
     family = instance_type.partition(".")[0]
     row = catalog.service_prices()[(f"sp-{'gpu' if gpu else 'compute'}-{years}y-typical", "all")]
-    reason = ""
+    reason, usd = "", None
     if gpu and family not in GPU_FAMILIES:
         most = catalog.service_prices()[("sp-ec2-instance-max", "all")]
         reason = f"no source states a discount of {family}; over all families it is at most {most.high:.0%}"
@@ -49,15 +49,12 @@ def _commitment(line: CostLine, instance_type: str, years: Literal[1, 3], *, gpu
         reason = "there is no on-demand price to take it off"
     elif row.low is None or row.high is None:
         reason = "no source states a discount"
-    usd = None
-    if not reason:
-        assert row.low is not None
-        assert row.high is not None
+    else:
         middle = (row.low + row.high) / 2
         usd = Range(
-            low=round((line.low_usd or 0.0) * (1 - row.high), 2),
-            expected=round((line.expected_usd or 0.0) * (1 - middle), 2),
-            high=round((line.high_usd or 0.0) * (1 - row.low), 2),
+            low=round(line.low_usd * (1 - row.high), 2),
+            expected=round(line.expected_usd * (1 - middle), 2),
+            high=round(line.high_usd * (1 - row.low), 2),
         )
     note = reason or f"{row.low:.0%} to {row.high:.0%} off on demand, {row.note}"
     return Commitment(

@@ -32,8 +32,8 @@ def _gpus(draft: Draft) -> Iterator[CostLine]:
 
 def pool_volume_gib(pool: Pool) -> int:
     """GiB of the volumes of one node: Bottlerocket has two, other images have the root alone."""
-    data = pool.data_volume_gib if pool.ami_type.startswith("BOTTLEROCKET") else 0
-    return pool.root_volume_gib + data
+    data = pool.data_volume_gib
+    return pool.root_volume_gib if data is None else pool.root_volume_gib + data
 
 
 def _pool(draft: Draft, pool: Pool) -> CostLine:
@@ -58,7 +58,8 @@ def _pool(draft: Draft, pool: Pool) -> CostLine:
     match pool.capacity:
         case "reservation":
             # paid whether it is used or not, so the low case saves nothing
-            floor = None if line.expected_usd is None else min(line.expected_usd, _at_low_price(draft, pool))
+            at_low = _at_low_price(draft, pool)
+            floor = None if line.expected_usd is None or at_low is None else min(line.expected_usd, at_low)
             return replace(
                 line,
                 low_usd=floor,
@@ -87,9 +88,9 @@ def _nodes(draft: Draft, pool: Pool) -> tuple[int, int]:
     return nodes_for(draft, pool, low), nodes_for(draft, pool, high)
 
 
-def _at_low_price(draft: Draft, pool: Pool) -> float:
-    low = catalog.instance_price(pool.instance_type, draft.target.region).low or 0.0
-    return round(low * HOURS_PER_MONTH * pool.nodes, 2)
+def _at_low_price(draft: Draft, pool: Pool) -> float | None:
+    low = catalog.instance_price(pool.instance_type, draft.target.region).low
+    return None if low is None else round(low * HOURS_PER_MONTH * pool.nodes, 2)
 
 
 def _spot(draft: Draft, pool: Pool, line: CostLine) -> CostLine:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from inferplan import sizing
+from inferplan.cost.lines import Case
 from inferplan.records.draft import Draft, Traffic
 from inferplan.records.plan import Pool, PoolGrowth, Server
 
-Case = Literal["low", "expected", "high"]
 Factors = Mapping[str, float]  # route -> times today's expected load
 HORIZON_MONTHS = 36
 MONTHS = range(HORIZON_MONTHS)
@@ -148,7 +147,7 @@ def requests_per_second(draft: Draft, server: Server, *, slow: bool = False) -> 
     every = [*first, *fallback]
     peak = sum(one.peak_requests_per_second for one in every)
     tokens_per_second = speed.output_tokens_per_second_low if slow else speed.output_tokens_per_second
-    if tokens_per_second > 0 and peak > 0:
+    if tokens_per_second is not None and peak > 0:
         tokens = math.ceil(sum(one.output_tokens * one.peak_requests_per_second for one in every) / peak)
         return tokens_per_second / tokens
     if speed.ttft_ms > 0:  # pooling: one forward pass answers `concurrency` requests

@@ -5,12 +5,14 @@ Not here: which lines a stack has (fixed, usage, tokens).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from inferplan import catalog
 from inferplan.records.draft import Draft
 from inferplan.records.plan import CostLine, Pool
 
+Case = Literal["low", "expected", "high"]
 HOURS_PER_MONTH = int(catalog.cost_assumption("hours-per-month").value)
 ESTIMATE = "working estimate"
 
@@ -36,14 +38,20 @@ def assumed(name: str) -> float:
     return catalog.cost_assumption(name).value
 
 
+def total(lines: Iterable[CostLine], case: Case = "expected") -> float:
+    """The sum of the lines that have a price; the others are in no total."""
+    amounts = (getattr(line, f"{case}_usd") for line in lines)
+    return sum((usd for usd in amounts if usd is not None), 0.0)
+
+
 def unpriced(
     name: str,
     kind: Literal["fixed", "usage"],
     reason: str,
     *,
     group: str,
-    quantity: float = 0.0,
-    unit: str = "",
+    quantity: float,
+    unit: str,
     source: str = "no source of the catalog",
     as_of: str = "unknown",
     routes: tuple[str, ...] = (),
@@ -102,13 +110,14 @@ def service(
             routes=routes,
             pool=pool,
         )
-    if found.usd is None:
+    each = found.usd
+    if each is None:
         return unpriced(
             name, kind, found.basis, group=group, quantity=quantity, unit=unit, routes=routes, pool=pool
         )
 
     def usd(count: float | None) -> float:
-        return round((found.usd or 0.0) * (quantity if count is None else count), 2)
+        return round(each * (quantity if count is None else count), 2)
 
     return CostLine(
         name=name,
@@ -118,7 +127,7 @@ def service(
         high_usd=usd(high),
         quantity=round(quantity, 4),
         unit=unit,
-        unit_usd=found.usd,
+        unit_usd=each,
         estimated=estimated or found.estimated or found.verified is not True,
         source="; ".join(found.source),
         as_of=found.as_of,
@@ -145,7 +154,7 @@ def instances(
     """A line of instances at the on-demand list price; `low` and `high` are node counts."""
     found = catalog.instance_price(instance_type, draft.target.region)
     basis = "" if found.basis.startswith("list price") else found.basis
-    if found.usd_hour is None:
+    if found.usd_hour is None or found.low is None or found.high is None:
         return unpriced(
             name,
             "fixed",
@@ -158,8 +167,8 @@ def instances(
             pool=pool,
         )
 
-    def usd(hourly: float | None, nodes: int | None) -> float:
-        return round((hourly or 0.0) * hours * (count if nodes is None else nodes), 2)
+    def usd(hourly: float, nodes: int | None) -> float:
+        return round(hourly * hours * (count if nodes is None else nodes), 2)
 
     return CostLine(
         name=name,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from inferplan.cost.fixed import fixed_lines
+from inferplan.cost.lines import total
 from inferplan.cost.tokens import uplift
 from inferplan.cost.usage import usage_lines
 from inferplan.records.draft import Draft
@@ -41,8 +42,7 @@ def _whole(name: str, present: list[CostLine]) -> Premium:
     missing = [line.name for line in present if line.expected_usd is None]
     if missing:
         return Premium(name=name, usd=None, note=f"{', '.join(missing)} has no price")
-    usd = round(sum(line.expected_usd or 0.0 for line in present), 2)
-    return Premium(name=name, usd=usd, note=" and ".join(line.name for line in present))
+    return Premium(name=name, usd=round(total(present), 2), note=" and ".join(line.name for line in present))
 
 
 def _surcharges(draft: Draft, lines: Sequence[CostLine]) -> Iterable[Premium]:
@@ -65,7 +65,7 @@ def _surcharges(draft: Draft, lines: Sequence[CostLine]) -> Iterable[Premium]:
         if not known:
             yield Premium(name=name, usd=None, note=left_out)
             continue
-        usd = sum((line.expected_usd or 0) - (base[line.name].expected_usd or 0) for line in known)
+        usd = sum(total([line]) - total([base[line.name]]) for line in known)
         note = f"{len(known)} of {len(here)} lines against {BASE_REGION}"
         yield Premium(name=name, usd=round(usd, 2), note=f"{note}; {left_out}" if left_out else note)
 
@@ -87,5 +87,5 @@ def _uplifts(draft: Draft, lines: Sequence[CostLine]) -> Iterable[Premium]:
         if any(line.expected_usd is None for line in mine):
             yield Premium(name=name, usd=None, note="its tokens have no price")
         else:
-            total = sum(line.expected_usd or 0.0 for line in mine)
-            yield Premium(name=name, usd=round(total * (1 - 1 / factor.expected), 2), note=factor.note)
+            usd = round(total(mine) * (1 - 1 / factor.expected), 2)
+            yield Premium(name=name, usd=usd, note=factor.note)

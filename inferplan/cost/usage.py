@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from inferplan.cost.growth import Case, requests_of
-from inferplan.cost.lines import ESTIMATE, assumed, service
+from inferplan.cost.growth import requests_of
+from inferplan.cost.lines import ESTIMATE, Case, assumed, service
 from inferplan.records.draft import Draft, Traffic
 from inferplan.records.plan import CostLine
 

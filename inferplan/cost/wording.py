@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from inferplan import catalog
 from inferplan.cost.growth import requests_per_second
-from inferplan.cost.lines import pool_hours
+from inferplan.cost.lines import pool_hours, total
 from inferplan.records.draft import Draft
 from inferplan.records.plan import CostLine, Server
 
@@ -89,7 +89,7 @@ def price_dates(lines: Sequence[CostLine]) -> str:
 
 def confidence(draft: Draft, lines: Sequence[CostLine]) -> str:
     """Low where the largest line is estimated or the speed a guess, high for list prices alone."""
-    largest = max(lines, key=lambda line: line.expected_usd or 0.0, default=None)
+    largest = max(lines, key=lambda line: total([line]), default=None)
     speeds = {server.throughput.confidence for server in draft.servers if server.throughput}
     if largest is None or largest.estimated or "low" in speeds:
         return "low"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inferplan import catalog
-from inferplan.cost import HOURS_PER_MONTH
+from inferplan.cost.lines import HOURS_PER_MONTH, total
 from inferplan.plan.case import DEVELOPMENT
 from inferplan.records.plan import Plan, Pool
 from inferplan.spec.model import InferenceStack
@@ -90,8 +90,10 @@ def _vendor(plan: Plan) -> Iterator[str]:
             )
         return
     open_to = [one.name for one in offers if one.feasible]
-    lines = {line.name: line.expected_usd or 0.0 for line in plan.cost.lines if line.kind == "fixed"}
-    nodes = sum(usd for name, usd in lines.items() if name.startswith(("GPU nodes", "EKS control plane")))
+    own_lines = [line for line in plan.cost.lines if line.name.startswith(("GPU nodes", "EKS control plane"))]
+    if any(line.expected_usd is None for line in own_lines):
+        return
+    nodes = total(own_lines)
     tokens = sum(
         one.monthly_input_tokens + one.monthly_output_tokens
         for one in plan.cost.scenarios

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from inferplan import catalog
 from inferplan.cost.break_even import break_even, none, utilization_of
 from inferplan.cost.fixed import pool_volume_gib
-from inferplan.cost.lines import HOURS_PER_MONTH, pool_hours
+from inferplan.cost.lines import HOURS_PER_MONTH, Case, pool_hours, total
 from inferplan.decision import MODES, Gate, Question, gates
 from inferplan.plan.search import Built
 from inferplan.records.draft import Draft
@@ -128,7 +128,8 @@ def _own(
 
 
 def _reason(candidate: Candidate, cost: Cost) -> str:
-    gpus = f"GPU nodes alone, around the clock and on demand, {candidate.monthly_usd or 0:,.0f} USD a month"
+    usd = "no known price" if candidate.monthly_usd is None else f"{candidate.monthly_usd:,.0f} USD a month"
+    gpus = f"GPU nodes alone, around the clock and on demand, {usd}"
     if not candidate.chosen:
         return f"dearer; {gpus}"
     return f"the cheapest that fits and keeps the objectives; {gpus}{_incomplete(cost)}"
@@ -140,20 +141,22 @@ def _first(base: Built, server: Server) -> frozenset[str]:
 
 def _with(base: Built, pool: Pool, candidate: Candidate) -> Range | None:
     """The whole bill with the pool's nodes replaced; volumes keep their size a node."""
-    total = base.cost.monthly_usd
+    whole = base.cost.monthly_usd
     if candidate.chosen:
-        return total
+        return whole
     price = catalog.instance_price(candidate.instance_type, candidate.region)
     mine = [line for line in base.cost.lines if line.pool == pool.name]
-    if price.usd_hour is None or candidate.nodes is None or pool.capacity in NO_LIST_PRICE:
+    if price.usd_hour is None or price.low is None or price.high is None:
+        return None
+    if candidate.nodes is None or pool.capacity in NO_LIST_PRICE:
         return None
     hours = candidate.nodes * pool_hours(pool)
-    storage = sum((line.unit_usd or 0.0) for line in mine if line.group == "storage")
+    storage = sum(line.unit_usd for line in mine if line.group == "storage" and line.unit_usd is not None)
     volumes = hours / HOURS_PER_MONTH * pool_volume_gib(pool) * storage
 
-    def usd(case: str, hourly: float | None) -> float:
-        rest: float = getattr(total, case) - sum(getattr(line, f"{case}_usd") or 0.0 for line in mine)
-        return round(rest + (hourly or 0.0) * hours + volumes, 2)
+    def usd(case: Case, hourly: float) -> float:
+        rest: float = getattr(whole, case) - total(mine, case)
+        return round(rest + hourly * hours + volumes, 2)
 
     return Range(
         low=usd("low", price.low), expected=usd("expected", price.usd_hour), high=usd("high", price.high)

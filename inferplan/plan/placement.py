@@ -98,10 +98,11 @@ def make_target(
     declaration: Declaration, spec: InferenceStack, region: catalog.Region, zones: tuple[str, ...]
 ) -> Target:
     """The place of the stack with the names of its partition."""
-    partition = catalog.partition(region.partition)
+    partition, account = catalog.partition(region.partition), spec.target.account
+    assert account is not None  # a spec for AWS without one is not understandable
     return Target(
         platform=spec.target.platform,
-        account=spec.target.account or "",
+        account=account,
         region=region.region,
         country=region.country,
         partition=region.partition,

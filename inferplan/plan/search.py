@@ -96,7 +96,7 @@ def in_regions(case: Case, regions: tuple[catalog.Region, ...], notes: Notes) ->
         raise _nowhere(failures)
     subjects = case.spec.data.subjects or ()
 
-    def rank(entry: tuple[Built, Notes]) -> tuple[tuple[bool, float], bool, str]:
+    def rank(entry: tuple[Built, Notes]) -> tuple[tuple[bool, bool, float], bool, str]:
         target = entry[0].draft.target
         return (_bill(entry[0]), target.country not in subjects, target.region)
 
@@ -122,18 +122,19 @@ def in_regions(case: Case, regions: tuple[catalog.Region, ...], notes: Notes) ->
     return best, chosen
 
 
-def _bill(built: Built) -> tuple[bool, float]:
+def _bill(built: Built) -> tuple[bool, bool, float]:
     """Complete bills before those with a line that no source prices, then the cheapest.
 
-    Nodes that are not bought on demand count with their on-demand list price, where there is one.
+    Nodes that are not bought on demand count with their on-demand list price; where there is none, last.
     """
     region = built.draft.target.region
-    listed = sum(
-        cost.gpu_monthly_usd(pool.instance_type, region, pool.nodes) or 0.0
+    listed = [
+        cost.gpu_monthly_usd(pool.instance_type, region, pool.nodes)
         for pool in built.draft.pools
         if f"GPU nodes {pool.name}" in built.unpriced
-    )
-    return (bool(built.unpriced), built.monthly_usd.expected + listed)
+    ]
+    known = [usd for usd in listed if usd is not None]
+    return (bool(built.unpriced), len(known) < len(listed), built.monthly_usd.expected + sum(known))
 
 
 def _nowhere(failures: Mapping[str, NoPlan]) -> NoPlan:

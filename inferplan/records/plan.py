@@ -73,15 +73,18 @@ class Image(Record, frozen=True, kw_only=True):
 
 
 class Memory(Record, frozen=True, kw_only=True):
-    """GiB per GPU as vLLM budgets it; `margin_gib` is what is left after one request of full length."""
+    """GiB per GPU as vLLM budgets it; `margin_gib` is what is left after one request of full length.
+
+    None: a part that a model which makes images does not have, or that no source splits off its activation.
+    """
 
     total_gib: float
     requested_gib: float
     weights_gib: float
     activation_gib: float
-    non_torch_gib: float
-    cuda_graphs_gib: float
-    kv_cache_gib: float
+    non_torch_gib: float | None
+    cuda_graphs_gib: float | None
+    kv_cache_gib: float | None
     kv_cache_tokens: int | None
     max_concurrency: float | None
     margin_gib: float
@@ -89,16 +92,19 @@ class Memory(Record, frozen=True, kw_only=True):
 
 
 class Throughput(Record, frozen=True, kw_only=True):
-    """Output tokens per second of one replica at the planned concurrency, and latency ranges."""
+    """Output tokens per second of one replica at the planned concurrency, and latency ranges.
+
+    A pooling model generates no tokens: its rates of tokens are None, and `ttft_ms` is its whole answer.
+    """
 
     concurrency: int
-    output_tokens_per_second: float
-    output_tokens_per_second_low: float
-    output_tokens_per_second_high: float
+    output_tokens_per_second: float | None
+    output_tokens_per_second_low: float | None
+    output_tokens_per_second_high: float | None
     ttft_ms: float
-    tpot_ms: float
-    tpot_ms_low: float
-    tpot_ms_high: float
+    tpot_ms: float | None
+    tpot_ms_low: float | None
+    tpot_ms_high: float | None
     confidence: Literal["medium", "low"]
 
 
@@ -141,9 +147,9 @@ class Server(Record, frozen=True, kw_only=True):
     replicas: int
     min_replicas: int
     max_replicas: int
-    max_model_len: int
+    max_model_len: int | None  # None: it makes images, which have no tokens
     max_num_seqs: int
-    max_num_batched_tokens: int
+    max_num_batched_tokens: int | None
     gpu_memory_utilization: float
     flags: tuple[str, ...]  # the whole command line after `vllm serve <path>`
     env: dict[str, str]
@@ -154,10 +160,10 @@ class Server(Record, frozen=True, kw_only=True):
     ephemeral_gib: int
     port: int
     memory: Memory
-    throughput: Throughput | None
+    throughput: Throughput | None  # None: no source says how fast it is
     startup: Startup
     adapters: tuple[Adapter, ...] = ()
-    engine: Literal["vllm", "diffusion"] = "vllm"  # diffusion: no tokens, so the token settings are 0
+    engine: Literal["vllm", "diffusion"] = "vllm"
 
 
 class RunningHours(Record, frozen=True, kw_only=True):
@@ -185,11 +191,11 @@ class Pool(Record, frozen=True, kw_only=True):
     ami_has_device_plugin: bool
     architecture: Literal["x86_64", "arm64"]
     root_volume_gib: int
-    data_volume_gib: int
+    data_volume_gib: int | None  # None: the image keeps everything on its root volume
     quota_code: str | None
     quota_vcpus: int
     efa: bool = False
-    efa_interfaces: int = 0  # network cards of the instance type that carry EFA
+    efa_interfaces: int = 0  # that each node gets: one for each network card that carries EFA
     placement_group: bool = False
     ami_id: str | None = None  # own image, with ami_type CUSTOM
     running: RunningHours | None = None  # None: around the clock

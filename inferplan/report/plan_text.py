@@ -13,7 +13,7 @@ from inferplan.report import cost_text
 from inferplan.report.money import columns, counted, plain, usd
 
 if TYPE_CHECKING:
-    from inferplan.records.plan import Plan
+    from inferplan.records.plan import Memory, Plan, Throughput
 
 
 def plan(plan: Plan, *, verbose: int = 0) -> str:
@@ -75,30 +75,43 @@ def _routes(plan: Plan) -> list[str]:
 
 def _servers(plan: Plan, verbose: int) -> list[str]:
     lines: list[str] = []
-    for server in plan.servers:
-        memory = server.memory
+    for index, server in enumerate(plan.servers):
         lines.append(
             f"  {server.name}: {server.model} ({server.quantization or 'as published'}), "
             f"{server.replicas} replicas, TP{server.tensor_parallel} PP{server.pipeline_parallel}, "
             f"pool {server.pool}"
         )
-        lines.append(
-            f"    memory per GPU: weights {memory.weights_gib:.1f} + activation {memory.activation_gib:.1f} "
-            f"+ other {memory.non_torch_gib + memory.cuda_graphs_gib:.1f} + KV {memory.kv_cache_gib:.1f} "
-            f"of {memory.total_gib:.1f} GiB"
-        )
+        lines.append(f"    memory per GPU: {_memory(server.memory)}")
         if server.throughput:
-            t = server.throughput
-            lines.append(
-                f"    at {t.concurrency} concurrent: {t.output_tokens_per_second:,.0f} tokens/s a replica "
-                f"({t.output_tokens_per_second_low:,.0f} to {t.output_tokens_per_second_high:,.0f}), "
-                f"TTFT {t.ttft_ms:,.0f} ms, TPOT {t.tpot_ms:,.0f} ms, confidence {t.confidence}"
-            )
+            lines.append(f"    at {server.throughput.concurrency} concurrent: {_speed(server.throughput)}")
+        else:
+            lines.append(f"    not sized: {plan.derivations[f'servers[{index}].throughput'].formula}")
         s = server.startup
         lines.append(f"    starts in {s.seconds_expected} s ({s.seconds_low} to {s.seconds_high})")
         if verbose:
             lines.append(f"    {' '.join(server.flags)}")
     return lines
+
+
+def _memory(memory: Memory) -> str:
+    """The parts that are known apart, of what a GPU has."""
+    parts = [f"weights {memory.weights_gib:.1f}", f"activation {memory.activation_gib:.1f}"]
+    if memory.non_torch_gib is not None and memory.cuda_graphs_gib is not None:
+        parts.append(f"other {memory.non_torch_gib + memory.cuda_graphs_gib:.1f}")
+    if memory.kv_cache_gib is not None:
+        parts.append(f"KV {memory.kv_cache_gib:.1f}")
+    return f"{' + '.join(parts)} of {memory.total_gib:.1f} GiB"
+
+
+def _speed(speed: Throughput) -> str:
+    """Tokens a second with their range, and latencies; a pooling model has its whole answer at once."""
+    if speed.output_tokens_per_second is None:
+        return f"answers in {speed.ttft_ms:,.0f} ms, no tokens are generated, confidence {speed.confidence}"
+    return (
+        f"{speed.output_tokens_per_second:,.0f} tokens/s a replica "
+        f"({speed.output_tokens_per_second_low:,.0f} to {speed.output_tokens_per_second_high:,.0f}), "
+        f"TTFT {speed.ttft_ms:,.0f} ms, TPOT {speed.tpot_ms:,.0f} ms, confidence {speed.confidence}"
+    )
 
 
 def _pools(plan: Plan) -> list[str]:
@@ -110,7 +123,7 @@ def _pools(plan: Plan) -> list[str]:
                 f"{pool.gpus} x {pool.gpu}",
                 pool.capacity,
                 ", ".join(pool.zones),
-                f"quota {pool.quota_vcpus} vCPUs of {pool.quota_code}" if pool.quota_code else "",
+                f"quota {pool.quota_vcpus} vCPUs of {pool.quota_code or 'an unknown code'}",
             ]
             for pool in plan.pools
         ]

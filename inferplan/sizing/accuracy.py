@@ -64,9 +64,10 @@ class SpeedComparison(Record, frozen=True):
     @property
     def tpot_error(self) -> float | None:
         """Predicted over measured, minus 1."""
-        if self.predicted is None or self.point.tpot_ms is None:
+        predicted = self.predicted.tpot_ms if self.predicted else None
+        if predicted is None or self.point.tpot_ms is None:
             return None
-        return self.predicted.tpot_ms / self.point.tpot_ms - 1
+        return predicted / self.point.tpot_ms - 1
 
     @property
     def ttft_ratio(self) -> float | None:
@@ -165,7 +166,8 @@ def best_rate(point: ThroughputPoint) -> float | None:
                 point.output_tokens,
                 point.quantization,
             )
-            rates.append(speed.output_tokens_per_second / point.tensor_parallel)
+            if speed.output_tokens_per_second is not None:
+                rates.append(speed.output_tokens_per_second / point.tensor_parallel)
     return max(rates, default=None)
 
 

@@ -157,6 +157,7 @@ def _cache(fit: Fit, add: Any) -> None:
     )
     shape = fit.shapes
     if fit.layout is None:
+        _no_cache(fit, add)
         return
     kinds = [
         {"kind": kind.kind, "layers": kind.layers, "bytes_per_layer": kind.bytes_per_token}
@@ -210,6 +211,23 @@ def _cache(fit: Fit, add: Any) -> None:
             "request_gib": fit.request_gib,
             "longest_request": fit.longest_request,
         },
+        ENGINE,
+    )
+
+
+def _no_cache(fit: Fit, add: Any) -> None:
+    """Why tokens of cache are not counted: there is no cache, or its size does not follow the tokens."""
+    why = "the KV cache of this model is not linear in tokens, so it is not counted in them"
+    if fit.shapes.attention == "none":
+        why = "an encoder keeps no KV cache"
+    add("kv_cache_tokens", fit.kv_cache_tokens, "tokens", why, {}, ENGINE)
+    add("max_concurrency", fit.max_concurrency, "requests of max_model_len", why, {}, ENGINE)
+    add(
+        "margin_gib",
+        fit.margin_gib,
+        "GiB per GPU",
+        f"what is left after the activations; {why}",
+        {"kv_cache_gib": fit.kv_cache_gib},
         ENGINE,
     )
 

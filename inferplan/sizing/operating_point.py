@@ -182,7 +182,7 @@ def _misses(goals: Objectives, found: Performance, *, slow_end: bool) -> tuple[s
     missed = []
     if goals.ttft_p95_ms is not None and ttft > goals.ttft_p95_ms:
         missed.append(f"time to first token {ttft:.0f} ms, asked for {goals.ttft_p95_ms:.0f} ms")
-    if goals.tpot_p95_ms is not None and tpot > goals.tpot_p95_ms:
+    if goals.tpot_p95_ms is not None and tpot is not None and tpot > goals.tpot_p95_ms:
         missed.append(f"time per token {tpot:.1f} ms, asked for {goals.tpot_p95_ms:.1f} ms")
     return tuple(missed)
 

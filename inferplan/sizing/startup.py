@@ -50,7 +50,7 @@ class StartupEstimate(Record, frozen=True):
     startup: Startup
     phases: dict[str, Spread]  # node_boot is not part of `startup`, all others are
     root_volume_gib: int
-    data_volume_gib: int  # 0 where the root volume holds images and weights
+    data_volume_gib: int | None  # None: the root volume holds images and weights
     ephemeral_gib: int  # what the pod requests
     scaling_lead_seconds: Spread  # from the wish for one more replica to serving, on a new node
     derivations: dict[str, Derivation]
@@ -134,7 +134,7 @@ def startup(
         startup=found,
         phases=phases,
         root_volume_gib=system if bottlerocket else _up(volume + system, _ROUND_GIB),
-        data_volume_gib=volume if bottlerocket else 0,
+        data_volume_gib=volume if bottlerocket else None,
         ephemeral_gib=math.ceil(stored + cache_gib),
         scaling_lead_seconds=whole,
         derivations=_derivations(found, phases, volume, whole, inputs, stored, cache_gib),

@@ -33,7 +33,10 @@ class NoThroughput(ValueError):  # noqa: N818 - it is an answer, not a fault
 
 
 class Performance(Record, frozen=True):
-    """One replica at one concurrency; tokens are output tokens, the range is the 5th to 95th percentile."""
+    """One replica at one concurrency; tokens are output tokens, the range is the 5th to 95th percentile.
+
+    What counts tokens is None for a pooling model, which generates none.
+    """
 
     model: str
     gpu: str
@@ -46,14 +49,14 @@ class Performance(Record, frozen=True):
     step_ms: float  # one decoding step of the batch
     ttft_ms: float
     ttft_ms_high: float
-    tpot_ms: float
-    tpot_ms_low: float
-    tpot_ms_high: float
+    tpot_ms: float | None
+    tpot_ms_low: float | None
+    tpot_ms_high: float | None
     request_seconds: float
     requests_per_second: float
-    output_tokens_per_second: float
-    output_tokens_per_second_low: float
-    output_tokens_per_second_high: float
+    output_tokens_per_second: float | None
+    output_tokens_per_second_low: float | None
+    output_tokens_per_second_high: float | None
     bound: str  # memory bandwidth or arithmetic
     confidence: str
     low_confidence_because: tuple[str, ...]
@@ -280,14 +283,14 @@ def _pooling(
         step_ms=batch * 1e3,
         ttft_ms=batch * 1e3,
         ttft_ms_high=batch * 1e3 * slow,
-        tpot_ms=0.0,
-        tpot_ms_low=0.0,
-        tpot_ms_high=0.0,
+        tpot_ms=None,
+        tpot_ms_low=None,
+        tpot_ms_high=None,
         request_seconds=batch,
         requests_per_second=concurrency / batch,
-        output_tokens_per_second=0.0,
-        output_tokens_per_second_low=0.0,
-        output_tokens_per_second_high=0.0,
+        output_tokens_per_second=None,
+        output_tokens_per_second_low=None,
+        output_tokens_per_second_high=None,
         bound="arithmetic",
         confidence="low",
         low_confidence_because=doubts,
@@ -313,7 +316,7 @@ def _derivations(found: Performance) -> dict[str, Derivation]:
     unique = tuple(dict.fromkeys((*sources, Source(source="GPU figures of the catalog", as_of="2026-11-20"))))
     confidence = "low" if found.confidence == "low" else "medium"
 
-    def one(value: float, unit: str, formula: str, **more: object) -> Derivation:
+    def one(value: float | None, unit: str, formula: str, **more: object) -> Derivation:
         return Derivation(
             value=value,
             unit=unit,
@@ -362,7 +365,7 @@ def _derivations(found: Performance) -> dict[str, Derivation]:
 
 
 def _pooling_derivations(found: Performance, one: Callable[..., Derivation]) -> dict[str, Derivation]:
-    nothing = "0: a pooling model answers with one forward pass and generates no tokens"
+    nothing = "does not apply: a pooling model answers with one forward pass and generates no tokens"
     return {
         "tpot_ms": one(found.tpot_ms, "ms per output token", nothing),
         "ttft_ms": one(

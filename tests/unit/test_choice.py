@@ -11,6 +11,7 @@ from msgspec import structs
 
 from inferplan import catalog
 from inferplan.plan.make import make_plan
+from inferplan.plan.own_weights.pools import IMAGE_GIB
 from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Plan, Pool, RunningHours, Server
 from inferplan.spec.declaration import Declaration
@@ -280,6 +281,8 @@ def test_an_own_image_is_taken() -> None:
     )
 
     assert (pool.ami_type, pool.ami_id) == ("CUSTOM", "ami-0123456789abcdef0")
+    assert pool.data_volume_gib is None
+    assert pool.root_volume_gib > 2 * IMAGE_GIB  # the only volume: it holds the unpacked image too
 
 
 # -- what the spec says is obeyed or refused

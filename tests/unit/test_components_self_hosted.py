@@ -628,7 +628,7 @@ def al2023(template: dict[str, Any], _group: dict[str, Any]) -> None:
         ({"capacity": "capacity-block", "capacity_id": "cr-1"}, capacity_block),
         ({"capacity": "reservation", "capacity_id": "cr-1"}, reservation),
         ({"efa": True, "efa_interfaces": 2, "placement_group": True}, efa),
-        ({"ami_type": "AL2023_x86_64_NVIDIA", "root_volume_gib": 200}, al2023),
+        ({"ami_type": "AL2023_x86_64_NVIDIA", "root_volume_gib": 200, "data_volume_gib": None}, al2023),
     ],
 )
 def test_kinds_of_capacity(

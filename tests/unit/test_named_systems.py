@@ -223,7 +223,8 @@ def test_images_are_made_by_the_diffusion_server(tmp_path: Path) -> None:
     assert server.engine == "diffusion"
     assert (server.image.name, server.image.upstream) == ("diffusion", "docker.io/vllm/vllm-omni")
     assert server.image.tag == f"v{VLLM_OMNI_VERSION}"
-    assert (server.gpus_per_pod, server.tensor_parallel, server.max_model_len) == (1, 1, 0)
+    assert (server.gpus_per_pod, server.tensor_parallel) == (1, 1)
+    assert (server.max_model_len, server.max_num_batched_tokens) == (None, None)
     assert server.throughput is None
     assert server.memory.weights_gib + server.memory.activation_gib == pytest.approx(
         server.memory.requested_gib

@@ -50,7 +50,8 @@ def account_ceiling(declaration: Declaration) -> Requirement:
     places = declaration.account.countries
 
     def anywhere(one: Declaration) -> Declaration:
-        account = spec_of(one).target.account or ""
+        account = spec_of(one).target.account
+        assert account is not None  # a spec for AWS without one is not understandable
         accounts = dict(one.organization.accounts)
         wide = tuple(sorted({region.country for region in catalog.regions().values()}))
         accounts[account] = replace(accounts[account], countries=wide)
@@ -146,9 +147,9 @@ def _exact_limit(index: int, route: str, field: str, percentile: str) -> Callabl
 
     def exact(draft: Draft) -> Change | None:
         speeds = [server.throughput for server in draft.servers if route in server.routes]
-        if not speeds or speeds[0] is None:
+        value = getattr(speeds[0], field) if speeds and speeds[0] else None
+        if value is None:
             return None
-        value = getattr(speeds[0], field)
         unit = 10 ** max(0, math.floor(math.log10(value)) - 1)
         limit = float(math.ceil(value / unit) * unit)
         return Change(

@@ -20,7 +20,8 @@ from inferplan.records.notes import Notes
 from inferplan.records.plan import Memory, Pool, Server, Source
 
 LOADING = {"local_files_only": True, "use_safetensors": True}
-_NOT_SIZED = "no source says how many images a second: not sized for the load"
+_NO_SPEED = "no source says how many images a second"
+_NOT_SIZED = f"{_NO_SPEED}: not sized for the load"
 
 
 def image_flags(served_name: str) -> tuple[str, ...]:
@@ -68,9 +69,9 @@ def plan_image_server(case: Case, index: int, choice: Choice, pool: Pool, notes:
         replicas=choice.replicas,
         min_replicas=choice.zones if choice.replicas_per_zone is not None else 1,
         max_replicas=most_replicas(pool, choice),
-        max_model_len=0,
+        max_model_len=None,
         max_num_seqs=1,
-        max_num_batched_tokens=0,
+        max_num_batched_tokens=None,
         gpu_memory_utilization=1.0,
         flags=image_flags(name),
         env=dict(vllm.ENVIRONMENT),
@@ -97,9 +98,9 @@ def _memory(found: ImageLayout) -> Memory:
         requested_gib=needs,
         weights_gib=found.model.weights_gib,
         activation_gib=round(needs - found.model.weights_gib, 2),
-        non_torch_gib=0.0,
-        cuda_graphs_gib=0.0,
-        kv_cache_gib=0.0,
+        non_torch_gib=None,
+        cuda_graphs_gib=None,
+        kv_cache_gib=None,
         kv_cache_tokens=None,
         max_concurrency=None,
         margin_gib=round(found.total_gib - needs, 2),
@@ -147,16 +148,22 @@ def _explain(path: str, server: Server, choice: Choice, found: ImageLayout, note
             sources=sources,
             confidence="low",
         )
-    for field in ("non_torch_gib", "cuda_graphs_gib", "kv_cache_gib"):
-        notes.derive(
-            f"{path}.memory.{field}", 0.0, "GiB", "inside the activation: no source splits it", facts
-        )
+    within, no_cache = "inside the activation: no source splits it off", "an image model has no KV cache"
+    for field, unit, why in (
+        ("memory.non_torch_gib", "GiB", within),
+        ("memory.cuda_graphs_gib", "GiB", within),
+        ("memory.kv_cache_gib", "GiB", no_cache),
+        ("memory.kv_cache_tokens", "tokens", no_cache),
+        ("memory.max_concurrency", "requests", no_cache),
+        ("max_model_len", "tokens", "an image model has no context"),
+        ("max_num_batched_tokens", "tokens", "an image model has no tokens to batch"),
+        ("throughput", "images per second", _NO_SPEED),
+    ):
+        notes.derive(f"{path}.{field}", None, unit, why, facts, confidence="low")
     for field, unit, formula in (
         ("replicas", "replicas", f"one, in every zone where a zone may be lost; {_NOT_SIZED}"),
         ("tensor_parallel", "GPUs", "the diffusers adapter uses one GPU"),
         ("max_num_seqs", "images", "the adapter makes one request's images at a time"),
-        ("max_model_len", "tokens", "an image model has no context"),
-        ("max_num_batched_tokens", "tokens", "an image model has no tokens to batch"),
         ("gpu_memory_utilization", "share", "the GPU is not shared, and nothing is reserved on it"),
     ):
         notes.derive(f"{path}.{field}", getattr(server, field), unit, formula, facts, confidence="low")

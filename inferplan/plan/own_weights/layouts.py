@@ -42,7 +42,8 @@ class Layout(Record, frozen=True, kw_only=True):
     def stored_gib(self) -> float:
         """GiB of the weights in their bucket."""
         weights = self.point.fit.weights
-        return weights.repository_gib if weights else 0.0
+        assert weights is not None  # what cannot be sized is laid out nowhere
+        return weights.repository_gib
 
     @property
     def host_gib(self) -> float:

@@ -38,8 +38,9 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
     kind = backend.capacity.kind or notes.default(
         f"backends.{choice.backend}.capacity.kind", "on-demand", "nothing else is stated"
     )
-    bottlerocket = next((ami for ami in instance.ami if ami.startswith("BOTTLEROCKET")), None)
-    ami = "CUSTOM" if backend.capacity.ami else bottlerocket or instance.ami[0]
+    listed = next((ami for ami in instance.ami if ami.startswith("BOTTLEROCKET")), instance.ami[0])
+    ami = "CUSTOM" if backend.capacity.ami else listed
+    bottlerocket = ami.startswith("BOTTLEROCKET")
     notes.derive(
         f"{path}.ami_type",
         ami,
@@ -53,12 +54,9 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
     ceiling = _ceiling(case, choice)
     groups = choice.zones if choice.replicas_per_zone is not None else 1
     max_nodes = math.ceil(ceiling / groups / choice.pods_per_node) * groups * choice.layout.pipeline_parallel
-    estimate = startup(choice, bottlerocket=bottlerocket is not None)
+    estimate = startup(choice, bottlerocket=bottlerocket)
     notes.derivations[f"{path}.scaling_lead_seconds"] = estimate.derivations["scaling_lead_seconds"]
-    for volume in ("root_volume_gib", "data_volume_gib"):
-        notes.derivations[f"{path}.{volume}"] = msgspec.structs.replace(
-            estimate.derivations["volume_gib"], value=getattr(estimate, volume)
-        )
+    _explain_volumes(path, ami, estimate, notes)
     efa = backend.capacity.efa or choice.layout.pipeline_parallel > 1
     facts = tuple(Source(source=text, as_of=instance.as_of) for text in instance.source)
     for field, value, unit in (
@@ -86,7 +84,7 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
         capacity=cast(Literal["on-demand", "spot", "reservation", "capacity-block"], kind),
         capacity_id=backend.capacity.id,
         ami_type=ami,
-        ami_has_device_plugin=ami.startswith("BOTTLEROCKET"),
+        ami_has_device_plugin=bottlerocket,
         architecture=instance.arch,
         root_volume_gib=estimate.root_volume_gib,
         data_volume_gib=estimate.data_volume_gib,
@@ -104,6 +102,16 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
         ami_id=backend.capacity.ami,
         running=_running(case, path, kind, notes),
     )
+
+
+def _explain_volumes(path: str, ami: str, estimate: sizing.StartupEstimate, notes: Notes) -> None:
+    for volume in ("root_volume_gib", "data_volume_gib"):
+        notes.derivations[f"{path}.{volume}"] = msgspec.structs.replace(
+            estimate.derivations["volume_gib"], value=getattr(estimate, volume)
+        )
+    if estimate.data_volume_gib is None:
+        formula = f"an image of type {ami} has no second volume: its root volume holds everything"
+        notes.derive(f"{path}.data_volume_gib", None, "GiB", formula)
 
 
 def _running(case: Case, path: str, kind: str | None, notes: Notes) -> RunningHours | None:
