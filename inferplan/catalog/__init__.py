@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.hardware import gpus as gpus
     from inferplan.catalog.hardware import instance as instance
     from inferplan.catalog.hardware import instances as instances
+    from inferplan.catalog.managed_apis import BEDROCK as BEDROCK
     from inferplan.catalog.managed_apis import BedrockProfile as BedrockProfile
     from inferplan.catalog.managed_apis import GuardrailProfile as GuardrailProfile
     from inferplan.catalog.managed_apis import Host as Host
@@ -113,8 +114,8 @@ _EXPORTS = {
     "named_systems purposes redaction_languages redaction_models serving_settings vllm_env vllm_flags "
     "vllm_methods vllm_omni_flags vllm_versions",
     "table": "Row UnknownName digest stated_date",
-    "managed_apis": "BedrockProfile GuardrailProfile Host KnownHost Vendor bedrock_profile bedrock_profiles "
-    "bedrock_providers guardrail_profiles known_host vendor vendors",
+    "managed_apis": "BEDROCK BedrockProfile GuardrailProfile Host KnownHost Vendor bedrock_profile "
+    "bedrock_profiles bedrock_providers guardrail_profiles known_host vendor vendors",
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names.split()}
 

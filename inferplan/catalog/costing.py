@@ -13,11 +13,12 @@ from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, field
 
+from inferplan.catalog.managed_apis import BEDROCK
 from inferplan.catalog.table import Row, pick, rows
 
 # Provider id of the vendor facts -> provider id of the token price table, which is that of genai-prices.
 TOKEN_PROVIDERS = {
-    "amazon-bedrock": "aws",
+    BEDROCK: "aws",
     "anthropic": "anthropic",
     "azure-openai": "azure",
     "deepseek": "deepseek",

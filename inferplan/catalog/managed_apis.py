@@ -16,6 +16,8 @@ from msgspec.structs import replace
 from inferplan.catalog.places import regions
 from inferplan.catalog.table import Row, Verified, pick, rows
 
+BEDROCK = "amazon-bedrock"  # the vendor whose models are called through AWS itself
+
 
 class Host(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One host of a vendor. `processing_in_region` None means that no source settles it.

@@ -11,12 +11,12 @@ from datetime import date
 from typing import NamedTuple
 
 from inferplan import catalog
+from inferplan.catalog import BEDROCK
 from inferplan.cost.lines import notes, unpriced
 from inferplan.cost.usage import Usage
 from inferplan.records.draft import Draft, Traffic
 from inferplan.records.plan import CostLine, Vendor
 
-BEDROCK = "amazon-bedrock"
 REGIONAL = frozenset({"countries", "location"})
 _DAY = re.compile(r"(20\d\d)-?([01]\d)-?([0-3]\d)")
 

@@ -11,6 +11,7 @@ from datetime import date
 from functools import cached_property
 
 from inferplan import catalog, cost, decision
+from inferplan.catalog import BEDROCK
 from inferplan.plan import placement
 from inferplan.plan.case import Case
 from inferplan.plan.cluster import plan_cluster
@@ -18,7 +19,7 @@ from inferplan.plan.gateway import plan_gateway
 from inferplan.plan.network import plan_network
 from inferplan.plan.own_weights import Own, plan_own
 from inferplan.plan.traffic import plan_routes, plan_traffic
-from inferplan.plan.vendor_backends import BEDROCK, plan_vendors
+from inferplan.plan.vendor_backends import plan_vendors
 from inferplan.records.draft import Draft, Labor
 from inferplan.records.no_plan import Conflict, NoPlan, NotBuilt
 from inferplan.records.notes import Notes

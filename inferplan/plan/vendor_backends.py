@@ -6,14 +6,13 @@ Not here: prices (cost) and whether the vendor may be used at all (policies).
 from __future__ import annotations
 
 from inferplan import catalog
+from inferplan.catalog import BEDROCK
 from inferplan.plan.apis import note_systems
 from inferplan.plan.case import Case
 from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Target, Vendor
 from inferplan.spec.model import Backend
-
-BEDROCK = "amazon-bedrock"
 
 # Provider id of the vendor facts -> prefix of LiteLLM's model names (its provider list, 1.109.1).
 LITELLM_PREFIX = {

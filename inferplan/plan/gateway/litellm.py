@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from inferplan.catalog import BEDROCK
 from inferplan.plan.case import Case
 from inferplan.plan.cluster import NAMESPACE
-from inferplan.plan.vendor_backends import BEDROCK, LITELLM_PREFIX
+from inferplan.plan.vendor_backends import LITELLM_PREFIX
 from inferplan.records.plan import Route, Server, Target, Vendor, fitting
 
 ANALYZER_PORT = 5002
