@@ -220,8 +220,9 @@ def _no_cache(fit: Fit, add: Any) -> None:
     why = "the KV cache of this model is not linear in tokens, so it is not counted in them"
     if fit.shapes.attention == "none":
         why = "an encoder keeps no KV cache"
-    add("kv_cache_tokens", fit.kv_cache_tokens, "tokens", why, {}, ENGINE)
-    add("max_concurrency", fit.max_concurrency, "requests of max_model_len", why, {}, ENGINE)
+    shape = {"model": fit.shapes.id, "attention": fit.shapes.attention}
+    add("kv_cache_tokens", fit.kv_cache_tokens, "tokens", why, shape, ENGINE)
+    add("max_concurrency", fit.max_concurrency, "requests of max_model_len", why, shape, ENGINE)
     add(
         "margin_gib",
         fit.margin_gib,
