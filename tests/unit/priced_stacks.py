@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from inferplan.plan.make import Built, cheapest
+from inferplan.plan.search import Built, cheapest
 from inferplan.records.draft import Draft
 from inferplan.records.plan import Cost, CostLine
 from inferplan.spec.declaration import Declaration

@@ -12,9 +12,9 @@ import pulumi
 import pytest
 from msgspec.structs import replace
 
-from components import gateway_process
-from components.gateway_names import gateway_names
-from components.gateway_service import env_file
+from components.gateway import process
+from components.gateway.logins import logins
+from components.gateway.service import env_file
 from inferplan.resource import Unknown, walk_unknowns
 from stacks.record import record
 from tests.unit.managed_plans import (
@@ -66,7 +66,7 @@ def test_task_is_locked_down_and_plain(desk: Stack) -> None:
         assert definition["image"].startswith(f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/inferplan/")
         assert "@sha256:" in definition["image"]
         assert definition["readonlyRootFilesystem"] is True
-        assert definition["user"] == str(gateway_process.USER_ID)
+        assert definition["user"] == str(process.USER_ID)
         assert definition["logConfiguration"]["options"]["awslogs-region"] == REGION
     assert by_name["migrate"]["essential"] is False
     assert {"name": "DISABLE_SCHEMA_UPDATE", "value": "false"} in by_name["migrate"]["environment"]
@@ -80,7 +80,7 @@ def test_task_environment_names_secrets_and_holds_none(desk: Stack) -> None:
     gateway = json.loads(desk.named("desk-gateway-task").props["containerDefinitions"])[-1]
     environment = {entry["name"]: entry["value"] for entry in gateway["environment"]}
 
-    assert json.loads(environment[gateway_process.SECRETS]) == PLANS["managed"].gateway.secret_env
+    assert json.loads(environment[process.SECRETS]) == PLANS["managed"].gateway.secret_env
     assert not environment.keys() & PLANS["managed"].gateway.secret_env.keys()
 
 
@@ -161,8 +161,8 @@ def test_kubernetes_objects_wait_only_for_addresses() -> None:
 def test_launcher_fetches_secrets_and_becomes_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run as in the container, with a stand-in client: values reach the environment, the proxy starts."""
     plan = PLANS["managed"]
-    _python, _flag, program, *command = gateway_process.proxy_command(plan)
-    environment = gateway_process.environment(plan, LITELLM_MIGRATION_DIR="/tmp")
+    _python, _flag, program, *command = process.proxy_command(plan.gateway)
+    environment = process.environment(plan.gateway, LITELLM_MIGRATION_DIR="/tmp")
     asked: list[str] = []
     started: list[list[str]] = []
 
@@ -181,7 +181,7 @@ def test_launcher_fetches_secrets_and_becomes_the_proxy(monkeypatch: pytest.Monk
 
     assert asked == ["inferplan/desk/gateway-master-key", "inferplan/desk/openai"]
     assert os.environ["OPENAI_API_KEY"] == "value of inferplan/desk/openai"
-    assert gateway_process.SECRETS not in os.environ
+    assert process.SECRETS not in os.environ
     assert started == [["litellm", "--host", "0.0.0.0", "--port", "4000"]]
 
 
@@ -202,7 +202,7 @@ def test_bootstrap_grants_iam_login_and_quotes_the_password(monkeypatch: pytest.
             "DATABASE_MASTER_SECRET_ARN": "arn",
         },
     )
-    exec(compile(gateway_process.bootstrap_command()[-1], "bootstrap", "exec"), {})
+    exec(compile(process.bootstrap_command()[-1], "bootstrap", "exec"), {})
 
     ((command, sql),) = calls
     assert command[-1] == "postgresql://postgres_admin:a%2Fb%3Ac%40d@db.example:5432/litellm?sslmode=require"
@@ -228,9 +228,8 @@ def test_addresses_are_lines_of_an_environment_file() -> None:
 
 def test_names_come_from_the_plans_configuration() -> None:
     """The process signs in with the names of its file, so the resources carry those and no others."""
-    names = gateway_names(PLANS["managed"])
+    names = logins(PLANS["managed"].gateway)
 
     assert (names.cache, names.cache_user) == ("inferplan-desk", "desk-gateway")
-    plan = managed()
     with pytest.raises(KeyError):
-        gateway_names(replace(plan, gateway=replace(plan.gateway, config={"general_settings": {}})))
+        logins(replace(managed().gateway, config={"general_settings": {}}))

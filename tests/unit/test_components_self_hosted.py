@@ -14,6 +14,7 @@ import pytest
 
 from components.endpoints import endpoint_policy
 from components.keys import key_policy
+from components.names import Names
 from inferplan.records import plan as model
 from inferplan.records.errors import NotBuilt
 from inferplan.resource import Resource, walk_unknowns
@@ -284,6 +285,10 @@ def plan(**changes: Any) -> model.Plan:
     return msgspec.structs.replace(made, **changes)
 
 
+def names() -> Names:
+    return Names("clinic", plan().target)
+
+
 class Recorded:
     """Both layers of a plan, by type."""
 
@@ -457,22 +462,22 @@ def test_endpoint_policy_names_resources_where_it_can(service: str, resources: l
         model_arns=("arn:aws:bedrock:eu-central-1::foundation-model/mistral",),
     )
     endpoint = model.Endpoint(service=service, service_name="x", type="Interface", why="x")
-    document = json.loads(endpoint_policy(plan(vendors=(vendor,)), endpoint, ()))
+    document = json.loads(endpoint_policy(names(), endpoint, model_arns=vendor.model_arns))
     assert document["Statement"][0]["Resource"] == resources
 
 
 def test_keys_admit_whom_aws_needs() -> None:
     """Log service, alarm services, scaling role: each key admits the one it serves (field-notes 8)."""
-    logs = json.loads(key_policy(plan(), "logs"))
+    logs = json.loads(key_policy(names(), "logs"))
     services = json.dumps([statement["Principal"] for statement in logs["Statement"]])
     for service in (f"logs.{REGION}", "budgets", "cloudwatch", "costalerts"):
         assert f"{service}.{SUFFIX}" in services
-    ebs = json.loads(key_policy(plan(), "ebs"))["Statement"]
+    ebs = json.loads(key_policy(names(), "ebs"))["Statement"]
     assert [statement["Principal"] for statement in ebs[1:]] == [{"AWS": "*"}, {"AWS": "*"}]
     for statement in ebs[1:]:
         assert statement["Condition"]["StringEquals"]["kms:CallerAccount"] == ACCOUNT
         assert "AWSServiceRoleForAutoScaling" in statement["Condition"]["StringEquals"]["aws:PrincipalArn"]
-    assert len(json.loads(key_policy(plan(), "data"))["Statement"]) == 1
+    assert len(json.loads(key_policy(names(), "data"))["Statement"]) == 1
 
 
 def test_cluster_is_private_logged_encrypted_and_has_named_admins(stack: Recorded) -> None:
