@@ -217,6 +217,15 @@ def test_budget_tells_people_and_takes_bedrock_away(desk: Recorded) -> None:
     assert desk.named("desk-gateway-role").props["forceDetachPolicies"] is True
 
 
+def test_without_a_budget_only_the_alarms_remain() -> None:
+    """A plan without a budget has nothing to compare with and nobody's address."""
+    stack = changed(BEDROCK_ONLY, budget=None)
+
+    for forbidden in ("budgets/budget:Budget", "sns/topicSubscription:TopicSubscription"):
+        assert not stack.of(f"aws:{forbidden}")
+    assert stack.of("aws:cloudwatch/metricAlarm:MetricAlarm")
+
+
 def test_token_alarms_reach_an_encrypted_topic(desk: Recorded) -> None:
     """Tokens of each Bedrock model and the gateway's errors are watched every five minutes."""
     alarms = desk.of("aws:cloudwatch/metricAlarm:MetricAlarm")
