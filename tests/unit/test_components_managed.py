@@ -239,7 +239,7 @@ def test_token_alarms_reach_an_encrypted_topic(desk: Recorded) -> None:
     assert metrics == {"InputTokenCount", "OutputTokenCount"}
     assert any(alarm.props.get("metricName") == "GatewayErrors" for alarm in alarms)
     assert all(len(alarm.props["alarmActions"]) == 1 for alarm in alarms)
-    assert isinstance(desk.one("aws:sns/topic:Topic").props["kmsMasterKeyId"], Unknown)
+    assert isinstance(desk.one("aws:sns/topic:Topic", "-alarms-topic").props["kmsMasterKeyId"], Unknown)
 
 
 def test_guardrail_stays_in_the_region(desk: Recorded) -> None:
