@@ -1,6 +1,6 @@
 """What every bucket of a stack has: one owner, no public access, an own key, versions, TLS, own account only.
 
-Not here: the buckets (weights, config_bucket) and what only one of them needs.
+Not here: the buckets (weights, gateway.config_bucket) and what only one of them needs.
 """
 
 from __future__ import annotations

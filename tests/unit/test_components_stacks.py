@@ -1,6 +1,6 @@
 """What holds in every stack: one root above everything, explicit providers, whole documents, empty secrets.
 
-Not here: what only one kind of stack declares (test_components_self_hosted, _managed, _gateway).
+Not here: what only one kind of stack declares (test_components_self_hosted, test_components_managed).
 """
 
 from __future__ import annotations
