@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import naming
-from inferplan.records.plan import Plan
+from components import iam
+from components.names import Names
 
 TOKEN_METRICS = ("InputTokenCount", "OutputTokenCount")
 PERIOD_SECONDS = 300
@@ -23,7 +23,9 @@ ERRORS_PER_PERIOD = 10
 class AlarmsArgs:
     """`logs_key_arn`, because the AWS-managed key drops alarms silently; `log_group` is the gateway's."""
 
-    plan: Plan
+    names: Names
+    emails: tuple[str, ...]
+    bedrock_models: tuple[str, ...]  # model ids whose tokens are watched
     logs_key_arn: pulumi.Input[str]
     log_group: str | None
     after: tuple[pulumi.Resource, ...] = ()
@@ -37,32 +39,32 @@ class Alarms(pulumi.ComponentResource):
     def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inferplan:index:Alarms", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
-        plan = args.plan
-        topic_name = f"inferplan-{plan.name}-alarms"
+        names = args.names
+        topic_name = names.fixed("alarms")
         topic = aws.sns.Topic(
             f"{name}-topic", name=topic_name, kms_master_key_id=args.logs_key_arn, opts=self._child
         )
         aws.sns.TopicPolicy(
-            f"{name}-topic-policy", arn=topic.arn, policy=topic_policy(plan, topic_name), opts=self._child
+            f"{name}-topic-policy", arn=topic.arn, policy=topic_policy(names, topic_name), opts=self._child
         )
-        for number, email in enumerate(plan.budget.alert_emails if plan.budget else ()):
+        for number, email in enumerate(args.emails):
             aws.sns.TopicSubscription(
                 f"{name}-email-{number}", topic=topic.arn, protocol="email", endpoint=email, opts=self._child
             )
         self.topic_arn = topic.arn
-        for model in sorted({vendor.model for vendor in plan.vendors if vendor.model_arns}):
+        for model in args.bedrock_models:
             for metric in TOKEN_METRICS:
-                self._tokens(name, plan, model, metric)
+                self._tokens(name, names, model, metric)
         if args.log_group is not None:
-            self._errors(name, plan, args.log_group, args.after)
+            self._errors(name, names, args.log_group, args.after)
         self.register_outputs({"topicArn": self.topic_arn})
 
-    def _tokens(self, name: str, plan: Plan, model: str, metric: str) -> None:
+    def _tokens(self, name: str, names: Names, model: str, metric: str) -> None:
         """More tokens than the hour of the week explains: found in minutes, without a guessed threshold."""
         slug = model.replace(".", "-").replace(":", "-")
         aws.cloudwatch.MetricAlarm(
             f"{name}-{slug}-{metric.lower()}",
-            name=f"inferplan-{plan.name}-{slug}-{metric}",
+            name=names.fixed(f"{slug}-{metric}"),
             alarm_description=f"{metric} of {model} above what is usual: a runaway caller or a stolen key",
             comparison_operator="GreaterThanUpperThreshold",
             evaluation_periods=2,
@@ -91,11 +93,11 @@ class Alarms(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _errors(self, name: str, plan: Plan, log_group: str, after: tuple[pulumi.Resource, ...]) -> None:
-        namespace = f"Inferplan/{plan.name}"
+    def _errors(self, name: str, names: Names, log_group: str, after: tuple[pulumi.Resource, ...]) -> None:
+        namespace = f"Inferplan/{names.stack}"
         aws.cloudwatch.LogMetricFilter(
             f"{name}-errors-filter",
-            name=f"inferplan-{plan.name}-gateway-errors",
+            name=names.fixed("gateway-errors"),
             log_group_name=log_group,
             pattern='{ $.level = "ERROR" }',
             metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
@@ -105,7 +107,7 @@ class Alarms(pulumi.ComponentResource):
         )
         aws.cloudwatch.MetricAlarm(
             f"{name}-errors",
-            name=f"inferplan-{plan.name}-gateway-errors",
+            name=names.fixed("gateway-errors"),
             alarm_description="the gateway reports errors: a vendor, the database or the budget stops calls",
             namespace=namespace,
             metric_name="GatewayErrors",
@@ -120,19 +122,18 @@ class Alarms(pulumi.ComponentResource):
         )
 
 
-def topic_policy(plan: Plan, topic_name: str) -> str:
+def topic_policy(names: Names, topic_name: str) -> str:
     """Alarms and budgets of this account may publish."""
-    target = plan.target
-    services = [naming.principal(target, service) for service in ("budgets", "cloudwatch")]
-    return naming.policy(
+    services = [names.principal(service) for service in ("budgets", "cloudwatch")]
+    return iam.policy(
         [
             {
                 "Sid": "OwnAlarms",
                 "Effect": "Allow",
                 "Principal": {"Service": services},
                 "Action": "sns:Publish",
-                "Resource": naming.arn(target, "sns", topic_name),
-                "Condition": {"StringEquals": {"aws:SourceAccount": target.account}},
+                "Resource": names.arn("sns", topic_name),
+                "Condition": {"StringEquals": {"aws:SourceAccount": names.target.account}},
             }
         ]
     )

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import naming
+from components import iam
+from components.names import Names
 from inferplan.records.plan import Budget as PlannedBudget
-from inferplan.records.plan import Plan
 
 STOP_AT_PERCENT = 100
 STOP_ROLE = "budget-stop"
@@ -22,7 +22,7 @@ STOP_ROLE = "budget-stop"
 class BudgetArgs:
     """`gateway_role` is the role that loses Bedrock at the limit, None in stacks that do not call it."""
 
-    plan: Plan
+    names: Names
     budget: PlannedBudget
     topic_arn: pulumi.Input[str]
     gateway_role: aws.iam.Role | None
@@ -36,8 +36,8 @@ class Budget(pulumi.ComponentResource):
     def __init__(self, name: str, args: BudgetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inferplan:index:Budget", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
-        plan, budget = args.plan, args.budget
-        self.budget_name = f"inferplan-{plan.name}"
+        names, budget = args.names, args.budget
+        self.budget_name = names.fixed()
         made = aws.budgets.Budget(
             f"{name}-budget",
             name=self.budget_name,
@@ -49,7 +49,7 @@ class Budget(pulumi.ComponentResource):
             # makers on Bedrock are billed as Marketplace (field-notes 28).
             cost_filters=[
                 aws.budgets.BudgetCostFilterArgs(
-                    name="TagKeyValue", values=[f"user:inferplan:stack${plan.name}"]
+                    name="TagKeyValue", values=[f"user:inferplan:stack${names.stack}"]
                 )
             ],
             # Credits would hide real spending until they run out.
@@ -67,29 +67,29 @@ class Budget(pulumi.ComponentResource):
     def _stop_bedrock(
         self, name: str, args: BudgetArgs, budget: aws.budgets.Budget, gateway_role: aws.iam.Role
     ) -> None:
-        plan = args.plan
-        stop_policy_name = f"inferplan-{plan.name}-stop-bedrock"
+        names = args.names
+        stop_policy_name = names.fixed("stop-bedrock")
         stop_policy = aws.iam.Policy(
             f"{name}-stop-policy",
             name=stop_policy_name,
             description="attached by the budget when the limit is reached; detach it to resume",
-            policy=naming.policy(
+            policy=iam.policy(
                 [{"Sid": "BudgetReached", "Effect": "Deny", "Action": "bedrock:Invoke*", "Resource": "*"}]
             ),
             opts=self._child,
         )
         executor = aws.iam.Role(
             f"{name}-stop-role",
-            name=naming.role_name(plan, STOP_ROLE),
+            name=names.fixed(STOP_ROLE),
             description="lets the budget attach its one policy to the gateway's role",
-            assume_role_policy=naming.trust(plan.target, "budgets", sid="Budgets"),
+            assume_role_policy=iam.trust(names, "budgets", sid="Budgets"),
             opts=self._child,
         )
         permission = aws.iam.RolePolicy(
             f"{name}-stop-permission",
             name="attach",
             role=executor.name,
-            policy=attach_policy(plan, stop_policy_name),
+            policy=attach_policy(names, stop_policy_name),
             opts=self._child,
         )
         aws.budgets.BudgetAction(
@@ -126,16 +126,16 @@ def _notification(args: BudgetArgs, kind: str, percent: float) -> aws.budgets.Bu
     )
 
 
-def attach_policy(plan: Plan, policy_name: str) -> str:
+def attach_policy(names: Names, policy_name: str) -> str:
     """Attach and detach one policy on one role, nothing else."""
-    policy_arn = naming.arn(plan.target, "iam", f"policy/{policy_name}", regional=False)
-    return naming.policy(
+    policy_arn = names.arn("iam", f"policy/{policy_name}", regional=False)
+    return iam.policy(
         [
             {
                 "Sid": "OnePolicyOnOneRole",
                 "Effect": "Allow",
                 "Action": ["iam:AttachRolePolicy", "iam:DetachRolePolicy"],
-                "Resource": naming.role_arn(plan, "gateway"),
+                "Resource": names.role_arn("gateway"),
                 "Condition": {"ArnEquals": {"iam:PolicyARN": policy_arn}},
             }
         ]

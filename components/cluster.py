@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import naming
+from components import iam
+from components.names import Names
 from components.role import Role, RoleArgs
 from inferplan.records.plan import Cluster as PlannedCluster
-from inferplan.records.plan import Plan, Target
 
 _LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 
@@ -23,8 +23,10 @@ _LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 class ClusterArgs:
     """`log_group` exists first: EKS would make its own without key and retention (field-notes 44)."""
 
-    plan: Plan
+    names: Names
     cluster: PlannedCluster
+    deploy_role: str | None  # deploys the workload layer, so it is an admin too
+    production: bool
     subnet_ids: Sequence[pulumi.Input[str]]
     security_group_id: pulumi.Input[str]
     secrets_key_arn: pulumi.Input[str]
@@ -41,17 +43,17 @@ class Cluster(pulumi.ComponentResource):
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inferplan:index:Cluster", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        target, cluster = args.plan.target, args.cluster
+        names, cluster = args.names, args.cluster
         role = Role(
             f"{name}-control-plane",
             RoleArgs(
-                role_name=naming.role_name(args.plan, "cluster"),
-                trust=naming.trust(target, "eks"),
-                managed={"cluster": naming.aws_policy_arn(target, "AmazonEKSClusterPolicy")},
-                policy=naming.policy(
+                role_name=names.fixed("cluster"),
+                trust=iam.trust(names, "eks"),
+                managed={"cluster": names.aws_policy_arn("AmazonEKSClusterPolicy")},
+                policy=iam.policy(
                     [
-                        naming.key_use(
-                            args.plan,
+                        iam.key_use(
+                            names,
                             "secrets",
                             ("kms:Encrypt", "kms:Decrypt", "kms:ListGrants", "kms:DescribeKey"),
                         )
@@ -69,7 +71,7 @@ class Cluster(pulumi.ComponentResource):
                 authentication_mode="API", bootstrap_cluster_creator_admin_permissions=False
             ),
             bootstrap_self_managed_addons=False,
-            deletion_protection=naming.is_production(args.plan),
+            deletion_protection=args.production,
             enabled_cluster_log_types=_LOG_TYPES,
             encryption_config=aws.eks.ClusterEncryptionConfigArgs(
                 provider=aws.eks.ClusterEncryptionConfigProviderArgs(key_arn=args.secrets_key_arn),
@@ -88,11 +90,11 @@ class Cluster(pulumi.ComponentResource):
         )
         self.cluster_name, self.endpoint = cluster.name, made.endpoint
         self.certificate_authority = made.certificate_authority.data
-        for number, arn in enumerate(_admins(args.plan, cluster), start=1):
-            self._admit(f"{name}-admin-{number}", arn, target, made)
+        for number, arn in enumerate(_admins(args), start=1):
+            self._admit(f"{name}-admin-{number}", arn, names.target.partition, made)
         self.register_outputs({"name": self.cluster_name, "endpoint": self.endpoint})
 
-    def _admit(self, name: str, arn: str, target: Target, cluster: aws.eks.Cluster) -> None:
+    def _admit(self, name: str, arn: str, partition: str, cluster: aws.eks.Cluster) -> None:
         entry = aws.eks.AccessEntry(
             name,
             cluster_name=cluster.name,
@@ -104,13 +106,13 @@ class Cluster(pulumi.ComponentResource):
             f"{name}-policy",
             cluster_name=cluster.name,
             principal_arn=arn,
-            policy_arn=f"arn:{target.partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+            policy_arn=f"arn:{partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
             access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[entry]),
         )
 
 
-def _admins(plan: Plan, cluster: PlannedCluster) -> list[str]:
+def _admins(args: ClusterArgs) -> list[str]:
     """The named admins, and the role that deploys the workload layer, or nobody could (field-notes 7)."""
-    deployer = [plan.deploy_role] if plan.deploy_role else []
-    return list(dict.fromkeys([*cluster.admins, *deployer]))
+    deployer = [args.deploy_role] if args.deploy_role else []
+    return list(dict.fromkeys([*args.cluster.admins, *deployer]))

@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from inferplan.records.plan import Target
+from components.names import Names
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,17 +21,19 @@ class DeploymentArgs:
     declaration: str
     digest: str
     layer: str
-    name: str
     claims: str
-    target: Target
+    names: Names
     tags: dict[str, str]
 
 
 class Deployment(pulumi.ComponentResource):
-    """Inputs: declaration, digest, layer, name, claims. `options()` makes a resource one of its children."""
+    """Inputs: declaration, digest, layer, name, claims. `options()` makes a resource one of its children.
+
+    `names` is what every part of the stack is called by.
+    """
 
     aws: aws.Provider
-    target: Target
+    names: Names
     digest: pulumi.Output[str]
 
     def __init__(self, name: str, args: DeploymentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -39,16 +41,16 @@ class Deployment(pulumi.ComponentResource):
             "declaration": args.declaration,
             "digest": args.digest,
             "layer": args.layer,
-            "name": args.name,
+            "name": args.names.stack,
             "claims": args.claims,
         }
         super().__init__("inferplan:index:Deployment", name, inputs, opts)
-        self.target = args.target
+        self.names = args.names
         self.digest = pulumi.Output.from_input(args.digest)
         self.aws = aws.Provider(
             f"{name}-aws",
-            region=args.target.region,
-            allowed_account_ids=[args.target.account],
+            region=args.names.target.region,
+            allowed_account_ids=[args.names.target.account],
             default_tags=aws.ProviderDefaultTagsArgs(tags=args.tags),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -13,8 +13,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from components import naming
-from inferplan.records.plan import Plan
+from components.names import Names
+from inferplan.records.plan import Network as PlannedNetwork
 
 ANYWHERE = "0.0.0.0/0"
 LOG_TYPES = ("ALERT", "FLOW", "TLS")
@@ -31,7 +31,9 @@ Zoned = Mapping[tuple[str, str], pulumi.Output[str]]  # by tier and zone id
 class EgressFirewallArgs:
     """`subnets` and `route_table_ids` are the network's, by tier and zone id."""
 
-    plan: Plan
+    names: Names
+    network: PlannedNetwork
+    log_retention_days: int
     vpc_id: pulumi.Input[str]
     subnets: Zoned
     route_table_ids: Zoned
@@ -56,10 +58,10 @@ class EgressFirewall(pulumi.ComponentResource):
         self.register_outputs({"firewallArn": self.firewall_arn})
 
     def _firewall(self, name: str, args: EgressFirewallArgs) -> aws.networkfirewall.Firewall:
-        fixed = f"inferplan-{args.plan.name}"
+        fixed = args.names.fixed("egress")
         group = aws.networkfirewall.RuleGroup(
             f"{name}-rules",
-            name=f"{fixed}-egress",
+            name=fixed,
             type="STATEFUL",
             capacity=RULE_CAPACITY,
             description="exact vendor hosts over TLS on 443, nothing else",
@@ -69,13 +71,13 @@ class EgressFirewall(pulumi.ComponentResource):
                         aws.networkfirewall.RuleGroupRuleGroupRuleVariablesIpSetArgs(
                             key="HOME_NET",
                             ip_set=aws.networkfirewall.RuleGroupRuleGroupRuleVariablesIpSetIpSetArgs(
-                                definitions=[s.cidr for s in args.plan.network.subnets if s.tier == "gateway"]
+                                definitions=[s.cidr for s in args.network.subnets if s.tier == "gateway"]
                             ),
                         )
                     ]
                 ),
                 rules_source=aws.networkfirewall.RuleGroupRuleGroupRulesSourceArgs(
-                    stateful_rules=stateful_rules(args.plan.network.allowed_hosts)
+                    stateful_rules=stateful_rules(args.network.allowed_hosts)
                 ),
                 stateful_rule_options=aws.networkfirewall.RuleGroupRuleGroupStatefulRuleOptionsArgs(
                     rule_order="STRICT_ORDER"
@@ -85,7 +87,7 @@ class EgressFirewall(pulumi.ComponentResource):
         )
         policy = aws.networkfirewall.FirewallPolicy(
             f"{name}-policy",
-            name=f"{fixed}-egress",
+            name=fixed,
             firewall_policy=aws.networkfirewall.FirewallPolicyFirewallPolicyArgs(
                 stateless_default_actions=[FORWARD],
                 stateless_fragment_default_actions=[FORWARD],
@@ -107,7 +109,7 @@ class EgressFirewall(pulumi.ComponentResource):
         )
         return aws.networkfirewall.Firewall(
             f"{name}-firewall",
-            name=f"{fixed}-egress",
+            name=fixed,
             vpc_id=args.vpc_id,
             firewall_policy_arn=policy.arn,
             subnet_mappings=[
@@ -124,8 +126,8 @@ class EgressFirewall(pulumi.ComponentResource):
         groups = {
             kind: aws.cloudwatch.LogGroup(
                 f"{name}-{kind.lower()}-log",
-                name=naming.delivered_log_group(args.plan, f"firewall-{kind.lower()}"),
-                retention_in_days=args.plan.log_retention_days,
+                name=args.names.delivered_log_group(f"firewall-{kind.lower()}"),
+                retention_in_days=args.log_retention_days,
                 kms_key_id=args.logs_key_arn,
                 opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.production),
             )
@@ -151,7 +153,7 @@ class EgressFirewall(pulumi.ComponentResource):
         internet = aws.ec2.InternetGateway(
             f"{name}-internet", vpc_id=args.vpc_id, tags={"Name": name}, opts=self._child
         )
-        gateway_cidrs = {s.zone: s.cidr for s in args.plan.network.subnets if s.tier == "gateway"}
+        gateway_cidrs = {s.zone: s.cidr for s in args.network.subnets if s.tier == "gateway"}
         for zone, gateway_cidr in gateway_cidrs.items():
             endpoint = _endpoint(firewall, args.subnets["firewall", zone])
             address = aws.ec2.Eip(

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import naming
+from components import iam
+from components.names import Names
 from components.network import CALLER_TIERS, Network
-from inferplan.records.plan import Endpoint, Plan
+from inferplan.records.plan import Endpoint
 
 # The IAM prefix of the calls that go through an endpoint, where it differs from the endpoint's short name.
 _ACTION_PREFIX = {
@@ -30,9 +31,11 @@ _ACTION_PREFIX = {
 class EndpointsArgs:
     """`buckets` are the names of the own buckets; the S3 endpoint admits no others but the registry's."""
 
-    plan: Plan
+    names: Names
+    endpoints: tuple[Endpoint, ...]
     network: Network
     buckets: tuple[str, ...]
+    model_arns: tuple[str, ...]  # of Bedrock, whose endpoint admits no other models
 
 
 class Endpoints(pulumi.ComponentResource):
@@ -45,8 +48,8 @@ class Endpoints(pulumi.ComponentResource):
         super().__init__("inferplan:index:Endpoints", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.endpoints, self.s3_prefix_list_id = {}, None
-        for endpoint in args.plan.network.endpoints:
-            policy = endpoint_policy(args.plan, endpoint, args.buckets)
+        for endpoint in args.endpoints:
+            policy = endpoint_policy(args.names, endpoint, args.buckets, args.model_arns)
             role = f"{endpoint.service}-{endpoint.type.lower()}".replace(".", "-")
             if endpoint.type == "Gateway":
                 made = aws.ec2.VpcEndpoint(
@@ -86,22 +89,24 @@ def _caller_route_tables(network: Network) -> list[pulumi.Output[str]]:
     return [table for (tier, _zone), table in network.route_table_ids.items() if tier in CALLER_TIERS]
 
 
-def endpoint_policy(plan: Plan, endpoint: Endpoint, buckets: Sequence[str]) -> str:
+def endpoint_policy(
+    names: Names, endpoint: Endpoint, buckets: Sequence[str] = (), model_arns: Sequence[str] = ()
+) -> str:
     """The policy of one endpoint: the own account's callers, and the narrowest resources that still work."""
     if endpoint.service == "s3":
-        return naming.policy(_s3(plan, buckets))
+        return iam.policy(_s3(names, buckets))
     if endpoint.service == "secretsmanager":
         actions = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
         # The gateway's bootstrap reads the master secret, which RDS names itself; its role says which one.
-        master = naming.arn(plan.target, "secretsmanager", "secret:rds!db-*")
-        return naming.policy([_own(plan, "OwnSecrets", actions, [naming.secret_arn_pattern(plan), master])])
+        master = names.arn("secretsmanager", "secret:rds!db-*")
+        return iam.policy([_own(names, "OwnSecrets", actions, [names.every_secret_arn(), master])])
     if endpoint.service == "bedrock-runtime":
-        return naming.policy(_bedrock(plan))
+        return iam.policy(_bedrock(names, model_arns))
     prefix = _ACTION_PREFIX.get(endpoint.service, endpoint.service)
-    return naming.policy([_own(plan, "OwnAccount", [f"{prefix}:*"], ["*"])])
+    return iam.policy([_own(names, "OwnAccount", [f"{prefix}:*"], ["*"])])
 
 
-def _own(plan: Plan, sid: str, actions: list[str], resources: list[str]) -> naming.Statement:
+def _own(names: Names, sid: str, actions: list[str], resources: list[str]) -> iam.Statement:
     """Limited by the caller's account: limits by resource alone break image pulls (field-notes 21)."""
     return {
         "Sid": sid,
@@ -109,15 +114,15 @@ def _own(plan: Plan, sid: str, actions: list[str], resources: list[str]) -> nami
         "Principal": "*",
         "Action": actions,
         "Resource": resources,
-        "Condition": {"StringEquals": {"aws:PrincipalAccount": plan.target.account}},
+        "Condition": {"StringEquals": {"aws:PrincipalAccount": names.target.account}},
     }
 
 
-def _s3(plan: Plan, buckets: Sequence[str]) -> list[naming.Statement]:
-    arns = [naming.bucket_arn(plan.target, bucket) for bucket in buckets]
+def _s3(names: Names, buckets: Sequence[str]) -> list[iam.Statement]:
+    arns = [names.bucket_arn(bucket) for bucket in buckets]
     # ECS asks for the location of the bucket that holds a task's environment file.
-    own = _own(plan, "OwnBuckets", ["s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation"], [])
-    layers = naming.bucket_arn(plan.target, f"prod-{plan.target.region}-starport-layer-bucket/*")
+    own = _own(names, "OwnBuckets", ["s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation"], [])
+    layers = names.bucket_arn(f"prod-{names.target.region}-starport-layer-bucket/*")
     return [
         *([{**own, "Resource": [*arns, *(f"{arn}/*" for arn in arns)]}] if arns else []),
         # Layers of the account's images and the EKS add-ons: the registry signs these, not the account.
@@ -131,11 +136,10 @@ def _s3(plan: Plan, buckets: Sequence[str]) -> list[naming.Statement]:
     ]
 
 
-def _bedrock(plan: Plan) -> list[naming.Statement]:
-    models = sorted({arn for vendor in plan.vendors for arn in vendor.model_arns})
+def _bedrock(names: Names, model_arns: Sequence[str]) -> list[iam.Statement]:
     actions = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
-    guardrails = [naming.arn(plan.target, "bedrock", "guardrail/*")]
+    guardrails = [names.arn("bedrock", "guardrail/*")]
     return [
-        *([_own(plan, "NamedModels", actions, models)] if models else []),
-        _own(plan, "Guardrails", ["bedrock:ApplyGuardrail"], guardrails),
+        *([_own(names, "NamedModels", actions, list(model_arns))] if model_arns else []),
+        _own(names, "Guardrails", ["bedrock:ApplyGuardrail"], guardrails),
     ]

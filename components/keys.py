@@ -1,6 +1,6 @@
 """The customer-managed keys of a stack: data, logs, secrets and, where nodes run, ebs.
 
-Not here: use of the keys by roles (their own policies name the keys by alias, see naming.key_use).
+Not here: use of the keys by roles (their own policies name the keys by alias, see iam.key_use).
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import naming
-from inferplan.records.plan import Plan
+from components import iam
+from components.names import Names
 
 _ENVELOPE = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeysArgs:
-    plan: Plan
+    names: Names
     purposes: tuple[str, ...]  # of data, logs, secrets, ebs
     keep: bool  # production: keys outlive the stack because retained logs and snapshots need them
 
@@ -35,8 +35,8 @@ class Keys(pulumi.ComponentResource):
         for purpose in args.purposes:
             key = aws.kms.Key(
                 f"{name}-{purpose}",
-                description=f"inferplan {args.plan.name}: {purpose}",
-                policy=key_policy(args.plan, purpose),
+                description=f"inferplan {args.names.stack}: {purpose}",
+                policy=key_policy(args.names, purpose),
                 enable_key_rotation=True,
                 multi_region=False,
                 deletion_window_in_days=30,
@@ -44,7 +44,7 @@ class Keys(pulumi.ComponentResource):
             )
             self.aliases[purpose] = aws.kms.Alias(
                 f"{name}-{purpose}-alias",
-                name=naming.key_alias(args.plan, purpose),
+                name=args.names.key_alias(purpose),
                 target_key_id=key.key_id,
                 opts=pulumi.ResourceOptions(parent=self),
             )
@@ -52,63 +52,57 @@ class Keys(pulumi.ComponentResource):
         self.register_outputs({"arns": self.arns})
 
 
-def key_policy(plan: Plan, purpose: str) -> str:
+def key_policy(names: Names, purpose: str) -> str:
     """The resource policy of one key; `Resource: *` means this key."""
-    return naming.policy([_administration(plan), *_USES.get(purpose, lambda _: [])(plan)])
+    return iam.policy([_administration(names), *_USES.get(purpose, lambda _: [])(names)])
 
 
-def _administration(plan: Plan) -> naming.Statement:
+def _administration(names: Names) -> iam.Statement:
     """Without the account's root IAM policies would not count, and nobody could repair the key."""
     return {
         "Sid": "Account",
         "Effect": "Allow",
-        "Principal": {"AWS": naming.root_arn(plan.target)},
+        "Principal": {"AWS": names.account_root_arn()},
         "Action": "kms:*",
         "Resource": "*",
     }
 
 
-def _logs(plan: Plan) -> list[naming.Statement]:
+def _logs(names: Names) -> list[iam.Statement]:
     """Log groups, and the alarms' topic: the AWS-managed SNS key would drop them silently (field-notes 8)."""
-    target = plan.target
     return [
         {
             "Sid": "LogGroups",
             "Effect": "Allow",
-            "Principal": {"Service": naming.principal(target, f"logs.{target.region}")},
+            "Principal": {"Service": names.principal(f"logs.{names.target.region}")},
             "Action": _ENVELOPE,
             "Resource": "*",
-            "Condition": {
-                "ArnLike": {"kms:EncryptionContext:aws:logs:arn": naming.arn(target, "logs", "log-group:*")}
-            },
+            "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": names.log_group_arn("*")}},
         },
         {
             "Sid": "AlarmTopics",
             "Effect": "Allow",
             "Principal": {
-                "Service": [
-                    naming.principal(target, service) for service in ("budgets", "cloudwatch", "costalerts")
-                ]
+                "Service": [names.principal(service) for service in ("budgets", "cloudwatch", "costalerts")]
             },
             "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
             "Resource": "*",
-            "Condition": {"StringEquals": {"aws:SourceAccount": target.account}},
+            "Condition": {"StringEquals": {"aws:SourceAccount": names.target.account}},
         },
     ]
 
 
-def _ebs(plan: Plan) -> list[naming.Statement]:
+def _ebs(names: Names) -> list[iam.Statement]:
     """Node volumes are made by the Auto Scaling service-linked role, which may not exist yet.
 
     A policy that names a missing principal is refused, so the role is matched by condition (field-notes 8).
     """
-    role = naming.arn(
-        plan.target,
+    role = names.arn(
         "iam",
-        f"role/aws-service-role/autoscaling.{plan.target.dns_suffix}/AWSServiceRoleForAutoScaling",
+        f"role/aws-service-role/{names.principal('autoscaling')}/AWSServiceRoleForAutoScaling",
         regional=False,
     )
-    same_role = {"kms:CallerAccount": plan.target.account, "aws:PrincipalArn": role}
+    same_role = {"kms:CallerAccount": names.target.account, "aws:PrincipalArn": role}
     return [
         {
             "Sid": "NodeVolumes",

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import naming
-from inferplan.records.plan import Target
+from components.names import Names
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogsArgs:
     """`groups` maps a role in the stack (flow, dns, cluster) to the fixed name of its log group."""
 
-    target: Target
+    names: Names
     groups: dict[str, str]
     retention_days: int
     kms_key_arn: pulumi.Input[str]
@@ -33,7 +32,7 @@ class Logs(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inferplan:index:Logs", name, None, opts)
-        self.arns = {role: naming.log_group_arn(args.target, group) for role, group in args.groups.items()}
+        self.arns = {role: args.names.log_group_arn(group) for role, group in args.groups.items()}
         self.groups = {
             role: aws.cloudwatch.LogGroup(
                 f"{name}-{role}",

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.isolated_namespace import peer, port
 from components.model_server_pod import USER, Mount, PodArgs, pod_labels, pod_spec
+from components.names import Names
 from components.weights_volume import WeightsVolume, WeightsVolumeArgs
 from inferplan.records.plan import Server
 
@@ -21,16 +23,14 @@ _LEADER_WORKER_SET = "leaderworkerset.x-k8s.io/v1"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelServerArgs:
-    """`stack` keeps cluster-wide volume names apart; `drain_seconds` is the longest request of its routes."""
+    """`names` keep cluster-wide volumes apart; `drain_seconds` is the longest request of its routes."""
 
-    stack: str
+    names: Names
     server: Server
     namespace: str
     gateway_namespace: str
     gateway_labels: dict[str, str]
-    registry: str
     bucket: str
-    region: str
     drain_seconds: int
 
 
@@ -47,7 +47,7 @@ class ModelServer(pulumi.ComponentResource):
         policies = [self._ingress(), *self._between_nodes()]
         pods = PodArgs(
             server=args.server,
-            registry=args.registry,
+            registry=args.names.registry(),
             drain_seconds=args.drain_seconds,
             mounts=tuple(volumes),
         )
@@ -72,12 +72,12 @@ class ModelServer(pulumi.ComponentResource):
             volumes[Mount(name=role, path=f"/{key}", claim=claim)] = WeightsVolume(
                 f"{self._name}-{role}",
                 WeightsVolumeArgs(
-                    volume=f"{args.stack}-{claim}",
+                    volume=f"{args.names.stack}-{claim}",
                     claim=claim,
                     namespace=args.namespace,
                     bucket=args.bucket,
                     prefix=key,
-                    region=args.region,
+                    region=args.names.target.region,
                     user=USER,
                 ),
                 pulumi.ResourceOptions(parent=self),
@@ -197,7 +197,7 @@ class ModelServer(pulumi.ComponentResource):
             )
         ]
 
-    def _policy(self, role: str, **spec: object) -> kubernetes.networking.v1.NetworkPolicy:
+    def _policy(self, role: str, **spec: Any) -> kubernetes.networking.v1.NetworkPolicy:
         server = self._args.server
         return kubernetes.networking.v1.NetworkPolicy(
             f"{self._name}-{role}",

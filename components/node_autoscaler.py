@@ -11,9 +11,9 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
-from components import naming
+from components import iam
+from components.names import Names
 from components.role import Role, RoleArgs
-from inferplan.records.plan import Plan
 
 IMAGE = "cluster-autoscaler"
 NAMESPACE = "kube-system"
@@ -56,7 +56,7 @@ _OWN_RULES: tuple[tuple[list[str], list[str], list[str]], ...] = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AutoscalerAccessArgs:
-    plan: Plan
+    names: Names
     cluster_name: str
     cluster: pulumi.Resource
 
@@ -68,14 +68,14 @@ class AutoscalerAccess(pulumi.ComponentResource):
         self, name: str, args: AutoscalerAccessArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("inferplan:index:AutoscalerAccess", name, None, opts)
-        target = args.plan.target
+        names = args.names
         role = Role(
             f"{name}-access",
             RoleArgs(
-                role_name=naming.role_name(args.plan, "autoscaler"),
-                trust=naming.pod_identity_trust(target),
+                role_name=names.fixed("autoscaler"),
+                trust=iam.pod_identity_trust(names),
                 managed={},
-                policy=naming.policy(
+                policy=iam.policy(
                     [
                         {
                             "Sid": "Look",  # none of these can be limited to a resource
@@ -96,7 +96,7 @@ class AutoscalerAccess(pulumi.ComponentResource):
                             "Sid": "NodeGroups",
                             "Effect": "Allow",
                             "Action": "eks:DescribeNodegroup",
-                            "Resource": naming.arn(target, "eks", f"nodegroup/{args.cluster_name}/*/*"),
+                            "Resource": names.arn("eks", f"nodegroup/{args.cluster_name}/*/*"),
                         },
                         {
                             "Sid": "Resize",
@@ -105,7 +105,7 @@ class AutoscalerAccess(pulumi.ComponentResource):
                                 "autoscaling:SetDesiredCapacity",
                                 "autoscaling:TerminateInstanceInAutoScalingGroup",
                             ],
-                            "Resource": naming.arn(target, "autoscaling", "autoScalingGroup:*"),
+                            "Resource": names.arn("autoscaling", "autoScalingGroup:*"),
                             "Condition": {
                                 "StringEquals": {
                                     f"aws:ResourceTag/k8s.io/cluster-autoscaler/{args.cluster_name}": "owned"

@@ -103,7 +103,7 @@ class NodeGroup(pulumi.ComponentResource):
                 ignore_changes=["scalingConfig.desiredSize"] if args.autoscaled else None,
             ),
         )
-        self.autoscaling_group_name = group.resources.apply(lambda made: made[0].autoscaling_groups[0].name)
+        self.autoscaling_group_name = group.resources[0].autoscaling_groups[0].name
         if args.autoscaled:
             self._scale_from_zero(name, args)
         if args.running is not None:

@@ -1,6 +1,6 @@
 """What every bucket of a stack has: one owner, no public access, an own key, versions, TLS, own account only.
 
-Not here: the buckets (weights, config_bucket) and what only one of them needs.
+Not here: the buckets (weights, gateway.config_bucket) and what only one of them needs.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pulumi
 import pulumi_aws as aws
 
-from components import naming
-from inferplan.records.plan import Target
+from components import iam
+from components.names import Names
 
 
 class Closed(NamedTuple):
@@ -25,7 +25,7 @@ def close(
     name: str,
     bucket: aws.s3.Bucket,
     *,
-    target: Target,
+    names: Names,
     bucket_name: str,
     kms_key_arn: pulumi.Input[str],
     opts: pulumi.ResourceOptions,
@@ -61,18 +61,18 @@ def close(
         versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
         opts=opts,
     )
-    aws.s3.BucketPolicy(f"{name}-policy", bucket=bucket.id, policy=_policy(target, bucket_name), opts=opts)
+    aws.s3.BucketPolicy(f"{name}-policy", bucket=bucket.id, policy=_policy(names, bucket_name), opts=opts)
     return Closed(encryption, versions)
 
 
-def _policy(target: Target, bucket: str) -> str:
-    arn = naming.bucket_arn(target, bucket)
+def _policy(names: Names, bucket: str) -> str:
+    arn = names.bucket_arn(bucket)
     everyone = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn, f"{arn}/*"]}
     not_ours = {
-        "StringNotEquals": {"aws:PrincipalAccount": target.account},
+        "StringNotEquals": {"aws:PrincipalAccount": names.target.account},
         "Bool": {"aws:PrincipalIsAWSService": "false"},
     }
-    return naming.policy(
+    return iam.policy(
         [
             {"Sid": "TlsOnly", **everyone, "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
             {"Sid": "OwnAccountOnly", **everyone, "Condition": not_ours},

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.names import Names
 from components.private_bucket import close
-from inferplan.records.plan import Target
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WeightsArgs:
-    target: Target
+    names: Names
     bucket: str
     kms_key_arn: pulumi.Input[str]
     lock_days: int  # how long a mirrored file cannot be replaced or deleted without the bypass permission
@@ -43,7 +43,7 @@ class Weights(pulumi.ComponentResource):
         versions = close(
             name,
             bucket,
-            target=args.target,
+            names=args.names,
             bucket_name=args.bucket,
             kms_key_arn=args.kms_key_arn,
             opts=child,

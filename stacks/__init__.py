@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from inferplan.spec.declaration import Declaration
 
 Layer = Literal["foundation", "workload"]
+LAYERS: tuple[Layer, ...] = get_args(Layer)  # in the order of deployment
 DEVICE_PLUGIN = "nvidia-device-plugin"  # name of its image in the plan
 
 
 def build(plan: Plan, layer: Layer, declaration: Declaration) -> Deployment:
     """Declare every resource of one layer under a new root component and return it; NotBuilt if it cannot."""
     from components.deployment import Deployment, DeploymentArgs
+    from components.names import Names
     from stacks import hybrid, managed_api, self_hosted
     from stacks.shared import export_plan
 
@@ -36,9 +38,8 @@ def build(plan: Plan, layer: Layer, declaration: Declaration) -> Deployment:
             declaration=text,
             digest=hashlib.sha256(text.encode()).hexdigest(),
             layer=layer,
-            name=plan.name,
             claims=claims(plan),
-            target=plan.target,
+            names=Names(plan.name, plan.target),
             tags=tags(plan),
         ),
     )

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 
 import pulumi
 
-from components import naming
 from components.cluster import Cluster
 from components.deployment import Deployment
-from components.gateway_cluster_access import GatewayClusterAccess, GatewayClusterAccessArgs
-from components.gateway_kubernetes import NODE_PORT, GatewayKubernetes, GatewayKubernetesArgs
+from components.gateway.cluster_access import GatewayClusterAccess, GatewayClusterAccessArgs
+from components.gateway.kubernetes import NODE_PORT, GatewayKubernetes, GatewayKubernetesArgs
 from components.isolated_namespace import IsolatedNamespace, IsolatedNamespaceArgs
 from inferplan.records.plan import Plan
 from stacks import gateway
@@ -34,9 +33,9 @@ def foundation(
     GatewayClusterAccess(
         f"{plan.name}-gateway-access",
         GatewayClusterAccessArgs(
-            plan=plan,
+            names=deployment.names,
             cluster_name=cluster.cluster_name,
-            namespace=_namespace(plan),
+            namespace=namespace(plan),
             role_arn=service.role.arn,
             after=(cluster,),
         ),
@@ -65,14 +64,17 @@ def workload(deployment: Deployment, plan: Plan, reference: pulumi.StackReferenc
     """The gateway's namespace and everything in it; `reference` is the foundation."""
     own = IsolatedNamespace(
         f"{plan.name}-gateway-namespace",
-        IsolatedNamespaceArgs(namespace=_namespace(plan)),
+        IsolatedNamespaceArgs(namespace=namespace(plan)),
         deployment.options(),
     )
     guardrail = ("BEDROCK_GUARDRAIL_ID", "BEDROCK_GUARDRAIL_VERSION") if plan.gateway.guardrail else ()
     GatewayKubernetes(
         f"{plan.name}-gateway",
         GatewayKubernetesArgs(
-            plan=plan,
+            names=deployment.names,
+            gateway=plan.gateway,
+            network=plan.network,
+            servers=plan.servers,
             namespace=own.namespace,
             server_namespace=_servers_namespace(plan),
             addresses=_entries(reference, "gatewayAddresses", "DATABASE_HOST", "REDIS_HOST", *guardrail),
@@ -86,9 +88,9 @@ def workload(deployment: Deployment, plan: Plan, reference: pulumi.StackReferenc
     )
 
 
-def _namespace(plan: Plan) -> str:
+def namespace(plan: Plan) -> str:
     """Beside the servers' namespace, so that policies can tell the two apart."""
-    return naming.gateway_namespace(_servers_namespace(plan))
+    return f"{_servers_namespace(plan)}-gateway"
 
 
 def _servers_namespace(plan: Plan) -> str:
@@ -100,4 +102,4 @@ def _servers_namespace(plan: Plan) -> str:
 def _entries(reference: pulumi.StackReference, output: str, *keys: str) -> dict[str, pulumi.Output[str]]:
     """Entries of a dictionary that the foundation exported."""
     exported = reference.require_output(output)
-    return {key: exported.apply(lambda entries, key=key: entries[key]) for key in keys}
+    return {key: exported[key] for key in keys}

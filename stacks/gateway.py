@@ -1,6 +1,6 @@
 """Wiring of the gateway's AWS side, the same in every mode: service, Bedrock, entrance, alarms and budget.
 
-Not here: where the process runs (managed_api for Fargate, gateway_in_cluster for the cluster).
+Not here: where the process runs (managed_api for Fargate, cluster_gateway for the cluster).
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Literal
 import pulumi
 
 from components.alarms import Alarms, AlarmsArgs
-from components.balancer import Balancer, BalancerArgs
-from components.bedrock_access import BedrockAccess, BedrockAccessArgs, needs_bedrock
 from components.budget import Budget, BudgetArgs
 from components.deployment import Deployment
-from components.gateway_service import GatewayService, GatewayServiceArgs
+from components.gateway.balancer import Balancer, BalancerArgs
+from components.gateway.bedrock_access import BedrockAccess, BedrockAccessArgs
+from components.gateway.service import GatewayService, GatewayServiceArgs
 from components.keys import Keys
-from components.naming import is_production
 from components.network import Network
 from inferplan.records.plan import Plan
+from stacks.shared import bedrock_model_arns, is_production
 
 
 def has_balancer(plan: Plan) -> bool:
@@ -29,13 +29,22 @@ def has_balancer(plan: Plan) -> bool:
 
 
 def service(
-    deployment: Deployment, plan: Plan, network: Network, keys: Keys, callers: dict[str, pulumi.Output[str]]
+    deployment: Deployment,
+    plan: Plan,
+    network: Network,
+    keys: Keys,
+    callers: dict[str, pulumi.Output[str]],
+    *,
+    config_bucket: str | None = None,
 ) -> GatewayService:
     """Role, secrets, database, cache and configuration, and the right to call Bedrock where a route does."""
     made = GatewayService(
         f"{plan.name}-gateway",
         GatewayServiceArgs(
-            plan=plan,
+            names=deployment.names,
+            gateway=plan.gateway,
+            config_bucket=config_bucket,
+            production=is_production(plan),
             vpc_id=network.vpc_id,
             database_subnet_ids=network.subnet_ids["database"],
             caller_security_group_ids=callers,
@@ -44,9 +53,14 @@ def service(
         ),
         deployment.options(),
     )
-    if needs_bedrock(plan):
+    models, guardrail = bedrock_model_arns(plan), plan.gateway.guardrail is not None
+    if models or guardrail:
         BedrockAccess(
-            f"{plan.name}-bedrock", BedrockAccessArgs(plan=plan, role=made.role.name), deployment.options()
+            f"{plan.name}-bedrock",
+            BedrockAccessArgs(
+                names=deployment.names, model_arns=models, guardrail=guardrail, role=made.role.name
+            ),
+            deployment.options(),
         )
     return made
 
@@ -69,7 +83,7 @@ def balancer(deployment: Deployment, plan: Plan, network: Network, entrance: Ent
     return Balancer(
         f"{plan.name}-balancer",
         BalancerArgs(
-            stack=plan.name,
+            names=deployment.names,
             certificate=plan.gateway.certificate,
             clients=plan.gateway.clients,
             idle_timeout_seconds=plan.gateway.idle_timeout_seconds,
@@ -95,20 +109,27 @@ def money(
     after: tuple[pulumi.Resource, ...] = (),
 ) -> Alarms:
     """Alarms, and the budget with its action where the gateway calls Bedrock."""
+    models = sorted({vendor.model for vendor in plan.vendors if vendor.model_arns})
     alarms = Alarms(
         f"{plan.name}-alarms",
-        AlarmsArgs(plan=plan, logs_key_arn=keys.arns["logs"], log_group=log_group, after=after),
+        AlarmsArgs(
+            names=deployment.names,
+            emails=plan.budget.alert_emails if plan.budget else (),
+            bedrock_models=tuple(models),
+            logs_key_arn=keys.arns["logs"],
+            log_group=log_group,
+            after=after,
+        ),
         deployment.options(),
     )
     if plan.budget is not None:
-        stops = gateway is not None and any(vendor.model_arns for vendor in plan.vendors)
         Budget(
             f"{plan.name}-budget",
             BudgetArgs(
-                plan=plan,
+                names=deployment.names,
                 budget=plan.budget,
                 topic_arn=alarms.topic_arn,
-                gateway_role=gateway.role if gateway is not None and stops else None,
+                gateway_role=gateway.role if gateway is not None and models else None,
             ),
             deployment.options(),
         )

@@ -6,7 +6,7 @@ Not here: the two halves (self_hosted, managed_api) and which route may use whic
 from __future__ import annotations
 
 from components.deployment import Deployment
-from components.gateway_nodes import GatewayNodes, GatewayNodesArgs
+from components.gateway.nodes import GatewayNodes, GatewayNodesArgs
 from inferplan.records.plan import Plan
 from stacks import cluster_gateway, self_hosted
 from stacks.managed_api import egress
@@ -37,8 +37,10 @@ def _gateway_nodes(deployment: Deployment, plan: Plan, made: ClusterFoundation) 
     return GatewayNodes(
         f"{plan.name}-gateway-nodes",
         GatewayNodesArgs(
-            plan=plan,
+            names=deployment.names,
             cluster=self_hosted.planned_cluster(plan),
+            nodes=plan.gateway.replicas,
+            server_ports=self_hosted.server_ports(plan),
             vpc_id=made.base.network.vpc_id,
             subnet_ids=made.base.network.subnet_ids["gateway"],
             security=made.security,

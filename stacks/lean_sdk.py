@@ -13,6 +13,7 @@ from typing import Any
 import pulumi
 from pulumi.output import _OutputData
 from pulumi.runtime import resource, rpc
+from pulumi.runtime.proto import source_pb2
 
 
 @contextmanager
@@ -23,12 +24,16 @@ def lean_sdk() -> Iterator[None]:
     """
     kept = rpc.transfer_properties, resource._get_stack_trace, resource._get_source_position
     rpc.transfer_properties = _transfer_properties
-    resource._get_stack_trace = lambda: None
-    resource._get_source_position = lambda _trace: None
+    resource._get_stack_trace = source_pb2.StackTrace  # an empty one
+    resource._get_source_position = _no_position
     try:
         yield
     finally:
         rpc.transfer_properties, resource._get_stack_trace, resource._get_source_position = kept
+
+
+def _no_position(stack: source_pb2.StackTrace) -> None:
+    """Where a resource was declared is of no interest while recording."""
 
 
 def _transfer_properties(

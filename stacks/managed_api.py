@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import pulumi
 
-from components import naming
 from components.deployment import Deployment
 from components.egress_firewall import EgressFirewall, EgressFirewallArgs
-from components.gateway_ecs import GatewayEcs, GatewayEcsArgs
-from components.gateway_ecs_cluster import GatewayEcsCluster, GatewayEcsClusterArgs
+from components.gateway.ecs import GatewayEcs, GatewayEcsArgs
+from components.gateway.ecs_cluster import GatewayEcsCluster, GatewayEcsClusterArgs
 from inferplan.records.plan import Plan
 from stacks import gateway
-from stacks.shared import Base, export_base, foundation_of
+from stacks.shared import Base, export_base, foundation_of, is_production
 from stacks.shared import base as make_base
 
 
@@ -28,7 +27,12 @@ def foundation(deployment: Deployment, plan: Plan) -> None:
     tasks = GatewayEcsCluster(
         f"{plan.name}-tasks",
         GatewayEcsClusterArgs(
-            plan=plan,
+            names=deployment.names,
+            gateway=plan.gateway,
+            config_bucket=_config_bucket(plan),
+            firewall=plan.network.firewall,
+            log_retention_days=plan.log_retention_days,
+            production=is_production(plan),
             vpc_id=base.network.vpc_id,
             endpoint_security_group_id=base.network.endpoint_security_group_id,
             s3_prefix_list_id=base.endpoints.s3_prefix_list_id,
@@ -37,7 +41,14 @@ def foundation(deployment: Deployment, plan: Plan) -> None:
         deployment.options(),
     )
     group = tasks.security_group_id
-    service = gateway.service(deployment, plan, base.network, base.keys, {"tasks": group})
+    service = gateway.service(
+        deployment,
+        plan,
+        base.network,
+        base.keys,
+        {"tasks": group},
+        config_bucket=_config_bucket(plan),
+    )
     entrance = gateway.balancer(
         deployment,
         plan,
@@ -45,7 +56,7 @@ def foundation(deployment: Deployment, plan: Plan) -> None:
         gateway.Entrance(target_type="ip", port=plan.gateway.port, security_group_ids=[group]),
     )
     gateway.money(deployment, plan, base.keys, service, log_group=tasks.log_group_name, after=(tasks,))
-    export_base(plan, base)
+    export_base(deployment, base)
     pulumi.export("gatewaySecurityGroup", group)
     pulumi.export("gatewaySecrets", list(plan.gateway.secrets))
     if entrance is not None:
@@ -59,7 +70,9 @@ def workload(deployment: Deployment, plan: Plan) -> None:
     made = GatewayEcs(
         f"{plan.name}-gateway",
         GatewayEcsArgs(
-            plan=plan,
+            names=deployment.names,
+            gateway=plan.gateway,
+            config_bucket=_config_bucket(plan),
             subnet_ids=reference.require_output("subnetIds").apply(lambda tiers: tiers["gateway"]),
             security_group_id=reference.require_output("gatewaySecurityGroup"),
             target_group_arn=reference.require_output("gatewayTargetGroup")
@@ -71,17 +84,25 @@ def workload(deployment: Deployment, plan: Plan) -> None:
     pulumi.export("gatewayBootstrapTask", made.bootstrap_family)
 
 
+def _config_bucket(plan: Plan) -> str:
+    if plan.config_bucket is None:
+        raise ValueError("a gateway on Fargate needs a configuration bucket in the plan")
+    return plan.config_bucket
+
+
 def egress(deployment: Deployment, plan: Plan, base: Base) -> None:
     """The firewall pair with its routes; only for plans with a vendor outside AWS."""
     EgressFirewall(
         f"{plan.name}-egress",
         EgressFirewallArgs(
-            plan=plan,
+            names=deployment.names,
+            network=plan.network,
+            log_retention_days=plan.log_retention_days,
             vpc_id=base.network.vpc_id,
             subnets=base.network.subnets,
             route_table_ids=base.network.route_table_ids,
             logs_key_arn=base.keys.arns["logs"],
-            production=naming.is_production(plan),
+            production=is_production(plan),
         ),
         deployment.options(),
     )

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import get_args
 
 import pulumi
 
@@ -19,7 +18,7 @@ from inferplan.errors import InferplanError
 from inferplan.plan.make import make_plan
 from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load
-from stacks import Layer, build
+from stacks import LAYERS, Layer, build
 
 ORGANIZATION = Path("organization")
 
@@ -28,13 +27,7 @@ def run() -> None:
     """Declare the resources of this stack's layer; what is wrong is said without a traceback."""
     config = pulumi.Config("inferplan")
     name, _, suffix = pulumi.get_stack().rpartition(".")
-    layer = config.get("layer") or suffix
-    if layer not in get_args(Layer):
-        stack = pulumi.get_stack()
-        raise pulumi.RunError(
-            f"stack {stack}: the layer {layer!r} is not one of {', '.join(get_args(Layer))}; "
-            f"call the stack <name>.<layer> or set inferplan:layer"
-        )
+    layer = _layer(config.get("layer") or suffix)
     spec = Path(config.get("spec") or f"specs/{name or pulumi.get_stack()}.yaml")
     try:
         declaration = load(spec, _organization(config.get("organization")))
@@ -42,6 +35,16 @@ def run() -> None:
         build(plan, layer, declaration)
     except (InferplanError, SpecErrors) as error:
         raise pulumi.RunError(str(error)) from error
+
+
+def _layer(said: str) -> Layer:
+    for layer in LAYERS:
+        if layer == said:
+            return layer
+    raise pulumi.RunError(
+        f"stack {pulumi.get_stack()}: the layer {said!r} is not one of {', '.join(LAYERS)}; "
+        f"call the stack <name>.<layer> or set inferplan:layer"
+    )
 
 
 def _organization(said: str | None) -> Path | None:

@@ -11,8 +11,10 @@ import gc
 import logging
 import selectors
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime import rpc, settings
@@ -42,6 +44,9 @@ FEATURES = frozenset(
 _LOG_LEVELS = {engine_pb2.WARNING: logging.WARNING, engine_pb2.ERROR: logging.ERROR}
 _log = logging.getLogger(__name__)
 
+_Answer = TypeVar("_Answer")
+_Arguments = TypeVarTuple("_Arguments")
+
 
 class RecordError(Exception):
     """The program did something that a preview without cloud and engine cannot answer."""
@@ -61,14 +66,12 @@ def record(build: Callable[[], Any], *, project: str = "inferplan", stack: str) 
 
 def record_plan(plan: Plan, declaration: Declaration) -> tuple[Resource, ...]:
     """The resources of all layers of a plan: stacks `<name>.foundation` and `<name>.workload`."""
-    from stacks import build
+    from stacks import LAYERS, build
 
     return tuple(
         resource
-        for layer in ("foundation", "workload")
-        for resource in record(
-            lambda layer=layer: build(plan, layer, declaration), stack=f"{plan.name}.{layer}"
-        )
+        for layer in LAYERS
+        for resource in record(partial(build, plan, layer, declaration), stack=f"{plan.name}.{layer}")
     )
 
 
@@ -108,7 +111,7 @@ async def _drain() -> None:
     manager, outputs = settings.SETTINGS.rpc_manager, settings.SETTINGS.outputs
     this = asyncio.current_task()
     error: BaseException | None = None
-    while manager.unhandled_exception is None and error is None:
+    while (failure := manager.unhandled_exception or error) is None:
         pending = {task for task in asyncio.all_tasks() if task is not this} | outputs
         outputs.clear()
         if not pending:
@@ -116,7 +119,7 @@ async def _drain() -> None:
         for outcome in await asyncio.gather(*pending, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 error = error or outcome
-    raise manager.unhandled_exception or error
+    raise failure
 
 
 class _NeverBlocks(selectors.DefaultSelector):
@@ -135,8 +138,10 @@ class _InlineLoop(asyncio.SelectorEventLoop):
         super().__init__(_NeverBlocks())
         self.set_exception_handler(lambda _loop, _context: None)  # _drain raises what matters
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-        future = self.create_future()
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*_Arguments], _Answer], *args: *_Arguments
+    ) -> asyncio.Future[_Answer]:
+        future: asyncio.Future[_Answer] = self.create_future()
         try:
             future.set_result(func(*args))
         except Exception as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import naming
+from components import iam
 from components.addons import (
     BEFORE_NODES,
     VOLUMES_DRIVER,
@@ -23,7 +23,7 @@ from components.cluster import Cluster, ClusterArgs
 from components.deployment import Deployment
 from components.device_plugin import NODE_LABEL as DEVICE_PLUGIN_LABEL
 from components.device_plugin import DevicePlugin, DevicePluginArgs
-from components.gateway_pod import GATEWAY_LABELS
+from components.gateway.pod import GATEWAY_LABELS
 from components.isolated_namespace import IsolatedNamespace, IsolatedNamespaceArgs
 from components.model_server import ModelServer, ModelServerArgs
 from components.model_server_pod import POOL_LABEL
@@ -49,7 +49,7 @@ from components.weights import Weights, WeightsArgs
 from inferplan.records.plan import Cluster as PlannedCluster
 from inferplan.records.plan import Image, Plan, Pool
 from stacks import DEVICE_PLUGIN, cluster_gateway
-from stacks.shared import Base, export_base, foundation_of, use_cluster
+from stacks.shared import Base, export_base, foundation_of, is_production, use_cluster
 from stacks.shared import base as make_base
 
 LOCK_DAYS = {True: 365, False: 1}  # by production: how long mirrored weights cannot be replaced
@@ -109,7 +109,7 @@ def cluster_foundation(deployment: Deployment, plan: Plan) -> ClusterFoundation:
             vpc_id=base.network.vpc_id,
             endpoint_security_group_id=base.network.endpoint_security_group_id,
             s3_prefix_list_id=base.endpoints.s3_prefix_list_id,
-            server_ports=tuple(sorted({server.port for server in plan.servers})),
+            server_ports=server_ports(plan),
             gpu_nodes_talk=any(server.pipeline_parallel > 1 for server in plan.servers)
             or any(pool.efa for pool in plan.pools),
         ),
@@ -118,8 +118,10 @@ def cluster_foundation(deployment: Deployment, plan: Plan) -> ClusterFoundation:
     cluster = Cluster(
         f"{plan.name}-eks",
         ClusterArgs(
-            plan=plan,
+            names=deployment.names,
             cluster=planned,
+            deploy_role=plan.deploy_role,
+            production=is_production(plan),
             subnet_ids=base.network.subnet_ids["system"],
             security_group_id=security.control_plane,
             secrets_key_arn=base.keys.arns["secrets"],
@@ -128,12 +130,17 @@ def cluster_foundation(deployment: Deployment, plan: Plan) -> ClusterFoundation:
         deployment.options(),
     )
     system_nodes = _nodes(deployment, plan, base=base, security=security, cluster=cluster)
-    export_base(plan, base)
+    export_base(deployment, base)
     pulumi.export("clusterName", planned.name)
     pulumi.export("clusterEndpoint", cluster.endpoint)
     pulumi.export("clusterCertificateAuthority", cluster.certificate_authority)
     pulumi.export("weightsBucket", plan.weights_bucket)
     return ClusterFoundation(base=base, cluster=cluster, security=security, system_nodes=system_nodes)
+
+
+def server_ports(plan: Plan) -> tuple[int, ...]:
+    """Where model servers listen, each port once."""
+    return tuple(sorted({server.port for server in plan.servers}))
 
 
 def planned_cluster(plan: Plan) -> PlannedCluster:
@@ -186,7 +193,9 @@ def _nodes(
         deployment.options(),
     )
     weights_role = _weights(deployment, plan, base)
-    roles = {WEIGHTS_DRIVER: (WEIGHTS_SERVICE_ACCOUNT, weights_role.arn)}
+    roles: dict[str, tuple[str, pulumi.Input[str]]] = {
+        WEIGHTS_DRIVER: (WEIGHTS_SERVICE_ACCOUNT, weights_role.arn)
+    }
     identities: list[Role] = [weights_role]
     if VOLUMES_DRIVER in rest:
         volumes_role = _volumes_role(deployment, plan)
@@ -205,7 +214,7 @@ def _nodes(
     if _image(plan, AUTOSCALER) is not None:
         AutoscalerAccess(
             f"{plan.name}-autoscaler",
-            AutoscalerAccessArgs(plan=plan, cluster_name=planned.name, cluster=cluster),
+            AutoscalerAccessArgs(names=deployment.names, cluster_name=planned.name, cluster=cluster),
             deployment.options(),
         )
     gpu_role = _node_role(deployment, plan, "gpu")
@@ -225,15 +234,13 @@ def _nodes(
 
 
 def _node_role(deployment: Deployment, plan: Plan, kind: str) -> Role:
-    target = plan.target
+    names = deployment.names
     return Role(
         f"{plan.name}-{kind}-nodes",
         RoleArgs(
-            role_name=naming.role_name(plan, f"{kind}-node"),
-            trust=naming.trust(target, "ec2"),
-            managed={
-                short: naming.aws_policy_arn(target, policy) for short, policy in _NODE_POLICIES.items()
-            },
+            role_name=names.fixed(f"{kind}-node"),
+            trust=iam.trust(names, "ec2"),
+            managed={short: names.aws_policy_arn(policy) for short, policy in _NODE_POLICIES.items()},
         ),
         deployment.options(),
     )
@@ -241,13 +248,13 @@ def _node_role(deployment: Deployment, plan: Plan, kind: str) -> Role:
 
 def _volumes_role(deployment: Deployment, plan: Plan) -> Role:
     """The EBS driver checks its rights when it starts, whether or not anything asks for a volume."""
-    policy = naming.aws_policy_arn(plan.target, "service-role/AmazonEBSCSIDriverPolicy")
+    names = deployment.names
     return Role(
         f"{plan.name}-volumes",
         RoleArgs(
-            role_name=naming.role_name(plan, "volumes"),
-            trust=naming.pod_identity_trust(plan.target),
-            managed={"driver": policy},
+            role_name=names.fixed("volumes"),
+            trust=iam.pod_identity_trust(names),
+            managed={"driver": names.aws_policy_arn("service-role/AmazonEBSCSIDriverPolicy")},
         ),
         deployment.options(),
     )
@@ -256,11 +263,11 @@ def _volumes_role(deployment: Deployment, plan: Plan) -> Role:
 def _weights(deployment: Deployment, plan: Plan, base: Base) -> Role:
     """The bucket, and the role of the driver that mounts it read-only."""
     bucket = str(plan.weights_bucket)
-    production = naming.is_production(plan)
+    names, production = deployment.names, is_production(plan)
     Weights(
         f"{plan.name}-weights",
         WeightsArgs(
-            target=plan.target,
+            names=names,
             bucket=bucket,
             kms_key_arn=base.keys.arns["data"],
             lock_days=LOCK_DAYS[production],
@@ -268,18 +275,18 @@ def _weights(deployment: Deployment, plan: Plan, base: Base) -> Role:
         ),
         deployment.options(),
     )
-    arn = naming.bucket_arn(plan.target, bucket)
+    arn = names.bucket_arn(bucket)
     return Role(
         f"{plan.name}-weights-reader",
         RoleArgs(
-            role_name=naming.role_name(plan, "weights"),
-            trust=naming.pod_identity_trust(plan.target),
+            role_name=names.fixed("weights"),
+            trust=iam.pod_identity_trust(names),
             managed={},
-            policy=naming.policy(
+            policy=iam.policy(
                 [
                     {"Sid": "List", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": arn},
                     {"Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{arn}/*"},
-                    naming.key_use(plan, "data"),
+                    iam.key_use(names, "data"),
                 ]
             ),
         ),
@@ -335,31 +342,29 @@ def _gpu_group(
 def model_servers(deployment: Deployment, plan: Plan) -> None:
     """The inference namespace with every server, and the cluster services that servers need."""
     planned = planned_cluster(plan)
-    registry = naming.registry(plan.target)
     namespace = IsolatedNamespace(
         f"{plan.name}-inference", IsolatedNamespaceArgs(namespace=planned.namespace), deployment.options()
     )
-    _cluster_services(deployment, plan, planned, registry)
+    _cluster_services(deployment, plan, planned)
     seconds = {route.name: route.timeout_seconds for route in plan.routes}
     for server in plan.servers:
         ModelServer(
             f"{plan.name}-{server.name}",
             ModelServerArgs(
-                stack=plan.name,
+                names=deployment.names,
                 server=server,
                 namespace=planned.namespace,
-                gateway_namespace=naming.gateway_namespace(planned.namespace),
+                gateway_namespace=cluster_gateway.namespace(plan),
                 gateway_labels=GATEWAY_LABELS,
-                registry=registry,
                 bucket=str(plan.weights_bucket),
-                region=plan.target.region,
                 drain_seconds=max(seconds[route] for route in server.routes),
             ),
             deployment.options(depends_on=[namespace]),
         )
 
 
-def _cluster_services(deployment: Deployment, plan: Plan, planned: PlannedCluster, registry: str) -> None:
+def _cluster_services(deployment: Deployment, plan: Plan, planned: PlannedCluster) -> None:
+    registry = deployment.names.registry()
     plugin = _image(plan, DEVICE_PLUGIN)
     if plugin is not None and not all(pool.ami_has_device_plugin for pool in plan.pools):
         DevicePlugin(

@@ -13,7 +13,7 @@ import msgspec
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components import naming
+from components import iam
 from components.deployment import Deployment
 from components.dns_firewall import DnsFirewall, DnsFirewallArgs
 from components.endpoints import Endpoints, EndpointsArgs
@@ -22,7 +22,7 @@ from components.logs import Logs, LogsArgs
 from components.network import Network, NetworkArgs
 from components.registry import Registry, RegistryArgs
 from components.role import Role, RoleArgs
-from inferplan.records.plan import Plan
+from inferplan.records.plan import Image, Plan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,19 +37,15 @@ class Base:
 
 def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dict[str, str]) -> Base:
     """Make them; `keys` are purposes, `logs` further log groups by role."""
-    production = naming.is_production(plan)
+    names, production = deployment.names, is_production(plan)
     made_keys = Keys(
-        f"{plan.name}-keys", KeysArgs(plan=plan, purposes=keys, keep=production), deployment.options()
+        f"{plan.name}-keys", KeysArgs(names=names, purposes=keys, keep=production), deployment.options()
     )
-    groups = {
-        "flow": naming.log_group(plan, "flow"),
-        "dns": naming.delivered_log_group(plan, "dns"),
-        **logs,
-    }
+    groups = {"flow": names.log_group("flow"), "dns": names.delivered_log_group("dns"), **logs}
     made_logs = Logs(
         f"{plan.name}-logs",
         LogsArgs(
-            target=plan.target,
+            names=names,
             groups=groups,
             retention_days=plan.log_retention_days,
             kms_key_arn=made_keys.arns["logs"],
@@ -60,10 +56,10 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
     flow_role = Role(
         f"{plan.name}-flow-logs",
         RoleArgs(
-            role_name=naming.role_name(plan, "flow-logs"),
-            trust=naming.trust(plan.target, "vpc-flow-logs"),
+            role_name=names.fixed("flow-logs"),
+            trust=iam.trust(names, "vpc-flow-logs"),
             managed={},
-            policy=naming.policy(
+            policy=iam.policy(
                 [
                     {
                         "Sid": "Deliver",
@@ -75,7 +71,7 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
                         "Sid": "Find",
                         "Effect": "Allow",
                         "Action": "logs:DescribeLogGroups",
-                        "Resource": naming.log_group_arn(plan.target, "*"),
+                        "Resource": names.log_group_arn("*"),
                     },
                 ]
             ),
@@ -94,8 +90,10 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
     endpoints = Endpoints(
         f"{plan.name}-endpoints",
         EndpointsArgs(
-            plan=plan,
+            names=names,
+            endpoints=plan.network.endpoints,
             network=network,
+            model_arns=bedrock_model_arns(plan),
             buckets=tuple(bucket for bucket in (plan.weights_bucket, plan.config_bucket) if bucket),
         ),
         deployment.options(),
@@ -111,10 +109,27 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
     )
     Registry(
         f"{plan.name}-registry",
-        RegistryArgs(images=naming.images(plan), kms_key_arn=made_keys.arns["data"], keep=production),
+        RegistryArgs(images=_images(plan), kms_key_arn=made_keys.arns["data"], keep=production),
         deployment.options(),
     )
     return Base(keys=made_keys, logs=made_logs, network=network, endpoints=endpoints)
+
+
+def is_production(plan: Plan) -> bool:
+    """Whether destroy leaves behind what may be needed as evidence, and protects the rest."""
+    return plan.target.environment == "production"
+
+
+def bedrock_model_arns(plan: Plan) -> tuple[str, ...]:
+    """The models on Bedrock that the stack may call, for the two policies that name them."""
+    return tuple(sorted({arn for vendor in plan.vendors for arn in vendor.model_arns}))
+
+
+def _images(plan: Plan) -> tuple[Image, ...]:
+    """Every image the stack pulls, once per repository."""
+    gateway = (plan.gateway.image, *(sidecar.image for sidecar in plan.gateway.sidecars))
+    every = (*(server.image for server in plan.servers), *gateway, *plan.images)
+    return tuple({image.repository: image for image in every}.values())
 
 
 def export_plan(plan: Plan, layer: str, digest: str) -> None:
@@ -124,11 +139,11 @@ def export_plan(plan: Plan, layer: str, digest: str) -> None:
     pulumi.export("decision", msgspec.to_builtins(plan.decision))
 
 
-def export_base(plan: Plan, base: Base) -> None:
+def export_base(deployment: Deployment, base: Base) -> None:
     pulumi.export("vpcId", base.network.vpc_id)
     pulumi.export("subnetIds", base.network.subnet_ids)
     pulumi.export("logGroups", {role: group.name for role, group in base.logs.groups.items()})
-    pulumi.export("registry", naming.registry(plan.target))
+    pulumi.export("registry", deployment.names.registry())
 
 
 def foundation_of(deployment: Deployment, plan: Plan) -> pulumi.StackReference:
@@ -154,7 +169,7 @@ def use_cluster(deployment: Deployment, plan: Plan, foundation: pulumi.StackRefe
             endpoint=foundation.require_output("clusterEndpoint"),
             certificate=foundation.require_output("clusterCertificateAuthority"),
         ).apply(lambda known: kubeconfig(plan, known["endpoint"], known["certificate"])),
-        cluster_identifier=naming.cluster_arn(plan.target, plan.cluster.name),
+        cluster_identifier=deployment.names.cluster_arn(plan.cluster.name),
         enable_server_side_apply=True,
         opts=pulumi.ResourceOptions(parent=deployment),
     )

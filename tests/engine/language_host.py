@@ -129,7 +129,8 @@ class PackProxy(analyzer_pb2_grpc.AnalyzerServicer):
         with self._lock:
             if self._channel is None:
                 self._start()
-        return self._channel.unary_unary(method)(raw)  # type: ignore[union-attr]
+        answer: bytes = self._channel.unary_unary(method)(raw)  # type: ignore[union-attr]
+        return answer
 
     def _start(self) -> None:
         command = [sys.executable, "-u", "-m", "pulumi.policy", *self._arguments, "."]
@@ -158,7 +159,7 @@ class PackProxy(analyzer_pb2_grpc.AnalyzerServicer):
         self._started.set()
 
 
-class Forward(grpc.GenericRpcHandler):
+class Forward(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc comes without types
     """Raw bytes in, raw bytes out; the handshake is answered here as packs do not know it."""
 
     def __init__(self, proxy: PackProxy) -> None:

@@ -71,8 +71,10 @@ def with_countries(declaration: Declaration, *countries: str) -> Declaration:
     accounts = declaration.organization.accounts
     wide = structs.replace(accounts[account], countries=countries)
     organization = structs.replace(declaration.organization, accounts=accounts | {account: wide})
-    residency = structs.replace(spec_of(declaration).data.residency, countries=countries)
-    return replace(with_spec(declaration, data={"residency": residency}), organization=organization)
+    residency = spec_of(declaration).data.residency
+    assert residency is not None
+    narrow = structs.replace(residency, countries=countries)
+    return replace(with_spec(declaration, data={"residency": narrow}), organization=organization)
 
 
 def with_environment(declaration: Declaration, environment: str) -> Declaration:

@@ -10,20 +10,19 @@ from types import SimpleNamespace
 
 import pulumi
 import pytest
-from msgspec.structs import replace
 
-from components import gateway_process
-from components.gateway_names import gateway_names
-from components.gateway_service import env_file
+from components.gateway import process
+from components.gateway.logins import logins
+from components.gateway.service import env_file
 from inferplan.resource import Unknown, walk_unknowns
-from stacks.record import record
-from tests.unit.managed_plans import (
-    ACCOUNT,
-    MODEL_ARN,
-    PLANS,
-    REGION,
-    Stack,
-    managed,
+from tests.unit.recorded import (
+    HYBRID,
+    MANAGED,
+    OUTSIDE,
+    Recorded,
+    component,
+    gateway,
+    planned,
     recorded,
 )
 
@@ -31,62 +30,66 @@ from tests.unit.managed_plans import (
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws")
 
 
+ACCOUNT, REGION = "222222222222", "eu-west-1"
+MODEL_ARN = f"arn:aws:bedrock:{REGION}::foundation-model/mistral.mistral-large-2402-v1:0"
+
+
 @pytest.fixture
-def desk() -> Stack:
-    return recorded("managed")
+def desk() -> Recorded:
+    return recorded(MANAGED)
 
 
-def test_gateway_role_names_its_secrets_and_models(desk: Stack) -> None:
-    """Least privilege over plain ARNs: two secrets, one login, one cache, one model, no star."""
+def test_gateway_role_names_its_secrets_and_models(desk: Recorded) -> None:
+    """Least privilege over plain ARNs: its secrets, one login, one cache, one model, no star."""
     policy = json.loads(desk.named("desk-gateway-policy").props["policy"])
     statements = {statement["Sid"]: statement for statement in policy["Statement"]}
     models = json.loads(desk.named("desk-bedrock-policy").props["policy"])["Statement"][0]
 
     assert statements["Secrets"]["Resource"] == [
-        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:inferplan/desk/gateway-master-key-??????",
-        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:inferplan/desk/openai-??????",
+        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:inferplan/{MANAGED}/{secret}-??????"
+        for secret in ("gateway-master-key", "gateway-salt-key", "openai")
     ]
-    assert statements["Database"]["Resource"].endswith(":dbuser:*/desk_gateway")
+    assert statements["Database"]["Resource"].endswith(":dbuser:*/litellm")
     assert statements["Cache"]["Resource"] == [
-        f"arn:aws:elasticache:{REGION}:{ACCOUNT}:replicationgroup:inferplan-desk",
-        f"arn:aws:elasticache:{REGION}:{ACCOUNT}:user:desk-gateway",
+        f"arn:aws:elasticache:{REGION}:{ACCOUNT}:replicationgroup:inferplan-{MANAGED}",
+        f"arn:aws:elasticache:{REGION}:{ACCOUNT}:user:inferplan-{MANAGED}",
     ]
     assert models["Resource"] == [MODEL_ARN]
     assert "*" not in [statement["Resource"] for statement in policy["Statement"]]
 
 
-def test_task_is_locked_down_and_plain(desk: Stack) -> None:
+def test_task_is_locked_down_and_plain(desk: Recorded) -> None:
     """Images by digest, no root, read-only root, migration first, readiness that calls no model."""
     definitions = json.loads(desk.named("desk-gateway-task").props["containerDefinitions"])
     by_name = {definition["name"]: definition for definition in definitions}
-    gateway = by_name["gateway"]
+    proxy = by_name["gateway"]
 
-    assert list(by_name) == ["migrate", "presidio-analyzer", "gateway"]
+    assert list(by_name) == ["migrate", "presidio-analyzer", "presidio-anonymizer", "gateway"]
     for definition in definitions:
         assert definition["image"].startswith(f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/inferplan/")
         assert "@sha256:" in definition["image"]
         assert definition["readonlyRootFilesystem"] is True
-        assert definition["user"] == str(gateway_process.USER_ID)
+        assert definition["user"] == str(process.USER_ID)
         assert definition["logConfiguration"]["options"]["awslogs-region"] == REGION
     assert by_name["migrate"]["essential"] is False
     assert {"name": "DISABLE_SCHEMA_UPDATE", "value": "false"} in by_name["migrate"]["environment"]
-    assert {"containerName": "migrate", "condition": "SUCCESS"} in gateway["dependsOn"]
-    assert "/health/readiness" in gateway["healthCheck"]["command"][-1]
+    assert {"containerName": "migrate", "condition": "SUCCESS"} in proxy["dependsOn"]
+    assert "/health/readiness" in proxy["healthCheck"]["command"][-1]
     assert "environmentFiles" not in by_name["presidio-analyzer"]
 
 
-def test_task_environment_names_secrets_and_holds_none(desk: Stack) -> None:
+def test_task_environment_names_secrets_and_holds_none(desk: Recorded) -> None:
     """The container is told where its secrets are; no variable of a key has a value."""
-    gateway = json.loads(desk.named("desk-gateway-task").props["containerDefinitions"])[-1]
-    environment = {entry["name"]: entry["value"] for entry in gateway["environment"]}
+    proxy = json.loads(desk.named("desk-gateway-task").props["containerDefinitions"])[-1]
+    environment = {entry["name"]: entry["value"] for entry in proxy["environment"]}
 
-    assert json.loads(environment[gateway_process.SECRETS]) == PLANS["managed"].gateway.secret_env
-    assert not environment.keys() & PLANS["managed"].gateway.secret_env.keys()
+    assert json.loads(environment[process.SECRETS]) == gateway().secret_env
+    assert not environment.keys() & gateway().secret_env.keys()
 
 
-def test_service_waits_and_rolls_back(desk: Stack) -> None:
+def test_service_waits_and_rolls_back(desk: Recorded) -> None:
     """`up` is green only when tasks are healthy (field-notes 4); no task has a public address."""
-    service = desk.one("aws:ecs/service:Service")
+    service = desk.one("aws:ecs/service:Service").props
 
     assert service["waitForSteadyState"] is True
     assert service["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
@@ -95,21 +98,21 @@ def test_service_waits_and_rolls_back(desk: Stack) -> None:
     assert ".workload::" in desk.of("aws:ecs/service:Service")[0].urn
 
 
-def test_configuration_goes_to_the_bucket_as_the_plan_wrote_it(desk: Stack) -> None:
+def test_configuration_goes_to_the_bucket_as_the_plan_wrote_it(desk: Recorded) -> None:
     """The proxy's file is plain; only the file of addresses waits for the deployment."""
     config = desk.named("desk-gateway-configuration").props
     addresses = desk.named("desk-gateway-addresses").props
 
-    assert config["key"] == "gateway/desk.yaml"
-    assert json.loads(config["content"]) == PLANS["managed"].gateway.config
+    assert config["key"] == f"gateway/{MANAGED}.yaml"
+    assert json.loads(config["content"]) == gateway().config
     assert isinstance(addresses["content"], Unknown)
     assert config["serverSideEncryption"] == "aws:kms"
 
 
 def test_gateway_pods_pass_the_strictest_admission() -> None:
     """Non-root, read-only, no privilege, no service account token, images by digest."""
-    stack = recorded("hybrid")
-    pod = stack.named("desk-gateway-deployment").props["spec"]["template"]["spec"]
+    stack = recorded(HYBRID)
+    pod = stack.named("assistant-gateway-deployment").props["spec"]["template"]["spec"]
 
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["automountServiceAccountToken"] is False
@@ -122,10 +125,10 @@ def test_gateway_pods_pass_the_strictest_admission() -> None:
 
 def test_gateway_in_the_cluster_is_reached_from_the_balancer_only() -> None:
     """Ingress from the balancer tier, egress to the store tier, and no Kubernetes Secret at all."""
-    stack = recorded("hybrid")
-    subnets = PLANS["hybrid"].network.subnets
-    ingress = stack.named("desk-gateway-from-balancer").props["spec"]["ingress"]
-    egress = stack.named("desk-gateway-egress").props["spec"]["egress"]
+    stack = recorded(HYBRID)
+    subnets = planned(HYBRID).network.subnets
+    ingress = stack.named("-gateway-from-balancer").props["spec"]["ingress"]
+    egress = stack.named("-gateway-egress").props["spec"]["egress"]
 
     assert [peer["ipBlock"]["cidr"] for peer in ingress[0]["from"]] == [
         s.cidr for s in subnets if s.tier == "balancer"
@@ -137,7 +140,7 @@ def test_gateway_in_the_cluster_is_reached_from_the_balancer_only() -> None:
 
 def test_hybrid_runs_the_gateway_on_nodes_of_its_own_only_for_outside_vendors() -> None:
     """Bedrock needs no way out; an outside vendor gets nodes in the tier that leads to the firewall."""
-    inside, outside = recorded("hybrid"), recorded("hybrid with an outside vendor")
+    inside, outside = recorded(HYBRID), recorded(OUTSIDE)
 
     assert not inside.of("inferplan:index:GatewayNodes")
     assert not inside.of("aws:ec2/internetGateway:InternetGateway")
@@ -151,18 +154,18 @@ def test_kubernetes_objects_wait_only_for_addresses() -> None:
     """Of all Kubernetes objects only the two maps of addresses are unknown before deployment."""
     unknown = {
         resource.name
-        for resource in recorded("hybrid").resources
+        for resource in recorded(HYBRID).resources
         if resource.package == "kubernetes" and list(walk_unknowns(resource.props))
     }
 
-    assert unknown == {"desk-gateway-gateway-addresses", "desk-gateway-gateway-bootstrap"}
+    assert unknown == {f"{HYBRID}-gateway-gateway-{part}" for part in ("addresses", "bootstrap")}
 
 
 def test_launcher_fetches_secrets_and_becomes_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run as in the container, with a stand-in client: values reach the environment, the proxy starts."""
-    plan = PLANS["managed"]
-    _python, _flag, program, *command = gateway_process.proxy_command(plan)
-    environment = gateway_process.environment(plan, LITELLM_MIGRATION_DIR="/tmp")
+    named = {"MASTER_KEY": "inferplan/desk/master-key", "OPENAI_API_KEY": "inferplan/desk/openai"}
+    _python, _flag, program, *command = process.proxy_command(gateway(port=4000))
+    environment = process.environment(gateway(secret_env=named), LITELLM_MIGRATION_DIR="/tmp")
     asked: list[str] = []
     started: list[list[str]] = []
 
@@ -179,9 +182,9 @@ def test_launcher_fetches_secrets_and_becomes_the_proxy(monkeypatch: pytest.Monk
 
     import os
 
-    assert asked == ["inferplan/desk/gateway-master-key", "inferplan/desk/openai"]
+    assert asked == list(named.values())
     assert os.environ["OPENAI_API_KEY"] == "value of inferplan/desk/openai"
-    assert gateway_process.SECRETS not in os.environ
+    assert process.SECRETS not in os.environ
     assert started == [["litellm", "--host", "0.0.0.0", "--port", "4000"]]
 
 
@@ -197,12 +200,13 @@ def test_bootstrap_grants_iam_login_and_quotes_the_password(monkeypatch: pytest.
     monkeypatch.setattr(
         "os.environ",
         {
-            **PLANS["managed"].gateway.env,
+            **gateway().env,
             "DATABASE_HOST": "db.example",
+            "DATABASE_USER": "desk_gateway",
             "DATABASE_MASTER_SECRET_ARN": "arn",
         },
     )
-    exec(compile(gateway_process.bootstrap_command()[-1], "bootstrap", "exec"), {})
+    exec(compile(process.bootstrap_command()[-1], "bootstrap", "exec"), {})
 
     ((command, sql),) = calls
     assert command[-1] == "postgresql://postgres_admin:a%2Fb%3Ac%40d@db.example:5432/litellm?sslmode=require"
@@ -221,16 +225,19 @@ def test_addresses_are_lines_of_an_environment_file() -> None:
         }
         env_file(values).apply(seen.append)
 
-    record(program, stack="desk.foundation")
+    component(program)
 
     assert seen == ["DATABASE_HOST=db\nREDIS_HOST=cache\n"]
 
 
-def test_names_come_from_the_plans_configuration() -> None:
+def test_logins_come_from_the_plans_configuration(desk: Recorded) -> None:
     """The process signs in with the names of its file, so the resources carry those and no others."""
-    names = gateway_names(PLANS["managed"])
+    redis = {"aws_iam_cache_name": "stores", "aws_iam_user_name": "signs-in"}
+    made = logins(gateway(config={"general_settings": {"coordination_redis": redis}}))
+    planned_ones = logins(gateway())
 
-    assert (names.cache, names.cache_user) == ("inferplan-desk", "desk-gateway")
-    plan = managed()
+    assert (made.cache, made.cache_user) == ("stores", "signs-in")
+    assert desk.one("aws:elasticache/user:User").props["userId"] == planned_ones.cache_user
+    assert desk.one("aws:rds/instance:Instance").props["dbName"] == planned_ones.database_name
     with pytest.raises(KeyError):
-        gateway_names(replace(plan, gateway=replace(plan.gateway, config={"general_settings": {}})))
+        logins(gateway(config={"general_settings": {}}))

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from inferplan.plan.make import make_plan
-from inferplan.records.plan import Plan, fitting
+from inferplan.records.plan import fitting
 from inferplan.resource import Resource, Unknown
 from stacks import tags
 from stacks.record import record_plan
-from tests.unit.managed_plans import PLANS, Stack, recorded
 from tests.unit.plan_edits import AS_OF, declared, spec_of, with_spec
+from tests.unit.recorded import HYBRID, MANAGED, OUTSIDE, planned, recorded, with_blocks
 
 # The AWS SDK warns about its own modules when one of its packages is first imported.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws.*")
@@ -171,10 +171,8 @@ def test_names_that_do_not_fit_end_in_a_digest(name: str, limit: int, pattern: s
 
 def test_owner_becomes_a_tag_that_aws_takes() -> None:
     """An owner is free text; tag values have an alphabet and at most 256 characters."""
-    plan: Plan = PLANS["managed"]
-    owner = tags(
-        type(plan)(**{f: getattr(plan, f) for f in plan.__struct_fields__} | {"owner": "A & (B)" * 99})
-    )
+    plan = planned(MANAGED)
+    owner = tags(with_blocks(plan, owner="A & (B)" * 99))
 
     assert re.fullmatch(r"[A-Z -]{256}", owner["inferplan:owner"])
     assert tags(plan)["inferplan:owner"] == plan.owner
@@ -186,14 +184,14 @@ def statements(document: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("plan", "role"),
-    [("managed", "desk-tasks-bootstrap-policy"), ("hybrid", "desk-gateway-access-bootstrap-policy")],
+    ("name", "role"),
+    [(MANAGED, "-tasks-bootstrap-policy"), (HYBRID, "-gateway-access-bootstrap-policy")],
 )
-def test_bootstrap_reaches_the_master_secret_through_the_endpoint(plan: str, role: str) -> None:
+def test_bootstrap_reaches_the_master_secret_through_the_endpoint(name: str, role: str) -> None:
     """RDS names that secret itself: role and endpoint have to admit the same name (field-notes 26)."""
-    stack = recorded(plan)
+    stack = recorded(name)
     asked = statements(stack.named(role).props["policy"])[0]["Resource"]
-    endpoint = stack.named("desk-endpoints-secretsmanager-interface").props["policy"]
+    endpoint = stack.named("-endpoints-secretsmanager-interface").props["policy"]
 
     assert asked.endswith("secret:rds!db-*")
     assert asked in statements(endpoint)[0]["Resource"]
@@ -201,7 +199,7 @@ def test_bootstrap_reaches_the_master_secret_through_the_endpoint(plan: str, rol
 
 def test_tasks_fetch_their_environment_file_through_the_endpoint() -> None:
     """Every S3 action of the role that starts tasks passes the gateway endpoint's policy (field-notes 21)."""
-    stack = recorded("managed")
+    stack = recorded(MANAGED)
     asked = {
         statement["Action"]
         for statement in statements(stack.named("desk-tasks-start-policy").props["policy"])
@@ -213,17 +211,19 @@ def test_tasks_fetch_their_environment_file_through_the_endpoint() -> None:
     assert asked <= set(admitted)
 
 
-@pytest.mark.parametrize("plan", ["managed", "hybrid"])
-def test_guardrail_with_an_own_key_can_be_applied(plan: str) -> None:
+@pytest.mark.parametrize("name", [MANAGED, HYBRID])
+def test_guardrail_with_an_own_key_can_be_applied(name: str) -> None:
     """Who applies an encrypted guardrail has to decrypt with its key, wherever the gateway runs."""
-    policy = statements(recorded(plan).named("desk-bedrock-policy").props["policy"])
+    stack = recorded(name)
+    policy = statements(stack.named("-bedrock-policy").props["policy"])
 
+    assert stack.of("aws:bedrock/guardrail:Guardrail")
     assert "kms:Decrypt" in next(s["Action"] for s in policy if s["Sid"] == "KeyData")
 
 
 def test_only_the_gateway_runs_on_the_nodes_with_a_way_out() -> None:
     """The firewall's tier is for the gateway alone; cluster services stay where others expect them (20)."""
-    stack = recorded("hybrid with an outside vendor")
+    stack = recorded(OUTSIDE)
     group = stack.named("desk-gateway-nodes-nodes-group").props
     taint = group["taints"][0]["key"]
     pods = {
@@ -233,16 +233,16 @@ def test_only_the_gateway_runs_on_the_nodes_with_a_way_out() -> None:
     }
     tolerating = {name for name, found in pods.items() if any(t["key"] == taint for t in found)}
 
-    assert tolerating == {"desk-gateway-deployment", "desk-gateway-bootstrap"}
-    assert group["version"] == PLANS["hybrid"].cluster.version
+    assert tolerating == {f"{MANAGED}-gateway-{part}" for part in ("deployment", "bootstrap")}
+    assert group["version"] == planned(OUTSIDE).cluster.version
 
 
 def test_production_keeps_the_logs_of_the_firewall_and_of_the_tasks() -> None:
     """Evidence outlives the stack with its key and retention (field-notes 43 and 44)."""
-    groups = recorded("managed").of("aws:cloudwatch/logGroup:LogGroup")
+    groups = recorded(MANAGED).of("aws:cloudwatch/logGroup:LogGroup")
     named = {group.props["name"]: group.props for group in groups}
 
-    assert "/aws/ecs/containerinsights/inferplan-desk-gateway/performance" in named
+    assert "/aws/ecs/containerinsights/inferplan-eu-support-desk-gateway/performance" in named
     assert sum("firewall-" in name for name in named) == 3
     assert all(
         isinstance(props["kmsKeyId"], Unknown) and props["retentionInDays"] for props in named.values()
@@ -251,7 +251,7 @@ def test_production_keeps_the_logs_of_the_firewall_and_of_the_tasks() -> None:
 
 def test_a_changed_configuration_restarts_the_tasks() -> None:
     """Tasks read the file at start: its digest is part of their definition (field-notes 25)."""
-    definitions = json.loads(recorded("managed").named("desk-gateway-task").props["containerDefinitions"])
+    definitions = json.loads(recorded(MANAGED).named("desk-gateway-task").props["containerDefinitions"])
     proxy = next(container for container in definitions if container["name"] == "gateway")
     value = next(e["value"] for e in proxy["environment"] if e["name"] == "GATEWAY_CONFIGURATION")
 
@@ -260,8 +260,10 @@ def test_a_changed_configuration_restarts_the_tasks() -> None:
 
 def test_services_take_roles_for_this_account_only() -> None:
     """Services that say for whom they act are asked for it; EC2 and EKS do not say."""
-    stack: Stack = recorded("managed")
-    for role in stack.of("aws:iam/role:Role"):
+    roles = recorded(MANAGED).of("aws:iam/role:Role")
+
+    assert roles
+    for role in roles:
         trust = statements(role.props["assumeRolePolicy"])[0]
         assert "aws:SourceAccount" in trust["Condition"]["StringEquals"], role.name
 

@@ -6,85 +6,40 @@ Not here: verdicts about them (test of the rules) and agreement with the real en
 from __future__ import annotations
 
 import json
-from datetime import date
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from msgspec.structs import replace
 
 from components.egress_firewall import endpoint_in
-from inferplan.plan.make import make_plan
+from components.gateway.guardrail import Guardrail, GuardrailArgs
+from components.gateway.logins import logins
 from inferplan.resource import Unknown
-from inferplan.spec.loading import load
-from stacks import build
-from stacks.record import record, record_plan
-from tests.unit.managed_plans import (
-    ACCOUNT,
-    CERTIFICATE,
-    PLANS,
-    VENDOR_HOST,
-    ZONES,
-    Declared,
-    Stack,
-    managed,
+from tests.unit.recorded import (
+    BEDROCK_ONLY,
+    MANAGED,
+    Recorded,
+    changed,
+    component,
+    gateway,
+    planned,
     recorded,
 )
 
 # The AWS SDK warns about its own modules when one of its packages is first imported.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws")
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = {"policy", "assumeRolePolicy", "containerDefinitions"}
+ACCOUNT = "222222222222"
+VENDOR_HOST = "eu.api.openai.com"
 
 
 @pytest.fixture
-def desk() -> Stack:
-    return recorded("managed")
-
-
-@pytest.mark.parametrize("name", PLANS)
-def test_policy_documents_are_plain_at_first_preview(name: str) -> None:
-    """Every JSON document is whole before anything exists, so that rules can read it (field-notes 5)."""
-    documents = [
-        (resource.name, key, resource.props[key])
-        for resource in recorded(name).resources
-        for key in DOCUMENTS & resource.props.keys()
-        if resource.custom
-    ]
-
-    assert len(documents) > 15
-    for where, key, text in documents:
-        assert isinstance(text, str), (where, key)
-        json.loads(text)
-
-
-@pytest.mark.parametrize("name", PLANS)
-def test_everything_descends_from_the_deployment(name: str) -> None:
-    """Each AWS and Kubernetes resource has the root among its ancestors, and an explicit provider."""
-    for resource in recorded(name).resources:
-        if resource.package in {"aws", "kubernetes"}:
-            assert "inferplan:index:Deployment$" in resource.urn, resource.urn
-            assert resource.provider is not None
-            assert not resource.provider.urn.endswith("::default"), resource.urn
-
-
-@pytest.mark.parametrize("name", PLANS)
-def test_secrets_have_no_value_and_no_replica(name: str) -> None:
-    """Values are set out of band: there is no SecretVersion, and every secret uses the stack's key."""
-    stack = recorded(name)
-    secrets = stack.of("aws:secretsmanager/secret:Secret")
-
-    assert {secret.props["name"] for secret in secrets} == set(PLANS[name].gateway.secrets)
-    assert not stack.of("aws:secretsmanager/secretVersion:SecretVersion")
-    for secret in secrets:
-        assert "replicas" not in secret.props
-        assert isinstance(secret.props["kmsKeyId"], Unknown)
+def desk() -> Recorded:
+    return recorded(MANAGED)
 
 
 def test_bedrock_only_has_no_way_to_the_internet() -> None:
     """Without an outside vendor: no gateway, NAT, firewall or route out, and no rule to any address."""
-    stack = recorded("managed, Bedrock only")
+    stack = recorded(BEDROCK_ONLY)
     types = {resource.type for resource in stack.resources}
 
     assert not types & {
@@ -96,29 +51,31 @@ def test_bedrock_only_has_no_way_to_the_internet() -> None:
     assert "0.0.0.0/0" not in json.dumps([str(dict(resource.props)) for resource in stack.resources])
 
 
-def test_routes_to_the_vendor_are_symmetric_in_each_zone(desk: Stack) -> None:
+def test_routes_to_the_vendor_are_symmetric_in_each_zone(desk: Recorded) -> None:
     """Gateway, firewall, NAT, internet gateway, and back to the exact gateway subnet (field-notes 30)."""
     routes = {resource.name: resource.props for resource in desk.of("aws:ec2/route:Route")}
+    zones = planned(MANAGED).target.zones
 
-    assert len(routes) == 4 * len(ZONES)
-    for zone in ZONES:
+    assert len(routes) == 4 * len(zones)
+    for zone in zones:
         cidr = next(
-            s.cidr for s in PLANS["managed"].network.subnets if s.tier == "gateway" and s.zone == zone
+            s.cidr for s in planned(MANAGED).network.subnets if s.tier == "gateway" and s.zone == zone
         )
-        out = {tier: routes[f"desk-egress-{zone}-{tier}-out"] for tier in ("gateway", "firewall", "nat")}
+        out = {tier: routes[f"{MANAGED}-egress-{zone}-{tier}-out"] for tier in ("gateway", "firewall", "nat")}
         assert {route["destinationCidrBlock"] for route in out.values()} == {"0.0.0.0/0"}
         assert "vpcEndpointId" in out["gateway"]
         assert "natGatewayId" in out["firewall"]
         assert "gatewayId" in out["nat"]
-        back = routes[f"desk-egress-{zone}-nat-back"]
+        back = routes[f"{MANAGED}-egress-{zone}-nat-back"]
         assert back["destinationCidrBlock"] == cidr
         assert "vpcEndpointId" in back
 
 
-def test_firewall_passes_exact_names_on_443_and_drops_the_rest(desk: Stack) -> None:
+def test_firewall_passes_exact_names_on_443_and_drops_the_rest(desk: Recorded) -> None:
     """Strict order, one pass rule per host, and defaults that survive split handshakes (field-notes 15)."""
-    policy = desk.one("aws:networkfirewall/firewallPolicy:FirewallPolicy")["firewallPolicy"]
-    rules = desk.one("aws:networkfirewall/ruleGroup:RuleGroup")["ruleGroup"]["rulesSource"]["statefulRules"]
+    policy = desk.one("aws:networkfirewall/firewallPolicy:FirewallPolicy").props["firewallPolicy"]
+    group = desk.one("aws:networkfirewall/ruleGroup:RuleGroup").props["ruleGroup"]
+    rules = group["rulesSource"]["statefulRules"]
     brief = [(r["action"], r["header"]["protocol"], r["header"]["destinationPort"]) for r in rules]
     passing = [r for r in rules if r["action"] == "PASS"]
 
@@ -146,9 +103,9 @@ def test_firewall_passes_exact_names_on_443_and_drops_the_rest(desk: Stack) -> N
     ]
 
 
-def test_firewall_logs_three_kinds_with_the_own_key(desk: Stack) -> None:
+def test_firewall_logs_three_kinds_with_the_own_key(desk: Recorded) -> None:
     """ALERT, FLOW and TLS go to encrypted groups with the plan's retention."""
-    logging = desk.one("aws:networkfirewall/loggingConfiguration:LoggingConfiguration")[
+    logging = desk.one("aws:networkfirewall/loggingConfiguration:LoggingConfiguration").props[
         "loggingConfiguration"
     ]
     kinds = {
@@ -175,10 +132,10 @@ def test_firewall_endpoint_is_found_by_subnet_not_by_order() -> None:
         endpoint_in(statuses, "subnet-3")
 
 
-def test_database_is_private_encrypted_and_without_a_password(desk: Stack) -> None:
+def test_database_is_private_encrypted_and_without_a_password(desk: Recorded) -> None:
     """PostgreSQL with IAM login, managed master secret, forced TLS, and protection in production."""
-    props = desk.one("aws:rds/instance:Instance")
-    parameters = desk.one("aws:rds/parameterGroup:ParameterGroup")["parameters"]
+    props = desk.one("aws:rds/instance:Instance").props
+    parameters = desk.one("aws:rds/parameterGroup:ParameterGroup").props["parameters"]
 
     assert props["publiclyAccessible"] is False
     assert props["storageEncrypted"] is True
@@ -191,20 +148,20 @@ def test_database_is_private_encrypted_and_without_a_password(desk: Stack) -> No
     assert ("rds.force_ssl", "1") in [(entry["name"], entry["value"]) for entry in parameters]
 
 
-def test_cache_is_encrypted_both_ways_and_knows_one_iam_user(desk: Stack) -> None:
+def test_cache_is_encrypted_both_ways_and_knows_one_iam_user(desk: Recorded) -> None:
     """Valkey with TLS, the own key, and a user whose id and name agree, as IAM login demands."""
-    props = desk.one("aws:elasticache/replicationGroup:ReplicationGroup")
-    user = desk.one("aws:elasticache/user:User")
+    props = desk.one("aws:elasticache/replicationGroup:ReplicationGroup").props
+    user = desk.one("aws:elasticache/user:User").props
 
     assert props["engine"] == "valkey"
     assert props["transitEncryptionEnabled"] is True
     assert props["atRestEncryptionEnabled"] is True
     assert "authToken" not in props
-    assert user["userId"] == user["userName"] == "desk-gateway"
+    assert user["userId"] == user["userName"] == logins(gateway()).cache_user
     assert user["authenticationMode"] == {"type": "iam"}
 
 
-def test_groups_open_one_port_to_one_peer(desk: Stack) -> None:
+def test_groups_open_one_port_to_one_peer(desk: Recorded) -> None:
     """Only the way to the firewall names every address; all else is a group, a prefix list or the clients."""
     rules = desk.of("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")
     wide = [rule for rule in rules if rule.props.get("cidrIpv4") == "0.0.0.0/0"]
@@ -219,31 +176,30 @@ def test_groups_open_one_port_to_one_peer(desk: Stack) -> None:
     assert [rule["fromPort"] for rule in clients] == [443]
 
 
-def test_balancer_is_internal_with_tls_and_the_plans_idle_time(desk: Stack) -> None:
+def test_balancer_is_internal_with_tls_and_the_plans_idle_time(desk: Recorded) -> None:
     """Clients reach it on 443 with the declared certificate; long answers are not cut (field-notes 29)."""
-    balancer, listener = desk.one("aws:lb/loadBalancer:LoadBalancer"), desk.one("aws:lb/listener:Listener")
+    balancer = desk.one("aws:lb/loadBalancer:LoadBalancer").props
+    listener = desk.one("aws:lb/listener:Listener").props
 
     assert balancer["internal"] is True
     assert balancer["idleTimeout"] == 900
     assert (listener["protocol"], listener["port"]) == ("HTTPS", 443)
-    assert listener["certificateArn"] == CERTIFICATE
+    assert listener["certificateArn"] == planned(MANAGED).gateway.certificate
     assert "TLS13" in listener["sslPolicy"]
 
 
 def test_no_certificate_no_balancer() -> None:
     """A gateway without host and certificate stays inside: no balancer, and no target for the service."""
-    plan = managed(outside=False)
-    plan = replace(plan, gateway=replace(plan.gateway, host=None, certificate=None))
-    stack = Stack(record_plan(plan, Declared()))
+    stack = changed(BEDROCK_ONLY, gateway={"host": None, "certificate": None})
 
     assert not stack.of("aws:lb/loadBalancer:LoadBalancer")
-    assert "loadBalancers" not in stack.one("aws:ecs/service:Service")
+    assert "loadBalancers" not in stack.one("aws:ecs/service:Service").props
 
 
-def test_budget_tells_people_and_takes_bedrock_away(desk: Stack) -> None:
+def test_budget_tells_people_and_takes_bedrock_away(desk: Recorded) -> None:
     """Each share and the forecast are told; the action may touch one policy of one role (field-notes 28)."""
-    budget = desk.one("aws:budgets/budget:Budget")
-    action = desk.one("aws:budgets/budgetAction:BudgetAction")
+    budget = desk.one("aws:budgets/budget:Budget").props
+    action = desk.one("aws:budgets/budgetAction:BudgetAction").props
     executor = json.loads(desk.named("desk-budget-stop-permission").props["policy"])["Statement"]
     trust = json.loads(desk.named("desk-budget-stop-role").props["assumeRolePolicy"])["Statement"][0]
     deny = json.loads(desk.named("desk-budget-stop-policy").props["policy"])["Statement"][0]
@@ -251,17 +207,26 @@ def test_budget_tells_people_and_takes_bedrock_away(desk: Stack) -> None:
     told = [(entry["notificationType"], entry["threshold"]) for entry in budget["notifications"]]
     assert told == [("ACTUAL", 50), ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100)]
     assert budget["costTypes"]["includeCredit"] is False
-    assert budget["costFilters"] == [{"name": "TagKeyValue", "values": ["user:inferplan:stack$desk"]}]
+    assert budget["costFilters"] == [{"name": "TagKeyValue", "values": [f"user:inferplan:stack${MANAGED}"]}]
     assert action["approvalModel"] == "AUTOMATIC"
     assert trust["Principal"] == {"Service": "budgets.amazonaws.com"}
     assert (deny["Effect"], deny["Action"]) == ("Deny", "bedrock:Invoke*")
     assert [statement["Resource"] for statement in executor] == [
-        f"arn:aws:iam::{ACCOUNT}:role/inferplan-desk-gateway"
+        f"arn:aws:iam::{ACCOUNT}:role/inferplan-{MANAGED}-gateway"
     ]
     assert desk.named("desk-gateway-role").props["forceDetachPolicies"] is True
 
 
-def test_token_alarms_reach_an_encrypted_topic(desk: Stack) -> None:
+def test_without_a_budget_only_the_alarms_remain() -> None:
+    """A plan without a budget has nothing to compare with and nobody's address."""
+    stack = changed(BEDROCK_ONLY, budget=None)
+
+    for forbidden in ("budgets/budget:Budget", "sns/topicSubscription:TopicSubscription"):
+        assert not stack.of(f"aws:{forbidden}")
+    assert stack.of("aws:cloudwatch/metricAlarm:MetricAlarm")
+
+
+def test_token_alarms_reach_an_encrypted_topic(desk: Recorded) -> None:
     """Tokens of each Bedrock model and the gateway's errors are watched every five minutes."""
     alarms = desk.of("aws:cloudwatch/metricAlarm:MetricAlarm")
     metrics = {
@@ -274,40 +239,26 @@ def test_token_alarms_reach_an_encrypted_topic(desk: Stack) -> None:
     assert metrics == {"InputTokenCount", "OutputTokenCount"}
     assert any(alarm.props.get("metricName") == "GatewayErrors" for alarm in alarms)
     assert all(len(alarm.props["alarmActions"]) == 1 for alarm in alarms)
-    assert isinstance(desk.one("aws:sns/topic:Topic")["kmsMasterKeyId"], Unknown)
+    assert isinstance(desk.one("aws:sns/topic:Topic", "-alarms-topic").props["kmsMasterKeyId"], Unknown)
 
 
-def test_guardrail_stays_in_the_region(desk: Stack) -> None:
+def test_guardrail_stays_in_the_region(desk: Recorded) -> None:
     """No cross-Region profile, the own key, and personal data filtered (SAFE-004, PRIV-005)."""
-    guardrail = desk.one("aws:bedrock/guardrail:Guardrail")
+    made = component(lambda: Guardrail("desk", GuardrailArgs(guardrail_name="desk", kms_key_arn="own")))
+    guardrail = made.one("aws:bedrock/guardrail:Guardrail").props
 
+    assert isinstance(desk.one("aws:bedrock/guardrail:Guardrail").props["kmsKeyArn"], Unknown)
     assert "crossRegionConfig" not in guardrail
-    assert isinstance(guardrail["kmsKeyArn"], Unknown)
+    assert guardrail["kmsKeyArn"] == "own"
     assert guardrail["contentPolicyConfig"]["tierConfigs"] == [{"tierName": "CLASSIC"}]
     assert guardrail["sensitiveInformationPolicyConfig"]["piiEntitiesConfigs"]
 
 
 def test_development_can_be_destroyed_without_traces() -> None:
     """Outside production: no deletion protection, no final snapshot, secrets deleted at once."""
-    plan = managed(outside=False)
-    plan = replace(plan, target=replace(plan.target, environment="development"))
-    stack = Stack(record(lambda: build(plan, "foundation", Declared()), stack="desk.foundation"))
-    database = stack.one("aws:rds/instance:Instance")
+    stack = changed(BEDROCK_ONLY, target={"environment": "development"})
+    database = stack.one("aws:rds/instance:Instance").props
 
     assert database["deletionProtection"] is False
     assert database["skipFinalSnapshot"] is True
     assert {s.props["recoveryWindowInDays"] for s in stack.of("aws:secretsmanager/secret:Secret")} == {0}
-
-
-@pytest.mark.parametrize("spec", ["eu-support-desk", "in-bank-assistant"])
-def test_the_planners_own_plans_build(spec: str) -> None:
-    """The examples' plans become both layers, with every JSON document whole at first preview."""
-    declaration = load(ROOT / "specs" / f"{spec}.yaml", ROOT / "organization")
-    stack = Stack(record_plan(make_plan(declaration, date(2026, 11, 20)), declaration))
-
-    assert len(stack.resources) > 150
-    assert stack.of("aws:bedrock/guardrail:Guardrail")
-    for resource in stack.resources:
-        if resource.custom:
-            for key in DOCUMENTS & resource.props.keys():
-                assert isinstance(resource.props[key], str), (resource.name, key)

@@ -12,10 +12,8 @@ from typing import Any
 
 import pytest
 
-from inferplan.plan.make import make_plan
 from inferplan.resource import Resource
-from stacks.record import record_plan
-from tests.unit.plan_edits import AS_OF, declared
+from tests.unit.recorded import planned, recorded
 
 # The AWS SDK warns about its own modules when one of its packages is first imported.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws.*")
@@ -23,13 +21,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws.*
 SPECS = ("de-clinic-notes", "eu-support-desk", "in-bank-assistant", "minimal", "eu-both-ways")
 
 
-class Planned:
-    """Both layers of an example, by type."""
+class Example:
+    """Plan and both layers of an example, by type."""
 
     def __init__(self, spec: str) -> None:
-        declaration = declared(spec)
-        self.plan = make_plan(declaration, AS_OF)
-        self.resources = record_plan(self.plan, declaration)
+        self.plan, self.resources = planned(spec), recorded(spec).resources
 
     def of(self, type_: str) -> list[dict[str, Any]]:
         return [dict(resource.props) for resource in self.resources if resource.type == type_]
@@ -63,10 +59,10 @@ class Planned:
         ]
 
 
-planned = cache(Planned)
+example = cache(Example)
 
 
-def groups(stack: Planned, *, gpu: bool) -> list[dict[str, Any]]:
+def groups(stack: Example, *, gpu: bool) -> list[dict[str, Any]]:
     return [
         group
         for group in stack.of("aws:eks/nodeGroup:NodeGroup")
@@ -74,7 +70,7 @@ def groups(stack: Planned, *, gpu: bool) -> list[dict[str, Any]]:
     ]
 
 
-def no_account_singletons(stack: Planned) -> bool:
+def no_account_singletons(stack: Example) -> bool:
     singletons = (
         "aws:bedrockmodel/invocationLoggingConfiguration:InvocationLoggingConfiguration",
         "aws:cloudtrail/trail:Trail",
@@ -85,7 +81,7 @@ def no_account_singletons(stack: Planned) -> bool:
     return not stack.types() & set(singletons)
 
 
-def pod_identity_is_open(stack: Planned) -> bool:
+def pod_identity_is_open(stack: Example) -> bool:
     blocks = {
         peer["ipBlock"]["cidr"]
         for policy in stack.of("kubernetes:networking.k8s.io/v1:NetworkPolicy")
@@ -97,18 +93,18 @@ def pod_identity_is_open(stack: Planned) -> bool:
     return {"169.254.170.23/32", *endpoints} <= blocks
 
 
-def general_settings(stack: Planned) -> dict[str, Any]:
+def general_settings(stack: Example) -> dict[str, Any]:
     settings: dict[str, Any] = stack.plan.gateway.config["general_settings"]
     return settings
 
 
-def nothing_opens_to_the_world(stack: Planned) -> bool:
+def nothing_opens_to_the_world(stack: Example) -> bool:
     rules = stack.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
     return bool(rules) and all(rule.get("cidrIpv4") != "0.0.0.0/0" for rule in rules)
 
 
 SELF, MANAGED, HYBRID, MINIMAL, BOTH = SPECS
-ROWS: list[tuple[str, tuple[str, ...], Callable[[Planned], bool]]] = [
+ROWS: list[tuple[str, tuple[str, ...], Callable[[Example], bool]]] = [
     ("field-notes 9 and 10: account singletons belong to no stack", SPECS, no_account_singletons),
     (
         "field-notes 14: redaction runs beside the proxy",
@@ -306,20 +302,20 @@ ROWS: list[tuple[str, tuple[str, ...], Callable[[Planned], bool]]] = [
     ("spec", "holds"),
     [pytest.param(spec, holds, id=f"{row} [{spec}]") for row, specs, holds in ROWS for spec in specs],
 )
-def test_note_is_encoded(spec: str, holds: Callable[[Planned], bool]) -> None:
+def test_note_is_encoded(spec: str, holds: Callable[[Example], bool]) -> None:
     """What the note asks for is so in both layers of the example as the planner plans it."""
-    assert holds(planned(spec))
+    assert holds(example(spec))
 
 
 def test_a_gateway_without_balancer_is_for_labeled_namespaces() -> None:
     """Without host and certificate the default deny would lock out everybody; a label admits callers."""
     found: list[Resource] = [
         r
-        for r in planned(MINIMAL).resources
+        for r in example(MINIMAL).resources
         if r.name.endswith("-from-callers") and r.package == "kubernetes"
     ]
 
-    assert not planned(MINIMAL).of("aws:lb/loadBalancer:LoadBalancer")
+    assert not example(MINIMAL).of("aws:lb/loadBalancer:LoadBalancer")
     rule = found[0].props["spec"]["ingress"][0]
     assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"inferplan/caller": "true"}}}]
-    assert [port["port"] for port in rule["ports"]] == [planned(MINIMAL).plan.gateway.port]
+    assert [port["port"] for port in rule["ports"]] == [example(MINIMAL).plan.gateway.port]

@@ -24,9 +24,9 @@ from policies.evaluate import evaluate
 from policies.example import failing_case, passing_case
 from policies.packs import all_rules
 from policies.rule import Rule
-from stacks.record import record
 from tests import documentation
 from tests.pages import catalog, commands, rules, spec
+from tests.unit.recorded import component, names
 
 ROOT = documentation.ROOT
 FILES = documentation.files()
@@ -221,10 +221,11 @@ def test_the_component_of_the_how_to_is_a_component(monkeypatch: pytest.MonkeyPa
     exec(compile(source, "add-a-component.md", "exec", dont_inherit=True), vars(module))
 
     def build() -> None:
-        module.Topic("chat-alarms", module.TopicArgs(topic_name="alarms", kms_key_arn="alias/x"))
+        module.Topic("chat-notices", module.TopicArgs(names=names(), kms_key_arn="own"))
 
-    found = {resource.name: resource for resource in record(build, stack="chat.foundation")}
-    assert found["chat-alarms-topic"].parent == found["chat-alarms"].urn
+    found = {resource.name: resource for resource in component(build).resources}
+    assert found["chat-notices-topic"].parent == found["chat-notices"].urn
+    assert found["chat-notices-topic"].props["name"] == names().fixed("notices")
 
 
 def test_the_rows_of_the_how_to_are_rows() -> None:

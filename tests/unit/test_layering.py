@@ -53,6 +53,18 @@ def imports(path: Path, *, for_types: bool = False) -> set[str]:
     return names
 
 
+def words(path: Path) -> set[str]:
+    """Every name that a file's code uses or imports, and every text, so that quoted annotations count too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Name(id=word) | ast.Attribute(attr=word) | ast.alias(name=word):
+                found.add(word)
+            case ast.Constant(value=str(word)):
+                found.add(word)
+    return found
+
+
 def reaches(names: set[str], *forbidden: str) -> set[str]:
     return {name for name in names for bad in forbidden if name == bad or name.startswith(f"{bad}.")}
 
@@ -126,6 +138,12 @@ def test_components_read_the_plan_and_nothing_else(path: Path) -> None:
     names = reaches(imports(path), "inferplan", "policies", "stacks")
 
     assert {name for name in names if not name.startswith("inferplan.records.plan")} == set()
+
+
+@pytest.mark.parametrize("path", modules("components"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_components_take_what_they_need(path: Path) -> None:
+    """Args carry names and their own block of the plan; only `stacks/` knows the whole and picks it apart."""
+    assert "Plan" not in words(path)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The gateway's PostgreSQL: private, encrypted, TLS only, with IAM login and no password of ours anywhere.
 
-Not here: the login's creation and grant (gateway_bootstrap), and what the gateway stores in it.
+Not here: the login's creation and grant (process), and what the gateway stores in it.
 """
 
 from __future__ import annotations
@@ -91,5 +91,5 @@ class Database(pulumi.ComponentResource):
         )
         self.address = instance.address
         self.security_group_id = group.id
-        self.master_secret_arn = instance.master_user_secrets.apply(lambda secrets: secrets[0].secret_arn)
+        self.master_secret_arn = instance.master_user_secrets[0].secret_arn
         self.register_outputs({"address": self.address})

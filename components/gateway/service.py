@@ -1,25 +1,27 @@
 """What the gateway needs in AWS wherever it runs: role, secrets, database, cache, configuration, addresses.
 
-Not here: the process itself (gateway_ecs, gateway_kubernetes) and its right to call Bedrock (bedrock_access).
+Not here: the process itself (ecs, kubernetes) and its right to call Bedrock (bedrock_access).
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from components import cache, database, naming
-from components.cache import Cache, CacheArgs
-from components.config_bucket import ConfigBucket, ConfigBucketArgs
-from components.database import Database, DatabaseArgs
-from components.gateway_names import GatewayNames, gateway_names, secret_arn
+from components import iam
+from components.gateway import cache, database
+from components.gateway.cache import Cache, CacheArgs
+from components.gateway.config_bucket import ConfigBucket, ConfigBucketArgs
+from components.gateway.database import Database, DatabaseArgs
+from components.gateway.guardrail import Guardrail, GuardrailArgs
+from components.gateway.logins import ADDRESSES_KEY, BOOTSTRAP_KEY, config_key, logins
+from components.gateway.process import configuration_text
+from components.gateway.vendor_secret import VendorSecret, VendorSecretArgs
 from components.group_rules import allow_between
-from components.guardrail import Guardrail, GuardrailArgs
-from components.vendor_secret import VendorSecret, VendorSecretArgs
-from inferplan.records.plan import Plan
+from components.names import Names
+from inferplan.records.plan import GatewayService as PlannedGateway
 
 RECOVERY_DAYS = 30
 
@@ -28,7 +30,10 @@ RECOVERY_DAYS = 30
 class GatewayServiceArgs:
     """`caller_security_group_ids` are the groups the process runs in; keys come from the stack's Keys."""
 
-    plan: Plan
+    names: Names
+    gateway: PlannedGateway
+    config_bucket: str | None  # of a gateway on Fargate, which has no ConfigMap (field-notes 25)
+    production: bool
     vpc_id: pulumi.Input[str]
     database_subnet_ids: list[pulumi.Output[str]]
     caller_security_group_ids: dict[str, pulumi.Output[str]]  # by a short name for the rules
@@ -48,44 +53,43 @@ class GatewayService(pulumi.ComponentResource):
     ) -> None:
         super().__init__("inferplan:index:GatewayService", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
-        plan, names = args.plan, gateway_names(args.plan)
-        production = naming.is_production(plan)
-        for secret in plan.gateway.secrets:
+        gateway, sign_in = args.gateway, logins(args.gateway)
+        for secret in gateway.secrets:
             leaf = secret.rpartition("/")[2]
             VendorSecret(
                 f"{name}-{leaf}",
                 VendorSecretArgs(
                     secret_name=secret,
-                    description=f"{leaf} of the gateway of {plan.name}: set its value out of band",
+                    description=f"{leaf} of the gateway of {args.names.stack}: set its value out of band",
                     kms_key_arn=args.secrets_key_arn,
-                    recovery_days=RECOVERY_DAYS if production else 0,
+                    recovery_days=RECOVERY_DAYS if args.production else 0,
                 ),
                 self._child,
             )
-        self.role = self._role(name, plan, names)
+        self.role = self._role(name, args)
         store = Database(
             f"{name}-database",
             DatabaseArgs(
-                identifier=names.database,
-                database_name=names.database_name,
-                instance_class=plan.gateway.database_instance_class,
-                storage_gib=plan.gateway.database_storage_gib,
+                identifier=_database(args.names),
+                database_name=sign_in.database_name,
+                instance_class=gateway.database_instance_class,
+                storage_gib=gateway.database_storage_gib,
                 vpc_id=args.vpc_id,
                 subnet_ids=args.database_subnet_ids,
                 kms_key_arn=args.data_key_arn,
                 secrets_key_arn=args.secrets_key_arn,
-                multi_az=plan.gateway.database_multi_az,
-                production=production,
+                multi_az=gateway.database_multi_az,
+                production=args.production,
             ),
             self._child,
         )
         limits = Cache(
             f"{name}-cache",
             CacheArgs(
-                cache_name=names.cache,
-                user=names.cache_user,
-                node_type=plan.gateway.cache_node_type,
-                nodes=plan.gateway.cache_nodes,
+                cache_name=sign_in.cache,
+                user=sign_in.cache_user,
+                node_type=gateway.cache_node_type,
+                nodes=gateway.cache_nodes,
                 vpc_id=args.vpc_id,
                 subnet_ids=args.database_subnet_ids,
                 kms_key_arn=args.data_key_arn,
@@ -110,27 +114,27 @@ class GatewayService(pulumi.ComponentResource):
             "DATABASE_HOST": store.address,
             "DATABASE_MASTER_SECRET_ARN": store.master_secret_arn,
         }
-        if plan.gateway.guardrail is not None:
+        if gateway.guardrail is not None:
             guardrail = Guardrail(
                 f"{name}-guardrail",
-                GuardrailArgs(guardrail_name=plan.gateway.guardrail, kms_key_arn=args.data_key_arn),
+                GuardrailArgs(guardrail_name=gateway.guardrail, kms_key_arn=args.data_key_arn),
                 self._child,
             )
             self.addresses["BEDROCK_GUARDRAIL_ID"] = guardrail.guardrail_id
             self.addresses["BEDROCK_GUARDRAIL_VERSION"] = guardrail.version
-        if plan.gateway.host_kind == "ecs":
-            self._write_configuration(name, args, names)
+        if args.config_bucket is not None:
+            self._write_configuration(name, args, args.config_bucket)
         self.register_outputs({"addresses": self.addresses})
 
-    def _role(self, name: str, plan: Plan, names: GatewayNames) -> aws.iam.Role:
+    def _role(self, name: str, args: GatewayServiceArgs) -> aws.iam.Role:
         trust = (
-            naming.trust(plan.target, "ecs-tasks")
-            if plan.gateway.host_kind == "ecs"
-            else naming.pod_identity_trust(plan.target)
+            iam.trust(args.names, "ecs-tasks")
+            if args.gateway.host_kind == "ecs"
+            else iam.pod_identity_trust(args.names)
         )
         role = aws.iam.Role(
             f"{name}-role",
-            name=naming.role_name(plan, "gateway"),
+            name=args.names.fixed("gateway"),
             description="the gateway's process",
             assume_role_policy=trust,
             # The budget's action attaches a policy that this program does not know; destroy has to detach it.
@@ -141,25 +145,22 @@ class GatewayService(pulumi.ComponentResource):
             f"{name}-policy",
             name="gateway",
             role=role.name,
-            policy=process_policy(plan, names),
+            policy=process_policy(args),
             opts=self._child,
         )
         return role
 
-    def _write_configuration(self, name: str, args: GatewayServiceArgs, names: GatewayNames) -> None:
-        """Fargate has no ConfigMap: proxy and ECS read from the bucket (field-notes 25)."""
-        plan = args.plan
-        if plan.config_bucket is None:
-            raise ValueError("a gateway on Fargate needs a configuration bucket in the plan")
+    def _write_configuration(self, name: str, args: GatewayServiceArgs, bucket_name: str) -> None:
+        """Proxy and ECS read from the bucket."""
         bucket = ConfigBucket(
             f"{name}-config",
-            ConfigBucketArgs(target=plan.target, bucket=plan.config_bucket, kms_key_arn=args.data_key_arn),
+            ConfigBucketArgs(names=args.names, bucket=bucket_name, kms_key_arn=args.data_key_arn),
             self._child,
         )
         objects: dict[str, tuple[str, pulumi.Input[str]]] = {
-            "configuration": (names.config_key, configuration_text(plan)),
-            "addresses": (names.addresses_key, env_file(self.addresses)),
-            "bootstrap": (names.bootstrap_key, env_file(self.bootstrap_addresses)),
+            "configuration": (config_key(args.gateway), configuration_text(args.gateway)),
+            "addresses": (ADDRESSES_KEY, env_file(self.addresses)),
+            "bootstrap": (BOOTSTRAP_KEY, env_file(self.bootstrap_addresses)),
         }
         for role, (key, content) in objects.items():
             aws.s3.BucketObjectv2(
@@ -174,11 +175,6 @@ class GatewayService(pulumi.ComponentResource):
             )
 
 
-def configuration_text(plan: Plan) -> str:
-    """The proxy's configuration file; JSON is YAML, and always the same bytes."""
-    return json.dumps(plan.gateway.config, indent=2, sort_keys=True)
-
-
 def env_file(variables: dict[str, pulumi.Output[str]]) -> pulumi.Output[str]:
     """Lines of NAME=value, as ECS reads environment files."""
     return pulumi.Output.all(**variables).apply(
@@ -186,34 +182,59 @@ def env_file(variables: dict[str, pulumi.Output[str]]) -> pulumi.Output[str]:
     )
 
 
-def process_policy(plan: Plan, names: GatewayNames) -> str:
+def process_policy(args: GatewayServiceArgs) -> str:
     """What the process may do besides Bedrock, over plain ARNs: its secrets, database, cache and file."""
-    target = plan.target
-    statements: list[naming.Statement] = [
+    names, sign_in = args.names, logins(args.gateway)
+    statements: list[iam.Statement] = [
         {
             "Sid": "Secrets",
             "Effect": "Allow",
             "Action": "secretsmanager:GetSecretValue",
-            "Resource": [secret_arn(target, secret) for secret in sorted(plan.gateway.secret_env.values())],
+            "Resource": [names.secret_arn(secret) for secret in sorted(args.gateway.secret_env.values())],
         },
-        naming.key_use(plan, "secrets"),
+        iam.key_use(names, "secrets"),
         {
             "Sid": "Database",
             "Effect": "Allow",
             "Action": "rds-db:connect",
-            "Resource": names.database_user_arn,
+            # The full ARN needs the instance's generated id, which nobody knows before it exists.
+            "Resource": names.arn("rds-db", f"dbuser:*/{sign_in.database_user}"),
         },
         {
             "Sid": "Cache",
             "Effect": "Allow",
             "Action": "elasticache:Connect",
-            "Resource": list(names.cache_arns),
+            "Resource": [
+                names.arn("elasticache", f"replicationgroup:{sign_in.cache}"),
+                names.arn("elasticache", f"user:{sign_in.cache_user}"),
+            ],
         },
     ]
-    if plan.gateway.host_kind == "ecs" and plan.config_bucket is not None:
-        configuration = f"{naming.bucket_arn(target, plan.config_bucket)}/{names.config_key}"
+    if args.config_bucket is not None:
+        configuration = f"{names.bucket_arn(args.config_bucket)}/{config_key(args.gateway)}"
         statements += [
             {"Sid": "Configuration", "Effect": "Allow", "Action": "s3:GetObject", "Resource": configuration},
-            naming.key_use(plan, "data"),
+            iam.key_use(names, "data"),
         ]
-    return naming.policy(statements)
+    return iam.policy(statements)
+
+
+def bootstrap_policy(names: Names) -> str:
+    """The master secret of this one database: RDS chooses its name, and tags it with the instance's ARN."""
+    instance = names.arn("rds", f"db:{_database(names)}")
+    return iam.policy(
+        [
+            {
+                "Sid": "MasterSecret",
+                "Effect": "Allow",
+                "Action": "secretsmanager:GetSecretValue",
+                "Resource": names.arn("secretsmanager", "secret:rds!db-*"),
+                "Condition": {"StringEquals": {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": instance}},
+            },
+            iam.key_use(names, "secrets"),
+        ]
+    )
+
+
+def _database(names: Names) -> str:
+    return names.fixed("gateway", limit=63)  # RDS takes no more

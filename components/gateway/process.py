@@ -1,6 +1,6 @@
 """What runs inside the gateway's containers: the command lines and environments that both hosts share.
 
-Not here: where they run (gateway_ecs, gateway_pod) and what the proxy serves (the plan's configuration).
+Not here: where they run (ecs, pod) and what the proxy serves (the plan's configuration).
 
 Secrets reach the process by name: the container starts as a few lines of Python that read them from Secrets
 Manager with the role of the task or pod, put them into its own environment and become the proxy. Of the usual
@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import json
 
-from inferplan.records.plan import Plan
+from inferplan.records.plan import GatewayService as PlannedGateway
 
 USER_ID = 10001
 SECRETS = "GATEWAY_SECRETS"  # JSON: environment variable -> secret name, no values
-MASTER_SECRET_ARN = "DATABASE_MASTER_SECRET_ARN"
 TEMPORARY = "/tmp"
 TEMPORARY_MIB = 512
 
@@ -57,9 +56,9 @@ sys.exit(urllib.request.urlopen("http://127.0.0.1:{port}/health/readiness", time
 """
 
 
-def proxy_command(plan: Plan) -> list[str]:
+def proxy_command(gateway: PlannedGateway) -> list[str]:
     """Read the secrets, then become the proxy."""
-    return ["python", "-c", _START, "litellm", "--host", "0.0.0.0", "--port", str(plan.gateway.port)]
+    return ["python", "-c", _START, "litellm", "--host", "0.0.0.0", "--port", str(gateway.port)]
 
 
 def migrate_command() -> list[str]:
@@ -72,17 +71,22 @@ def bootstrap_command() -> list[str]:
     return ["python", "-c", _BOOTSTRAP]
 
 
-def ready_command(plan: Plan) -> list[str]:
+def ready_command(gateway: PlannedGateway) -> list[str]:
     """Exit 0 when the proxy answers with its database; it calls no model."""
-    return ["python", "-c", _READY.format(port=plan.gateway.port)]
+    return ["python", "-c", _READY.format(port=gateway.port)]
 
 
-def environment(plan: Plan, **more: str) -> dict[str, str]:
+def environment(gateway: PlannedGateway, **more: str) -> dict[str, str]:
     """The plan's variables, where the secrets are, and `more`, sorted by name."""
     variables = {
-        **plan.gateway.env,
-        SECRETS: json.dumps(plan.gateway.secret_env, sort_keys=True),
+        **gateway.env,
+        SECRETS: json.dumps(gateway.secret_env, sort_keys=True),
         "HOME": TEMPORARY,
         **more,
     }
     return dict(sorted(variables.items()))
+
+
+def configuration_text(gateway: PlannedGateway) -> str:
+    """The proxy's configuration file; JSON is YAML, and always the same bytes."""
+    return json.dumps(gateway.config, indent=2, sort_keys=True)

@@ -1,6 +1,6 @@
 """The gateway's identities when it runs in the cluster: which service account may use which role.
 
-Not here: the roles' rights (gateway_service, bedrock_access) and the service accounts (gateway_kubernetes).
+Not here: the roles' rights (service, bedrock_access) and the service accounts (kubernetes).
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import naming
-from components.gateway_ecs_cluster import bootstrap_policy
+from components import iam
+from components.gateway.service import bootstrap_policy
+from components.names import Names
 from components.role import Role, RoleArgs
-from inferplan.records.plan import Plan
 
 SERVICE_ACCOUNT = "gateway"
 BOOTSTRAP_ACCOUNT = "gateway-init"
@@ -21,7 +21,7 @@ BOOTSTRAP_ACCOUNT = "gateway-init"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayClusterAccessArgs:
-    plan: Plan
+    names: Names
     cluster_name: pulumi.Input[str]
     namespace: str  # of the gateway
     role_arn: pulumi.Input[str]
@@ -38,10 +38,10 @@ class GatewayClusterAccess(pulumi.ComponentResource):
         bootstrap = Role(
             f"{name}-bootstrap",
             RoleArgs(
-                role_name=naming.role_name(args.plan, "gateway-init"),
-                trust=naming.pod_identity_trust(args.plan.target),
+                role_name=args.names.fixed("gateway-init"),
+                trust=iam.pod_identity_trust(args.names),
                 managed={},
-                policy=bootstrap_policy(args.plan),
+                policy=bootstrap_policy(args.names),
             ),
             pulumi.ResourceOptions(parent=self),
         )

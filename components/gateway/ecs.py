@@ -1,6 +1,6 @@
 """The gateway on Fargate: task definitions and service, after images and secret values are there.
 
-Not here: roles, log group and cluster (gateway_ecs_cluster), secrets, database, file (gateway_service).
+Not here: roles, log group and cluster (ecs_cluster), secrets, database, file (service).
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from components import gateway_process, naming
-from components.gateway_names import GatewayNames, gateway_names
-from components.gateway_service import configuration_text
-from inferplan.records.plan import Image, Plan, Sidecar
+from components.gateway import process
+from components.gateway.logins import ADDRESSES_KEY, BOOTSTRAP_KEY
+from components.names import Names
+from inferplan.records.plan import GatewayService as PlannedGateway
+from inferplan.records.plan import Image, Sidecar
 
 CONTAINER = "gateway"
 STABLE_WITHIN = "20m"
@@ -27,7 +28,9 @@ STABLE_WITHIN = "20m"
 class GatewayEcsArgs:
     """`target_group_arn` is the balancer's, None without one."""
 
-    plan: Plan
+    names: Names
+    gateway: PlannedGateway
+    config_bucket: str
     subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
     security_group_id: pulumi.Input[str]
     target_group_arn: pulumi.Input[str] | None
@@ -41,17 +44,17 @@ class GatewayEcs(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GatewayEcsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inferplan:index:GatewayEcs", name, None, opts)
-        plan, names = args.plan, gateway_names(args.plan)
-        self.service_name, self.bootstrap_family = CONTAINER, f"{names.cluster}-init"
-        self._plan, self._child = plan, pulumi.ResourceOptions(parent=self)
-        self._task(f"{name}-bootstrap", "gateway-init", self.bootstrap_family, [_bootstrap(plan, names)])
-        task = self._task(f"{name}-task", "gateway", names.cluster, containers(plan))
+        self._args, self._child = args, pulumi.ResourceOptions(parent=self)
+        cluster = args.names.fixed("gateway")
+        self.service_name, self.bootstrap_family = CONTAINER, f"{cluster}-init"
+        self._task(f"{name}-bootstrap", "gateway-init", self.bootstrap_family, [_bootstrap(args)])
+        task = self._task(f"{name}-task", "gateway", cluster, containers(args))
         aws.ecs.Service(
             f"{name}-service",
             name=self.service_name,
-            cluster=naming.arn(plan.target, "ecs", f"cluster/{names.cluster}"),
+            cluster=args.names.arn("ecs", f"cluster/{cluster}"),
             task_definition=task.arn,
-            desired_count=plan.gateway.replicas,
+            desired_count=args.gateway.replicas,
             launch_type="FARGATE",
             platform_version="LATEST",
             network_configuration=aws.ecs.ServiceNetworkConfigurationArgs(
@@ -63,7 +66,7 @@ class GatewayEcs(pulumi.ComponentResource):
                 aws.ecs.ServiceLoadBalancerArgs(
                     target_group_arn=args.target_group_arn,
                     container_name=CONTAINER,
-                    container_port=plan.gateway.port,
+                    container_port=args.gateway.port,
                 )
             ]
             if args.target_group_arn is not None
@@ -88,7 +91,7 @@ class GatewayEcs(pulumi.ComponentResource):
     def _task(
         self, name: str, runs_as: str, family: str, definitions: list[dict[str, Any]]
     ) -> aws.ecs.TaskDefinition:
-        plan = self._plan
+        args = self._args
         return aws.ecs.TaskDefinition(
             name,
             family=family,
@@ -97,29 +100,29 @@ class GatewayEcs(pulumi.ComponentResource):
             runtime_platform=aws.ecs.TaskDefinitionRuntimePlatformArgs(
                 operating_system_family="LINUX", cpu_architecture="X86_64"
             ),
-            cpu=str(plan.gateway.cpu),
-            memory=str(plan.gateway.memory_mib),
-            execution_role_arn=naming.role_arn(plan, "gateway-start"),
-            task_role_arn=naming.role_arn(plan, runs_as),
+            cpu=str(args.gateway.cpu),
+            memory=str(args.gateway.memory_mib),
+            execution_role_arn=args.names.role_arn("gateway-start"),
+            task_role_arn=args.names.role_arn(runs_as),
             container_definitions=json.dumps(definitions, sort_keys=True),
             opts=self._child,
         )
 
 
-def containers(plan: Plan) -> list[dict[str, Any]]:
+def containers(args: GatewayEcsArgs) -> list[dict[str, Any]]:
     """Migration first, then helpers and proxy; every value is plain, so that rules can read it beforehand."""
-    gateway, names = plan.gateway, gateway_names(plan)
-    shared = {"essential": False, "command": gateway_process.migrate_command(), "workingDirectory": "/app"}
-    environment = gateway_process.environment(plan)
-    digest = hashlib.sha256(configuration_text(plan).encode()).hexdigest()
+    gateway = args.gateway
+    shared = {"essential": False, "command": process.migrate_command(), "workingDirectory": "/app"}
+    environment = process.environment(gateway)
+    digest = hashlib.sha256(process.configuration_text(gateway).encode()).hexdigest()
     migrate = {
-        **_container(plan, names, "migrate", gateway.image, environment | {"DISABLE_SCHEMA_UPDATE": "false"}),
+        **_container(args, "migrate", gateway.image, environment | {"DISABLE_SCHEMA_UPDATE": "false"}),
         **shared,
     }
     proxy = {
         # A changed file alone would not restart the tasks that have read the old one.
-        **_container(plan, names, CONTAINER, gateway.image, environment | {"GATEWAY_CONFIGURATION": digest}),
-        "command": gateway_process.proxy_command(plan),
+        **_container(args, CONTAINER, gateway.image, environment | {"GATEWAY_CONFIGURATION": digest}),
+        "command": process.proxy_command(gateway),
         "workingDirectory": "/app",
         "portMappings": [{"containerPort": gateway.port, "protocol": "tcp"}],
         "dependsOn": [
@@ -127,7 +130,7 @@ def containers(plan: Plan) -> list[dict[str, Any]]:
             *({"containerName": sidecar.name, "condition": "START"} for sidecar in gateway.sidecars),
         ],
         "healthCheck": {
-            "command": ["CMD", *gateway_process.ready_command(plan)],
+            "command": ["CMD", *process.ready_command(gateway)],
             "interval": 15,
             "timeout": 10,
             "retries": 3,
@@ -135,51 +138,49 @@ def containers(plan: Plan) -> list[dict[str, Any]]:
         },
         "stopTimeout": 120,  # Fargate's most: long answers may finish
     }
-    return [migrate, *(_sidecar(plan, names, sidecar) for sidecar in gateway.sidecars), proxy]
+    return [migrate, *(_sidecar(args, sidecar) for sidecar in gateway.sidecars), proxy]
 
 
-def _bootstrap(plan: Plan, names: GatewayNames) -> dict[str, Any]:
+def _bootstrap(args: GatewayEcsArgs) -> dict[str, Any]:
     return {
-        **_container(plan, names, "bootstrap", plan.gateway.image, gateway_process.environment(plan)),
-        "command": gateway_process.bootstrap_command(),
+        **_container(args, "bootstrap", args.gateway.image, process.environment(args.gateway)),
+        "command": process.bootstrap_command(),
         "workingDirectory": "/app",
-        "environmentFiles": _environment_file(plan, names.bootstrap_key),
+        "environmentFiles": _environment_file(args, BOOTSTRAP_KEY),
     }
 
 
-def _sidecar(plan: Plan, names: GatewayNames, sidecar: Sidecar) -> dict[str, Any]:
-    definition = _container(plan, names, sidecar.name, sidecar.image, {"PORT": str(sidecar.port)})
+def _sidecar(args: GatewayEcsArgs, sidecar: Sidecar) -> dict[str, Any]:
+    definition = _container(args, sidecar.name, sidecar.image, {"PORT": str(sidecar.port)})
     del definition["environmentFiles"]  # a helper has no business with database and cache
     return {**definition, "memoryReservation": sidecar.memory_mib}
 
 
-def _container(
-    plan: Plan, names: GatewayNames, name: str, image: Image, environment: dict[str, str]
-) -> dict[str, Any]:
+def _container(args: GatewayEcsArgs, name: str, image: Image, environment: dict[str, str]) -> dict[str, Any]:
     return {
         "name": name,
-        "image": image.reference(naming.registry(plan.target)),
+        "image": image.reference(args.names.registry()),
         "essential": True,
-        "user": str(gateway_process.USER_ID),
+        "user": str(process.USER_ID),
         "readonlyRootFilesystem": True,
         "linuxParameters": {
             "initProcessEnabled": True,
             "capabilities": {"drop": ["ALL"]},
             "tmpfs": [
                 {
-                    "containerPath": gateway_process.TEMPORARY,
-                    "size": gateway_process.TEMPORARY_MIB,
+                    "containerPath": process.TEMPORARY,
+                    "size": process.TEMPORARY_MIB,
                     "mountOptions": ["nosuid", "nodev"],
                 }
             ],
         },
         "environment": [{"name": key, "value": value} for key, value in sorted(environment.items())],
-        "environmentFiles": _environment_file(plan, names.addresses_key),
+        "environmentFiles": _environment_file(args, ADDRESSES_KEY),
         "logConfiguration": {
             "logDriver": "awslogs",
             "options": {
-                "awslogs-group": names.log_group,
-                "awslogs-region": plan.target.region,
+                "awslogs-group": args.names.log_group("gateway"),
+                "awslogs-region": args.names.target.region,
                 "awslogs-stream-prefix": name,
                 "mode": "non-blocking",
             },
@@ -187,5 +188,5 @@ def _container(
     }
 
 
-def _environment_file(plan: Plan, key: str) -> list[dict[str, str]]:
-    return [{"type": "s3", "value": f"{naming.bucket_arn(plan.target, plan.config_bucket or '')}/{key}"}]
+def _environment_file(args: GatewayEcsArgs, key: str) -> list[dict[str, str]]:
+    return [{"type": "s3", "value": f"{args.names.bucket_arn(args.config_bucket)}/{key}"}]

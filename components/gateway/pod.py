@@ -1,21 +1,22 @@
 """The gateway's pods: proxy with migration and helpers, and the one-time bootstrap of the database login.
 
-Not here: what owns the pods and who may reach them (gateway_kubernetes).
+Not here: what owns the pods and who may reach them (kubernetes).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi_kubernetes as kubernetes
 
-from components import gateway_process, naming
-from components.gateway_cluster_access import BOOTSTRAP_ACCOUNT, SERVICE_ACCOUNT
-from components.gateway_nodes import POOL as GATEWAY_POOL
-from components.gateway_nodes import TAINT as GATEWAY_TAINT
+from components.gateway import process
+from components.gateway.cluster_access import BOOTSTRAP_ACCOUNT, SERVICE_ACCOUNT
+from components.gateway.nodes import POOL, TAINT
 from components.model_server_pod import POOL_LABEL
-from inferplan.records.plan import Plan, Sidecar
+from inferplan.records.plan import GatewayService as PlannedGateway
+from inferplan.records.plan import Sidecar
 
 CONFIG_MAP, ADDRESSES_MAP, BOOTSTRAP_MAP = "gateway-config", "gateway-addresses", "gateway-bootstrap"
 CONFIG_FILE, CONFIG_FOLDER = "config.yaml", "/config"
@@ -26,23 +27,32 @@ DRAIN_SECONDS = 20  # until balancer and kube-proxies have seen that the pod is 
 core = kubernetes.core.v1
 
 
-def gateway_pod(plan: Plan) -> kubernetes.core.v1.PodSpecArgs:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PodArgs:
+    """`own_nodes`: on nodes of its own, which lead to the firewall, because a vendor outside is called."""
+
+    gateway: PlannedGateway
+    registry: str
+    own_nodes: bool
+
+
+def gateway_pod(args: PodArgs) -> kubernetes.core.v1.PodSpecArgs:
     """Migration first (replicas would race), then helpers and proxy."""
-    gateway = plan.gateway
-    environment = gateway_process.environment(plan, CONFIG_FILE_PATH=f"{CONFIG_FOLDER}/{CONFIG_FILE}")
+    gateway = args.gateway
+    environment = process.environment(gateway, CONFIG_FILE_PATH=f"{CONFIG_FOLDER}/{CONFIG_FILE}")
     migrate = _container(
-        plan,
+        args,
         "migrate",
-        gateway_process.migrate_command(),
+        process.migrate_command(),
         environment | {"DISABLE_SCHEMA_UPDATE": "false"},
         ADDRESSES_MAP,
     )
     ready = core.HTTPGetActionArgs(path="/health/readiness", port="http")
     alive = core.HTTPGetActionArgs(path="/health/liveliness", port="http")
     proxy = _container(
-        plan,
+        args,
         "gateway",
-        gateway_process.proxy_command(plan),
+        process.proxy_command(gateway),
         environment,
         ADDRESSES_MAP,
         ports=[core.ContainerPortArgs(name="http", container_port=gateway.port)],
@@ -69,12 +79,12 @@ def gateway_pod(plan: Plan) -> kubernetes.core.v1.PodSpecArgs:
         service_account_name=SERVICE_ACCOUNT,
         automount_service_account_token=False,
         enable_service_links=False,
-        **_placement(plan),
+        **_placement(args),
         termination_grace_period_seconds=gateway.idle_timeout_seconds,
         topology_spread_constraints=[spread],
         security_context=_pod_security(),
         init_containers=[migrate],
-        containers=[proxy, *(_sidecar(plan, sidecar) for sidecar in gateway.sidecars)],
+        containers=[proxy, *(_sidecar(args, sidecar) for sidecar in gateway.sidecars)],
         volumes=[
             _temporary(),
             core.VolumeArgs(name="config", config_map=core.ConfigMapVolumeSourceArgs(name=CONFIG_MAP)),
@@ -82,13 +92,13 @@ def gateway_pod(plan: Plan) -> kubernetes.core.v1.PodSpecArgs:
     )
 
 
-def bootstrap_pod(plan: Plan) -> kubernetes.core.v1.PodSpecArgs:
+def bootstrap_pod(args: PodArgs) -> kubernetes.core.v1.PodSpecArgs:
     """Its own account: only it may read the database's master secret."""
     container = _container(
-        plan,
+        args,
         "bootstrap",
-        gateway_process.bootstrap_command(),
-        gateway_process.environment(plan),
+        process.bootstrap_command(),
+        process.environment(args.gateway),
         BOOTSTRAP_MAP,
         configured=False,
     )
@@ -96,7 +106,7 @@ def bootstrap_pod(plan: Plan) -> kubernetes.core.v1.PodSpecArgs:
         service_account_name=BOOTSTRAP_ACCOUNT,
         automount_service_account_token=False,
         enable_service_links=False,
-        **_placement(plan),
+        **_placement(args),
         restart_policy="Never",
         security_context=_pod_security(),
         containers=[container],
@@ -104,10 +114,10 @@ def bootstrap_pod(plan: Plan) -> kubernetes.core.v1.PodSpecArgs:
     )
 
 
-def _sidecar(plan: Plan, sidecar: Sidecar) -> kubernetes.core.v1.ContainerArgs:
+def _sidecar(args: PodArgs, sidecar: Sidecar) -> kubernetes.core.v1.ContainerArgs:
     return core.ContainerArgs(
         name=sidecar.name,
-        image=sidecar.image.reference(naming.registry(plan.target)),
+        image=sidecar.image.reference(args.registry),
         image_pull_policy="IfNotPresent",
         env=[core.EnvVarArgs(name="PORT", value=str(sidecar.port))],
         resources=_resources(sidecar.cpu, sidecar.memory_mib),
@@ -115,12 +125,12 @@ def _sidecar(plan: Plan, sidecar: Sidecar) -> kubernetes.core.v1.ContainerArgs:
         startup_probe=core.ProbeArgs(
             tcp_socket=core.TCPSocketActionArgs(port=sidecar.port), period_seconds=5, failure_threshold=60
         ),
-        volume_mounts=[core.VolumeMountArgs(name="tmp", mount_path=gateway_process.TEMPORARY)],
+        volume_mounts=[core.VolumeMountArgs(name="tmp", mount_path=process.TEMPORARY)],
     )
 
 
 def _container(
-    plan: Plan,
+    args: PodArgs,
     name: str,
     command: list[str],
     environment: dict[str, str],
@@ -138,29 +148,29 @@ def _container(
     )
     return core.ContainerArgs(
         name=name,
-        image=plan.gateway.image.reference(naming.registry(plan.target)),
+        image=args.gateway.image.reference(args.registry),
         image_pull_policy="IfNotPresent",
         command=command,
         working_dir="/app",
         env=[core.EnvVarArgs(name=key, value=value) for key, value in sorted(environment.items())],
         env_from=[core.EnvFromSourceArgs(config_map_ref=core.ConfigMapEnvSourceArgs(name=addresses))],
         ports=ports,
-        resources=_resources(plan.gateway.cpu, plan.gateway.memory_mib),
+        resources=_resources(args.gateway.cpu, args.gateway.memory_mib),
         security_context=_container_security(),
         startup_probe=startup_probe,
         readiness_probe=readiness_probe,
         liveness_probe=liveness_probe,
         lifecycle=lifecycle,
-        volume_mounts=[core.VolumeMountArgs(name="tmp", mount_path=gateway_process.TEMPORARY), *config],
+        volume_mounts=[core.VolumeMountArgs(name="tmp", mount_path=process.TEMPORARY), *config],
     )
 
 
-def _placement(plan: Plan) -> dict[str, Any]:
+def _placement(args: PodArgs) -> dict[str, Any]:
     """Nodes of its own where a vendor outside AWS is called, else the system nodes."""
-    if not plan.network.firewall:
+    if not args.own_nodes:
         return {"node_selector": {POOL_LABEL: "system"}}
-    tolerated = core.TolerationArgs(key=GATEWAY_TAINT, operator="Exists", effect="NoSchedule")
-    return {"node_selector": {POOL_LABEL: GATEWAY_POOL}, "tolerations": [tolerated]}
+    tolerated = core.TolerationArgs(key=TAINT, operator="Exists", effect="NoSchedule")
+    return {"node_selector": {POOL_LABEL: POOL}, "tolerations": [tolerated]}
 
 
 def _resources(cpu: int, memory_mib: int) -> kubernetes.core.v1.ResourceRequirementsArgs:
@@ -170,7 +180,7 @@ def _resources(cpu: int, memory_mib: int) -> kubernetes.core.v1.ResourceRequirem
 
 
 def _temporary() -> kubernetes.core.v1.VolumeArgs:
-    size = f"{gateway_process.TEMPORARY_MIB}Mi"
+    size = f"{process.TEMPORARY_MIB}Mi"
     return core.VolumeArgs(
         name="tmp", empty_dir=core.EmptyDirVolumeSourceArgs(medium="Memory", size_limit=size)
     )
@@ -179,9 +189,9 @@ def _temporary() -> kubernetes.core.v1.VolumeArgs:
 def _pod_security() -> kubernetes.core.v1.PodSecurityContextArgs:
     return core.PodSecurityContextArgs(
         run_as_non_root=True,
-        run_as_user=gateway_process.USER_ID,
-        run_as_group=gateway_process.USER_ID,
-        fs_group=gateway_process.USER_ID,
+        run_as_user=process.USER_ID,
+        run_as_group=process.USER_ID,
+        fs_group=process.USER_ID,
         seccomp_profile=core.SeccompProfileArgs(type="RuntimeDefault"),
     )
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import naming
-from inferplan.records.plan import Plan
+from components import iam
+from components.names import Names
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BedrockAccessArgs:
-    plan: Plan
+    names: Names
+    model_arns: tuple[str, ...]
+    guardrail: bool  # whether a route asks for the stack's guardrail
     role: pulumi.Input[str]  # name of the gateway's role
 
 
@@ -32,9 +34,9 @@ class BedrockAccess(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         policy = aws.iam.Policy(
             f"{name}-policy",
-            name=f"inferplan-{args.plan.name}-bedrock",
+            name=args.names.fixed("bedrock"),
             description="models and guardrail that the gateway may call",
-            policy=bedrock_policy(args.plan),
+            policy=bedrock_policy(args),
             opts=child,
         )
         aws.iam.RolePolicyAttachment(f"{name}-attachment", role=args.role, policy_arn=policy.arn, opts=child)
@@ -42,28 +44,23 @@ class BedrockAccess(pulumi.ComponentResource):
         self.register_outputs({"policyArn": self.policy_arn})
 
 
-def needs_bedrock(plan: Plan) -> bool:
-    """Whether a route of `plan` calls a Bedrock model or guardrail."""
-    return plan.gateway.guardrail is not None or any(vendor.model_arns for vendor in plan.vendors)
-
-
-def bedrock_policy(plan: Plan) -> str:
+def bedrock_policy(args: BedrockAccessArgs) -> str:
     """An identity policy over plain ARNs."""
-    models = sorted({arn for vendor in plan.vendors for arn in vendor.model_arns})
+    names = args.names
     named_models = {
         "Sid": "NamedModels",
         "Effect": "Allow",
         "Action": ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"],
-        "Resource": models,
+        "Resource": list(args.model_arns),
     }
     guardrail = {
         "Sid": "Guardrail",
         "Effect": "Allow",
         "Action": "bedrock:ApplyGuardrail",
         # A guardrail's id is generated; the tag says which one is the stack's.
-        "Resource": naming.arn(plan.target, "bedrock", "guardrail/*"),
-        "Condition": {"StringEquals": {"aws:ResourceTag/inferplan:stack": plan.name}},
+        "Resource": names.arn("bedrock", "guardrail/*"),
+        "Condition": {"StringEquals": {"aws:ResourceTag/inferplan:stack": names.stack}},
     }
     # Whoever applies a guardrail with an own key has to be able to decrypt with it (Bedrock user guide).
-    guards = [guardrail, naming.key_use(plan, "data")] if plan.gateway.guardrail is not None else []
-    return naming.policy([*([named_models] if models else []), *guards])
+    guards = [guardrail, iam.key_use(names, "data")] if args.guardrail else []
+    return iam.policy([*([named_models] if args.model_arns else []), *guards])

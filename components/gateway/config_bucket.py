@@ -1,6 +1,6 @@
 """A private, versioned, encrypted bucket for the gateway's configuration; it holds no secret and no payload.
 
-Not here: the objects (gateway_service).
+Not here: the objects (service).
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.names import Names
 from components.private_bucket import close
-from inferplan.records.plan import Target
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConfigBucketArgs:
-    target: Target
+    names: Names
     bucket: str
     kms_key_arn: pulumi.Input[str]
 
@@ -36,7 +36,7 @@ class ConfigBucket(pulumi.ComponentResource):
         self.ready = close(
             name,
             bucket,
-            target=args.target,
+            names=args.names,
             bucket_name=args.bucket,
             kms_key_arn=args.kms_key_arn,
             opts=child,

@@ -1,6 +1,6 @@
 """The Fargate side of the gateway that needs no image and no secret: cluster, tasks' group, log group, roles.
 
-Not here: task definition and service (gateway_ecs, in the workload layer).
+Not here: task definition and service (ecs, in the workload layer).
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import naming
-from components.gateway_names import gateway_names
+from components import iam
+from components.gateway.logins import ADDRESSES_KEY, BOOTSTRAP_KEY
+from components.gateway.service import bootstrap_policy
 from components.group_rules import allow_between, allow_to
+from components.names import Names
 from components.role import Role, RoleArgs
-from inferplan.records.plan import Plan
+from inferplan.records.plan import GatewayService as PlannedGateway
 
 HTTPS = 443
 ANYWHERE = "0.0.0.0/0"  # routes and firewall decide where it leads
@@ -24,7 +26,12 @@ ANYWHERE = "0.0.0.0/0"  # routes and firewall decide where it leads
 class GatewayEcsClusterArgs:
     """Tasks reach AWS through the endpoints' group and S3's prefix list, vendors through the firewall."""
 
-    plan: Plan
+    names: Names
+    gateway: PlannedGateway
+    config_bucket: str
+    firewall: bool  # whether a vendor outside AWS is called
+    log_retention_days: int
+    production: bool
     vpc_id: pulumi.Input[str]
     endpoint_security_group_id: pulumi.Input[str]
     s3_prefix_list_id: pulumi.Input[str]
@@ -42,47 +49,46 @@ class GatewayEcsCluster(pulumi.ComponentResource):
     ) -> None:
         super().__init__("inferplan:index:GatewayEcsCluster", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        plan, names = args.plan, gateway_names(args.plan)
-        production = naming.is_production(plan)
-        self.log_group_name = names.log_group
+        names = args.names
+        self.log_group_name = names.log_group("gateway")
         aws.cloudwatch.LogGroup(
             f"{name}-log",
-            name=names.log_group,
-            retention_in_days=plan.log_retention_days,
+            name=self.log_group_name,
+            retention_in_days=args.log_retention_days,
             kms_key_id=args.logs_key_arn,
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=production),
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.production),
         )
         # Container Insights would make its own group, without key and retention, and leave it behind.
         insights = aws.cloudwatch.LogGroup(
             f"{name}-insights-log",
-            name=f"/aws/ecs/containerinsights/{names.cluster}/performance",
-            retention_in_days=plan.log_retention_days,
+            name=f"/aws/ecs/containerinsights/{names.fixed('gateway')}/performance",
+            retention_in_days=args.log_retention_days,
             kms_key_id=args.logs_key_arn,
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=production),
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.production),
         )
         aws.ecs.Cluster(
             f"{name}-cluster",
-            name=names.cluster,
+            name=names.fixed("gateway"),
             settings=[aws.ecs.ClusterSettingArgs(name="containerInsights", value="enhanced")],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[insights]),
         )
         Role(
             f"{name}-start",
             RoleArgs(
-                role_name=naming.role_name(plan, "gateway-start"),
-                trust=naming.trust(plan.target, "ecs-tasks"),
+                role_name=names.fixed("gateway-start"),
+                trust=iam.trust(names, "ecs-tasks"),
                 managed={},
-                policy=start_policy(plan),
+                policy=start_policy(args),
             ),
             child,
         )
         Role(
             f"{name}-bootstrap",
             RoleArgs(
-                role_name=naming.role_name(plan, "gateway-init"),
-                trust=naming.trust(plan.target, "ecs-tasks"),
+                role_name=names.fixed("gateway-init"),
+                trust=iam.trust(names, "ecs-tasks"),
                 managed={},
-                policy=bootstrap_policy(plan),
+                policy=bootstrap_policy(names),
             ),
             child,
         )
@@ -117,7 +123,7 @@ class GatewayEcsCluster(pulumi.ComponentResource):
             description="image layers and configuration",
             opts=child,
         )
-        if args.plan.network.firewall:
+        if args.firewall:
             allow_to(
                 f"{name}-firewall",
                 group=group.id,
@@ -129,13 +135,12 @@ class GatewayEcsCluster(pulumi.ComponentResource):
         return group.id
 
 
-def start_policy(plan: Plan) -> str:
+def start_policy(args: GatewayEcsClusterArgs) -> str:
     """What starting a task takes: its images, its log streams and the addresses; no secret."""
-    target, names = plan.target, gateway_names(plan)
-    bucket = naming.bucket_arn(target, plan.config_bucket or "")
-    images = (plan.gateway.image, *(sidecar.image for sidecar in plan.gateway.sidecars))
-    repositories = sorted({naming.arn(target, "ecr", f"repository/{image.repository}") for image in images})
-    return naming.policy(
+    names, bucket = args.names, args.names.bucket_arn(args.config_bucket)
+    images = (args.gateway.image, *(sidecar.image for sidecar in args.gateway.sidecars))
+    repositories = sorted({names.arn("ecr", f"repository/{image.repository}") for image in images})
+    return iam.policy(
         [
             {"Sid": "Login", "Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
             {
@@ -152,33 +157,15 @@ def start_policy(plan: Plan) -> str:
                 "Sid": "Logs",
                 "Effect": "Allow",
                 "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-                "Resource": f"{naming.log_group_arn(target, names.log_group)}:*",
+                "Resource": f"{names.log_group_arn(names.log_group('gateway'))}:*",
             },
             {
                 "Sid": "Addresses",
                 "Effect": "Allow",
                 "Action": "s3:GetObject",
-                "Resource": [f"{bucket}/{key}" for key in (names.addresses_key, names.bootstrap_key)],
+                "Resource": [f"{bucket}/{key}" for key in (ADDRESSES_KEY, BOOTSTRAP_KEY)],
             },
             {"Sid": "Bucket", "Effect": "Allow", "Action": "s3:GetBucketLocation", "Resource": bucket},
-            naming.key_use(plan, "data"),
-        ]
-    )
-
-
-def bootstrap_policy(plan: Plan) -> str:
-    """The master secret of this one database: RDS chooses its name, and tags it with the instance's ARN."""
-    target = plan.target
-    instance = naming.arn(target, "rds", f"db:{gateway_names(plan).database}")
-    return naming.policy(
-        [
-            {
-                "Sid": "MasterSecret",
-                "Effect": "Allow",
-                "Action": "secretsmanager:GetSecretValue",
-                "Resource": naming.arn(target, "secretsmanager", "secret:rds!db-*"),
-                "Condition": {"StringEquals": {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": instance}},
-            },
-            naming.key_use(plan, "secrets"),
+            iam.key_use(names, "data"),
         ]
     )

@@ -17,6 +17,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.group_rules import allow_between, allow_from
+from components.names import Names
 from inferplan.records.plan import fitting
 
 HTTPS = 443
@@ -28,7 +29,7 @@ TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 class BalancerArgs:
     """`target_type` is `ip` for Fargate tasks and `instance` for nodes behind `port`."""
 
-    stack: str
+    names: Names
     certificate: str
     clients: tuple[str, ...]
     idle_timeout_seconds: int
@@ -77,7 +78,7 @@ class Balancer(pulumi.ComponentResource):
             )
         balancer = aws.lb.LoadBalancer(
             f"{name}-alb",
-            name=fitting(f"inferplan-{args.stack}", 32),
+            name=args.names.fixed(limit=32),
             internal=True,
             load_balancer_type="application",
             ip_address_type="ipv4",
@@ -92,7 +93,7 @@ class Balancer(pulumi.ComponentResource):
         targets = aws.lb.TargetGroup(
             f"{name}-targets",
             # A listener holds on to its targets until new ones exist, so what replaces them renames them.
-            name=fitting(f"{args.target_type}-{args.port}-{args.stack}", 32),
+            name=fitting(f"{args.target_type}-{args.port}-{args.names.stack}", 32),
             vpc_id=args.vpc_id,
             target_type=args.target_type,
             port=args.port,

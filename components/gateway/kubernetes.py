@@ -1,26 +1,28 @@
 """The gateway in the cluster: accounts, configuration, bootstrap job, Deployment, Service, network policies.
 
-Not here: the pods (gateway_pod), the namespace's default deny (isolated_namespace), the balancer (balancer).
+Not here: the pods (pod), the namespace's default deny (isolated_namespace), the balancer (balancer).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components import cache, database, gateway_pod
 from components.aws_egress import AwsEgress, AwsEgressArgs
-from components.gateway_cluster_access import BOOTSTRAP_ACCOUNT, SERVICE_ACCOUNT
-from components.gateway_pod import BOOTSTRAP_LABELS, GATEWAY_LABELS
-from components.gateway_service import configuration_text
+from components.gateway import cache, database, pod, process
+from components.gateway.cluster_access import BOOTSTRAP_ACCOUNT, SERVICE_ACCOUNT
+from components.gateway.pod import BOOTSTRAP_LABELS, GATEWAY_LABELS
 from components.isolated_namespace import addresses, peer, port
 from components.model_server_pod import pod_labels
-from inferplan.records.plan import Plan
+from components.names import Names
+from inferplan.records.plan import GatewayService as PlannedGateway
+from inferplan.records.plan import Network as PlannedNetwork
+from inferplan.records.plan import Server
 
 NODE_PORT = 30400  # fixed, because the balancer's targets are made before the Service
 SERVICE = "gateway"
@@ -31,11 +33,14 @@ CALLER_LABELS = {"inferplan/caller": "true"}  # of namespaces that may call a ga
 class GatewayKubernetesArgs:
     """`addresses` and `bootstrap_addresses` are the foundation's; `after` holds the namespace."""
 
-    plan: Plan
+    names: Names
+    gateway: PlannedGateway
+    network: PlannedNetwork
+    servers: tuple[Server, ...]
     namespace: str
     server_namespace: str
-    addresses: dict[str, pulumi.Input[str]]
-    bootstrap_addresses: dict[str, pulumi.Input[str]]
+    addresses: Mapping[str, pulumi.Input[str]]
+    bootstrap_addresses: Mapping[str, pulumi.Input[str]]
     balancer: bool
     after: Sequence[pulumi.Resource]
 
@@ -50,6 +55,9 @@ class GatewayKubernetes(pulumi.ComponentResource):
     ) -> None:
         super().__init__("inferplan:index:GatewayKubernetes", name, None, opts)
         self._name, self._args = name, args
+        self._pods = pod.PodArgs(
+            gateway=args.gateway, registry=args.names.registry(), own_nodes=args.network.firewall
+        )
         self._first = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         self.service_name = SERVICE
         before = [*self._accounts(), *self._maps(), *self._policies()]
@@ -77,10 +85,10 @@ class GatewayKubernetes(pulumi.ComponentResource):
 
     def _maps(self) -> list[pulumi.Resource]:
         """None holds a secret: configuration names variables, addresses are host names and ids."""
-        contents: dict[str, dict[str, Any]] = {
-            gateway_pod.CONFIG_MAP: {gateway_pod.CONFIG_FILE: configuration_text(self._args.plan)},
-            gateway_pod.ADDRESSES_MAP: self._args.addresses,
-            gateway_pod.BOOTSTRAP_MAP: self._args.bootstrap_addresses,
+        contents: dict[str, Mapping[str, Any]] = {
+            pod.CONFIG_MAP: {pod.CONFIG_FILE: process.configuration_text(self._args.gateway)},
+            pod.ADDRESSES_MAP: self._args.addresses,
+            pod.BOOTSTRAP_MAP: self._args.bootstrap_addresses,
         }
         return [
             kubernetes.core.v1.ConfigMap(
@@ -97,20 +105,20 @@ class GatewayKubernetes(pulumi.ComponentResource):
                 backoff_limit=3,
                 template=kubernetes.core.v1.PodTemplateSpecArgs(
                     metadata=kubernetes.meta.v1.ObjectMetaArgs(labels=BOOTSTRAP_LABELS),
-                    spec=gateway_pod.bootstrap_pod(self._args.plan),
+                    spec=pod.bootstrap_pod(self._pods),
                 ),
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=before),
         )
 
     def _deployment(self, before: list[pulumi.Resource]) -> None:
-        plan = self._args.plan
-        digest = hashlib.sha256(configuration_text(plan).encode()).hexdigest()
+        gateway = self._args.gateway
+        digest = hashlib.sha256(process.configuration_text(gateway).encode()).hexdigest()
         kubernetes.apps.v1.Deployment(
             f"{self._name}-deployment",
             metadata=self._metadata(SERVICE),
             spec=kubernetes.apps.v1.DeploymentSpecArgs(
-                replicas=plan.gateway.replicas,
+                replicas=gateway.replicas,
                 selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=GATEWAY_LABELS),
                 revision_history_limit=3,
                 strategy=kubernetes.apps.v1.DeploymentStrategyArgs(
@@ -125,7 +133,7 @@ class GatewayKubernetes(pulumi.ComponentResource):
                         labels=GATEWAY_LABELS,
                         annotations={"inferplan/configuration": digest},
                     ),
-                    spec=gateway_pod.gateway_pod(plan),
+                    spec=pod.gateway_pod(self._pods),
                 ),
             ),
             opts=pulumi.ResourceOptions(
@@ -136,7 +144,7 @@ class GatewayKubernetes(pulumi.ComponentResource):
         )
 
     def _service(self) -> None:
-        gateway = self._args.plan.gateway
+        gateway = self._args.gateway
         kubernetes.core.v1.Service(
             f"{self._name}-service",
             metadata=self._metadata(SERVICE),
@@ -170,9 +178,9 @@ class GatewayKubernetes(pulumi.ComponentResource):
 
     def _policies(self) -> list[pulumi.Resource]:
         """In: balancer, else callers' namespaces. Out: stores, model servers, AWS endpoints, the firewall."""
-        args, plan = self._args, self._args.plan
+        args = self._args
         by_tier = {
-            tier: [subnet.cidr for subnet in plan.network.subnets if subnet.tier == tier]
+            tier: [subnet.cidr for subnet in args.network.subnets if subnet.tier == tier]
             for tier in ("balancer", "database", "endpoint")
         }
         networking = kubernetes.networking.v1
@@ -183,10 +191,10 @@ class GatewayKubernetes(pulumi.ComponentResource):
             out(to=stores, ports=[port(database.PORT), port(cache.PORT)]),
             *(
                 out(to=[peer(args.server_namespace, pod_labels(server.name))], ports=[port(server.port)])
-                for server in plan.servers
+                for server in args.servers
             ),
             # Routes and security group of the gateway's nodes lead to the firewall only.
-            *([out(to=[addresses("0.0.0.0/0")], ports=[port(443)])] if plan.network.firewall else []),
+            *([out(to=[addresses("0.0.0.0/0")], ports=[port(443)])] if args.network.firewall else []),
         ]
         rules: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
             "egress": (GATEWAY_LABELS, {"policy_types": ["Egress"], "egress": egress}),
@@ -197,14 +205,14 @@ class GatewayKubernetes(pulumi.ComponentResource):
         }
         if args.balancer:
             entrance = into(
-                from_=[addresses(cidr) for cidr in by_tier["balancer"]], ports=[port(plan.gateway.port)]
+                from_=[addresses(cidr) for cidr in by_tier["balancer"]], ports=[port(args.gateway.port)]
             )
             rules["from-balancer"] = (GATEWAY_LABELS, {"policy_types": ["Ingress"], "ingress": [entrance]})
         else:
             callers = networking.NetworkPolicyPeerArgs(
                 namespace_selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=CALLER_LABELS)
             )
-            entrance = into(from_=[callers], ports=[port(plan.gateway.port)])
+            entrance = into(from_=[callers], ports=[port(args.gateway.port)])
             rules["from-callers"] = (GATEWAY_LABELS, {"policy_types": ["Ingress"], "ingress": [entrance]})
         policies: list[pulumi.Resource] = [
             networking.NetworkPolicy(

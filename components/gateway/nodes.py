@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import naming, node_security
+from components import iam, node_security
 from components.group_rules import allow_between, allow_to
 from components.model_server_pod import POOL_LABEL
+from components.names import Names
 from components.node_group import BOTTLEROCKET_DATA_DEVICE, ROOT_DEVICE, NodeGroup, NodeGroupArgs
 from components.node_security import NodeSecurity
 from components.role import Role, RoleArgs
-from inferplan.records.plan import Cluster, Plan
+from inferplan.records.plan import Cluster
 
 POOL = "gateway"
 TAINT = "inferplan/gateway"  # nothing else may use the way out, and cluster services stay on system nodes
@@ -33,8 +34,10 @@ _POLICIES = {
 class GatewayNodesArgs:
     """`subnet_ids` are the gateway tier's, whose default route is the firewall; `after` holds the cluster."""
 
-    plan: Plan
+    names: Names
     cluster: Cluster
+    nodes: int
+    server_ports: tuple[int, ...]  # where model servers listen on GPU nodes
     vpc_id: pulumi.Input[str]
     subnet_ids: Sequence[pulumi.Input[str]]
     security: NodeSecurity
@@ -65,12 +68,9 @@ class GatewayNodes(pulumi.ComponentResource):
         role = Role(
             f"{name}-role",
             RoleArgs(
-                role_name=naming.role_name(args.plan, "gateway-node"),
-                trust=naming.trust(args.plan.target, "ec2"),
-                managed={
-                    short: naming.aws_policy_arn(args.plan.target, policy)
-                    for short, policy in _POLICIES.items()
-                },
+                role_name=args.names.fixed("gateway-node"),
+                trust=iam.trust(args.names, "ec2"),
+                managed={short: args.names.aws_policy_arn(policy) for short, policy in _POLICIES.items()},
             ),
             self._child,
         )
@@ -89,8 +89,8 @@ class GatewayNodes(pulumi.ComponentResource):
                 node_role_arn=role.arn,
                 security_group_id=group.id,
                 subnet_ids=args.subnet_ids,
-                desired_nodes=args.plan.gateway.replicas,
-                max_nodes=args.plan.gateway.replicas,
+                desired_nodes=args.nodes,
+                max_nodes=args.nodes,
                 labels={POOL_LABEL: POOL},
                 taint=TAINT,
                 kubernetes_version=args.cluster.version,
@@ -111,7 +111,7 @@ class GatewayNodes(pulumi.ComponentResource):
             ("endpoints", own, args.endpoint_security_group_id, node_security.HTTPS, "AWS services"),
             *(
                 (f"server-{port}", own, security.gpu, port, "gateway to model servers")
-                for port in sorted({server.port for server in args.plan.servers})
+                for port in args.server_ports
             ),
         ]
         for role, source, destination, port, why in between:
