@@ -1,6 +1,6 @@
 """The JSON contracts that tools may rely on: fields may be added, not renamed.
 
-Not here: formats for people (text, plan_text, rules_text).
+Not here: how rows are laid out on lines (json_rows), and formats for people (text, plan_text, rules_text).
 """
 
 from __future__ import annotations
@@ -61,8 +61,10 @@ def explanation(spec: str, subject: str | None, parts: Mapping[str, Any]) -> str
 
 
 def plan(result: Any) -> str:
-    """`plan --format json`: the whole plan."""
-    return _text(msgspec.to_builtins(result))
+    """`plan --format json`: the whole plan, one row per line."""
+    from inferplan.report import json_rows
+
+    return json_rows.text(msgspec.to_builtins(result), tables=("derivations",), parts=("servers",))
 
 
 def rules(listed: Sequence[Any]) -> str:

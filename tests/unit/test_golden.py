@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -12,10 +12,11 @@ import pytest
 
 from inferplan.cli.review import Review, review
 from inferplan.plan.make import make_plan
-from inferplan.report import json_format, text
-from inferplan.resource import Resource, Unknown
+from inferplan.report import json_format, json_rows, text
+from inferplan.resource import Unknown
 from inferplan.spec.loading import load
 from stacks.record import record_plan
+from tests import picture
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -42,25 +43,13 @@ def walked(name: str) -> Review:
     return review(declaration, AS_OF, state=None, locked=False)
 
 
-def plain(value: object) -> object:
+def without_unknowns(value: Any) -> Any:
+    """What was recorded, with an unknown value as goldens show it."""
     if isinstance(value, Unknown):
         return {"unknown": [urn.rpartition("::")[2] for urn in value.urns]}
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in sorted(value.items())}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
-
-
-def row(resource: Resource) -> str:
-    fields = {
-        "type": resource.type,
-        "name": resource.name,
-        "parent": (resource.parent or "").rpartition("::")[2],
-        "provider": resource.provider and resource.provider.package,
-        "props": plain(dict(resource.props)),
-    }
-    return json.dumps(fields, sort_keys=False)
+        return {key: without_unknowns(item) for key, item in value.items()}
+    return [without_unknowns(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -75,9 +64,12 @@ def test_plan(name: str, rewrite_golden: bool) -> None:
 def test_resources(name: str, rewrite_golden: bool) -> None:
     """The resources of each example, in the order of registration, are the reviewed ones."""
     declaration = load(Path(f"specs/{name}.yaml"), Path("organization"))
-    rows = [row(resource) for resource in record_plan(make_plan(declaration, AS_OF), declaration)]
+    recorded = record_plan(make_plan(declaration, AS_OF), declaration)
+    pictures = [picture.resource(resource) for resource in recorded]
 
-    compare(f"{name}.resources.json", "[\n" + ",\n".join(rows) + "\n]\n", rewrite_golden)
+    for shown, resource in zip(pictures, recorded, strict=True):
+        assert picture.restored(shown["props"]) == without_unknowns(resource.props)
+    compare(f"{name}.resources.json", json_rows.text(pictures, parts=picture.PARTS) + "\n", rewrite_golden)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
