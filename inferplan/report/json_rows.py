@@ -28,11 +28,12 @@ def _text(value: Any, name: str, indent: str, tables: frozenset[str], parts: fro
         return whole
     is_map, inner = isinstance(value, dict), f"{indent} "
     are_rows = name in tables if is_map else name not in parts
-    lines = [
+    members = value.items() if isinstance(value, dict) else (("", item) for item in value)
+    lines = (
         (f"{inner}{_whole(key)}: " if is_map else inner)
         + (_whole(item) if are_rows else _text(item, key, inner, tables, parts))
-        for key, item in (value.items() if is_map else (("", item) for item in value))
-    ]
+        for key, item in members
+    )
     opening, closing = "{}" if is_map else "[]"
     return "\n".join((opening, ",\n".join(lines), f"{indent}{closing}"))
 
