@@ -38,9 +38,10 @@ lint: setup-dev ## ruff, formatting and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: setup-dev ## rewrite to the house format
+format: setup-dev ## rewrite code and catalog tables to the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m inferplan.catalog.refresh.rows
 
 golden: setup-dev ## rewrite the goldens; read the diff as a reviewer would
 	$(BIN)/pytest -q tests/unit/test_golden.py --rewrite-golden

@@ -1,6 +1,6 @@
 """Recorded resources as a reviewer reads them: documents inside texts are opened, texts stand line by line.
 
-Not here: the goldens (tests/unit/test_golden.py) and how rows are laid out (inferplan.report.json_rows).
+Not here: the goldens (tests/unit/test_golden.py) and how rows are laid out (inferplan.json_rows).
 """
 
 from __future__ import annotations

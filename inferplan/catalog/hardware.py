@@ -43,16 +43,11 @@ class Instance(Row, frozen=True, kw_only=True):
     nvme_gb: int
     efa: int
     arch: Literal["x86_64", "arm64"]
-    cc: str | None
-    fp8: Literal["native", "weight_only", "no"] | None
     vllm: Literal["ok", "no", "neuron", "partition"]
     ami: tuple[str, ...]  # EKS AMI types, preferred first
     ami_verified: bool
     quota_od: str  # Service Quotas code; the unit is vCPU
     quota_spot: str
-    od_usd_h: float | None  # us-east-1, Linux; None: no on-demand list price
-    regions: tuple[str, ...]
-    single_az: tuple[str, ...]  # Regions where exactly one zone offers the type
     offered: dict[str, tuple[str, ...]]  # Region -> zone ids
     fraction: float | None = None  # of a GPU, for partitioned types
     corrected: str | None = None  # what of the source was wrong and is corrected here

@@ -1,6 +1,6 @@
 """The JSON contracts that tools may rely on: fields may be added, not renamed.
 
-Not here: how rows are laid out on lines (json_rows), and formats for people (text, plan_text, rules_text).
+Not here: the layout of rows on lines (inferplan.json_rows), formats for people (text, plan_text, rules_text).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def explanation(spec: str, subject: str | None, parts: Mapping[str, Any]) -> str
 
 def plan(result: Any) -> str:
     """`plan --format json`: the whole plan, one row per line."""
-    from inferplan.report import json_rows
+    from inferplan import json_rows
 
     return json_rows.text(msgspec.to_builtins(result), tables=("derivations",), parts=("servers",))
 

@@ -10,9 +10,10 @@ import click
 import msgspec
 import pytest
 
+from inferplan import json_rows
 from inferplan.cli.review import Review, review
 from inferplan.plan.make import make_plan
-from inferplan.report import json_format, json_rows, text
+from inferplan.report import json_format, text
 from inferplan.resource import Unknown
 from inferplan.spec.loading import load
 from stacks.record import record_plan

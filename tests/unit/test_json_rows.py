@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inferplan.report.json_rows import ROW, text
+from inferplan.json_rows import ROW, text
 from tests import picture
 
 VALUES = st.recursive(

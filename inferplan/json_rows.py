@@ -1,6 +1,6 @@
 """JSON with one row per line, so that what changed is a short diff and what is there can be searched by line.
 
-Not here: which documents there are, and what they hold (json_format).
+Not here: what the rows mean (inferplan.report.json_format, inferplan.catalog.refresh.rows).
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ def text(value: Any, *, tables: Collection[str] = (), parts: Collection[str] = (
 
 
 def _text(value: Any, name: str, indent: str, tables: frozenset[str], parts: frozenset[str]) -> str:
-    whole = _whole(value)
-    if not isinstance(value, dict | list | tuple) or (len(whole) <= ROW and not _has_records(value)):
-        return whole
+    line = whole(value)
+    if not isinstance(value, dict | list | tuple) or (len(line) <= ROW and not _has_records(value)):
+        return line
     is_map, inner = isinstance(value, dict), f"{indent} "
     are_rows = name in tables if is_map else name not in parts
     members = value.items() if isinstance(value, dict) else (("", item) for item in value)
     lines = (
-        (f"{inner}{_whole(key)}: " if is_map else inner)
-        + (_whole(item) if are_rows else _text(item, key, inner, tables, parts))
+        (f"{inner}{whole(key)}: " if is_map else inner)
+        + (whole(item) if are_rows else _text(item, key, inner, tables, parts))
         for key, item in members
     )
     opening, closing = "{}" if is_map else "[]"
     return "\n".join((opening, ",\n".join(lines), f"{indent}{closing}"))
 
 
-def _whole(value: Any) -> str:
+def whole(value: Any) -> str:
+    """Plain data as JSON on one line."""
     return msgspec.json.format(msgspec.json.encode(value), indent=0).decode()
 
 
