@@ -1,6 +1,6 @@
 """The gateway's PostgreSQL: private, encrypted, TLS only, with IAM login and no password of ours anywhere.
 
-Not here: the login's creation and grant (gateway_bootstrap), and what the gateway stores in it.
+Not here: the login's creation and grant (gateway_process), and what the gateway stores in it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Wiring of the gateway's AWS side, the same in every mode: service, Bedrock, entrance, alarms and budget.
 
-Not here: where the process runs (managed_api for Fargate, gateway_in_cluster for the cluster).
+Not here: where the process runs (managed_api for Fargate, cluster_gateway for the cluster).
 """
 
 from __future__ import annotations

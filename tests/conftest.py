@@ -1,8 +1,12 @@
-"""What all tests share: the option that rewrites goldens."""
+"""What all tests share: the option that rewrites goldens, and examples that may take as long as they take."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

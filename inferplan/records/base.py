@@ -1,6 +1,6 @@
 """The base of every plan record, the record that explains a number, and names that fit what AWS allows.
 
-Not here: the plan itself (model, outcome).
+Not here: the plan itself (plan, outcome).
 """
 
 from __future__ import annotations

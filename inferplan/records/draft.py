@@ -1,6 +1,6 @@
 """What is decided before anything is priced: the seam between the structure of a plan and its cost.
 
-Not here: prices (inferplan.cost) and the finished plan (model).
+Not here: prices (inferplan.cost) and the finished plan (plan).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a plan amounts to: its cost, flows, decision, lead time, defaults, and the candidates it passed over.
 
-Not here: what is built (model).
+Not here: what is built (plan).
 """
 
 from __future__ import annotations

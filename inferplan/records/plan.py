@@ -1,6 +1,6 @@
 """The plan as frozen records: plain values that stacks wire into resources without further arithmetic.
 
-Not here: how the values are chosen (make, sizing, placement, cost, decision).
+Not here: how the values are chosen (inferplan.plan, sizing, placement, cost, decision).
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from inferplan import json_rows
 from inferplan.exitcodes import ExitCode
 
 CHECK_SCHEMA = "inferplan.check/v1beta1"
@@ -62,8 +63,6 @@ def explanation(spec: str, subject: str | None, parts: Mapping[str, Any]) -> str
 
 def plan(result: Any) -> str:
     """`plan --format json`: the whole plan, one row per line."""
-    from inferplan import json_rows
-
     return json_rows.text(msgspec.to_builtins(result), tables=("derivations",), parts=("servers",))
 
 
