@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Literal
 
-from inferplan.catalog.table import Row, UnknownName, near_matches, pick, rows
+from inferplan.catalog.table import Row, UnknownName, pick, rows
+from inferplan.near import near
 
 
 class Gpu(Row, frozen=True, kw_only=True):
@@ -77,7 +78,7 @@ def gpu(name: str) -> Gpu:
     """One GPU by name or alias, any case; raises UnknownName."""
     found = _gpu_names().get(name.lower())
     if found is None:
-        raise UnknownName("GPU", name, near_matches(name, gpus()))
+        raise UnknownName("GPU", name, near(name, gpus(), 3))
     return gpus()[found]
 
 

@@ -37,11 +37,10 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            from difflib import get_close_matches
+            from inferplan.near import did_you_mean, near
 
-            near = get_close_matches(args[0], VERBS, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else f" Verbs: {', '.join(VERBS)}."
-            raise click.UsageError(f"No such verb '{args[0]}'.{hint}", ctx)
+            hint = did_you_mean(near(args[0], VERBS)) or f"verbs: {', '.join(VERBS)}"
+            raise click.UsageError(f"no such verb '{args[0]}'; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

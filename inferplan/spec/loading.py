@@ -14,8 +14,9 @@ from typing import NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
+from inferplan.near import did_you_mean, near
 from inferplan.spec.declaration import Declaration, default_for
-from inferplan.spec.errors import SpecError, SpecErrors, clip, did_you_mean, near
+from inferplan.spec.errors import SpecError, SpecErrors, clip
 from inferplan.spec.model import InferenceAccount, InferenceStack, Spec
 from inferplan.spec.organization import Lock, Organization, Waiver
 from inferplan.spec.position import joined, look_up, place

@@ -263,7 +263,7 @@ def test_gpu_names_and_aliases() -> None:
     assert catalog.gpu("rtx pro server 6000").usable_gib == 94.8
     spellings = [name.lower() for gpu in catalog.gpus().values() for name in (gpu.name, *gpu.aliases)]
     assert len(set(spellings)) == len(spellings)
-    with pytest.raises(catalog.UnknownName, match="did you mean A100-40GB or A100-80GB or"):
+    with pytest.raises(catalog.UnknownName, match="did you mean A100-40GB, A100-80GB or"):
         catalog.gpu("A100")
 
 

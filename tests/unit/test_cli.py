@@ -40,7 +40,7 @@ def test_an_unknown_verb_names_the_nearest() -> None:
     done = inferplan("chek")
 
     assert done.returncode == 2
-    assert "Did you mean 'check'?" in done.stderr
+    assert "did you mean check?" in done.stderr
 
 
 BAD_FILES = {

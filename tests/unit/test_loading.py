@@ -367,7 +367,7 @@ BAD_SPECS = [
     ),
     pytest.param(
         changed("subjects:", "regimes: [GDPR], subjects:"),
-        "spec.yaml:6:18: data.regimes[0]: unknown regime 'GDPR'; did you mean UK-GDPR or EU-GDPR?",
+        "spec.yaml:6:18: data.regimes[0]: unknown regime 'GDPR'; did you mean EU-GDPR or UK-GDPR?",
         id="unknown regime",
     ),
     pytest.param(
