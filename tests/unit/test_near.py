@@ -1,4 +1,4 @@
-"""Area of concern: a name that nobody knows is answered with what was probably meant, in one place for all."""
+"""Area of concern: a name that nobody knows is answered with what was probably meant, in one way for all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INFERPLAN = Path(__file__).parents[2] / "inferplan"
     ],
 )
 def test_what_was_probably_meant(name: str, known: list[str], found: tuple[str, ...]) -> None:
-    """Names that contain it come first, then names written alike; case, dashes and underscores do not count."""
+    """Names that contain it come first, then those written alike; case, dashes, underscores count nowhere."""
     assert near(name, known, 3) == found
     assert near(name, known) == found[:1]
 
