@@ -17,7 +17,6 @@ from inferplan.records.plan import Plan
 
 USER_ID = 10001
 SECRETS = "GATEWAY_SECRETS"  # JSON: environment variable -> secret name, no values
-MASTER_SECRET_ARN = "DATABASE_MASTER_SECRET_ARN"
 TEMPORARY = "/tmp"
 TEMPORARY_MIB = 512
 

@@ -111,12 +111,6 @@ def from_json(text: str, organization: Organization | None, waivers: tuple[Waive
     )
 
 
-def file_kind(path: Path) -> str | None:
-    """The `kind` that a file states, None where it states none; raises SpecErrors when it cannot be read."""
-    kind = parse(_bytes(path), str(path)).value.get("kind")
-    return kind.value if kind is not None and isinstance(kind.value, str) else None
-
-
 # -- steps
 
 
