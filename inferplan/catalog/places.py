@@ -42,8 +42,6 @@ class Region(Row, frozen=True, kw_only=True):
     partition: str
     dns_suffix: str
     country: str
-    jurisdiction: str
-    eu_member: bool
     operator_home: str
     opt_in: bool | None
     regimes: tuple[str, ...]

@@ -27,7 +27,6 @@ class VllmFlag(Row, frozen=True, kw_only=True):
 
     flag: str
     version: str
-    declared_in: str
 
 
 class VllmVariable(Row, frozen=True, kw_only=True):
@@ -35,7 +34,6 @@ class VllmVariable(Row, frozen=True, kw_only=True):
 
     name: str
     version: str
-    declared_in: str
 
 
 class VllmMethod(Row, frozen=True, kw_only=True):
@@ -86,7 +84,6 @@ class GlobalService(Row, frozen=True, kw_only=True):
 
     module: str  # of the type token: `iam` of aws:iam/role:Role
     types: tuple[str, ...]
-    whole_module: bool
     home_region: str | None  # in the commercial partition; None: not stated, or follows the account's Region
     holds: str | None
 

@@ -203,7 +203,6 @@ def test_regions_resolve(region: catalog.Region) -> None:
     assert catalog.partition(region.partition).dns_suffix == region.dns_suffix
     assert region.country in catalog.countries()
     assert region.operator_home in catalog.countries()
-    assert region.eu_member == (region.country in catalog.expand_places(["EU"]))
     assert all(regime in catalog.regimes() for regime in region.regimes)
     assert len(set(region.zones)) == len(region.zones)
     assert all(refresh_zones.ZONE.match(zone) for zone in region.zones)
