@@ -18,6 +18,7 @@ from inferplan.near import did_you_mean, near
 
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
+    from inferplan.records.verdicts import Report
     from policies.rule import Rule
 
 TOPICS = ("residency", "egress", "fallback")
@@ -82,7 +83,7 @@ def _derived(subject: str, plan: Plan) -> str | None:
     return path or None
 
 
-def _rule_parts(rule: Rule, report: Any) -> dict[str, Any]:
+def _rule_parts(rule: Rule, report: Report) -> dict[str, Any]:
     from inferplan.report import json_format
 
     return {

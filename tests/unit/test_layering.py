@@ -72,6 +72,8 @@ def test_policies_do_not_trust_the_planner(path: Path) -> None:
     names = imports(path)
 
     assert reaches(names, *PLANNING, "stacks", "components", "inferplan.cli") == set()
+    records = reaches(names, "inferplan.records")
+    assert records == reaches(names, "inferplan.records.verdicts"), "the plan's records are the planner's"
     if path.name not in ("crossguard.py", "__main__.py"):
         assert reaches(names, *PULUMI) == set()
 
