@@ -5,6 +5,7 @@ Not here: the verbs themselves, one per sibling file.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,7 +80,7 @@ def run(arguments: list[str]) -> int:
 
 
 class DateOption(click.ParamType[date]):
-    """A date given as YYYY-MM-DD."""
+    """A date given as YYYY-MM-DD; `click.DateTime` would answer with a format of strftime."""
 
     name = "date"
 
@@ -132,6 +133,7 @@ def common_options(*formats: str) -> Callable[[F], F]:
     """Add the common options; the decorated verb receives them as keyword `common: Common`."""
 
     def decorate(function: F) -> F:
+        @functools.wraps(function)
         def wrapper(
             organization: Path | None, as_of: date | None, format: str, quiet: bool, verbose: int, **rest: Any
         ) -> Any:
@@ -139,8 +141,6 @@ def common_options(*formats: str) -> Callable[[F], F]:
             with answering(format):
                 return function(common=common, **rest)
 
-        wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
-        wrapper.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
         for option in (
             click.option("-v", "--verbose", count=True, help="Say more."),
             click.option("-q", "--quiet", is_flag=True, help="Only the result."),

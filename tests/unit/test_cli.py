@@ -43,6 +43,15 @@ def test_an_unknown_verb_names_the_nearest() -> None:
     assert "did you mean check?" in done.stderr
 
 
+@pytest.mark.parametrize("text", ["2026-02-30", "20.11.2026", "today"])
+def test_a_bad_date_is_bad_input(text: str) -> None:
+    """It is named, with an example of a good one."""
+    done = inferplan("plan", "specs/minimal.yaml", "--as-of", text)
+
+    assert done.returncode == 2
+    assert f"'{text}' is not a date such as 2026-11-20" in done.stderr
+
+
 BAD_FILES = {
     "empty": b"",
     "binary": bytes(range(256)) * 8,
