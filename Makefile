@@ -30,7 +30,7 @@ demo: setup ## plan, record and judge the three example specs, offline
 	@$(BIN)/inferplan check $(EXAMPLES) --as-of $(AS_OF)
 
 test: setup-dev ## unit tests, goldens, layering, documentation
-	$(BIN)/pytest -q -n auto -m "not engine and not cluster"
+	$(BIN)/pytest -q -n auto --dist worksteal --durations 5 --durations-min 2 -m "not engine and not cluster"
 
 # -- development ---------------------------------------------------------------------------------------------------
 lint: setup-dev ## ruff, formatting and mypy --strict

@@ -12,12 +12,11 @@ import pytest
 
 from inferplan import json_rows
 from inferplan.cli.review import Review, review
-from inferplan.plan.make import make_plan
 from inferplan.report import json_format, text
 from inferplan.resource import Unknown
 from inferplan.spec.loading import load
-from stacks.record import record_plan
 from tests import picture
+from tests.unit.plan_edits import planned, recorded
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -56,19 +55,16 @@ def without_unknowns(value: Any) -> Any:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_plan(name: str, rewrite_golden: bool) -> None:
     """The plan of each example is the reviewed one."""
-    plan = make_plan(load(Path(f"specs/{name}.yaml"), Path("organization")), AS_OF)
-
-    compare(f"{name}.plan.json", json_format.plan(plan) + "\n", rewrite_golden)
+    compare(f"{name}.plan.json", json_format.plan(planned(name)) + "\n", rewrite_golden)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_resources(name: str, rewrite_golden: bool) -> None:
     """The resources of each example, in the order of registration, are the reviewed ones."""
-    declaration = load(Path(f"specs/{name}.yaml"), Path("organization"))
-    recorded = record_plan(make_plan(declaration, AS_OF), declaration)
-    pictures = [picture.resource(resource) for resource in recorded]
+    resources = recorded(name)
+    pictures = [picture.resource(resource) for resource in resources]
 
-    for shown, resource in zip(pictures, recorded, strict=True):
+    for shown, resource in zip(pictures, resources, strict=True):
         assert picture.restored(shown["props"]) == without_unknowns(resource.props)
     compare(f"{name}.resources.json", json_rows.text(pictures, parts=picture.PARTS) + "\n", rewrite_golden)
 
