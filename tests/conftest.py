@@ -25,11 +25,11 @@ APART = {"engine": "make test-engine", "cluster": "make test-cluster"}  # mark -
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how many tests ran and which a run leaves to others; pytest itself lists what was skipped and why."""
+    """Say how many tests ran and which a run leaves to others; pytest lists below what was skipped and why."""
     stats = terminalreporter.stats
     ran = sum(len(stats.get(kind, ())) for kind in ("passed", "failed", "xfailed", "xpassed"))
     terminalreporter.section("in the end")
-    terminalreporter.write_line(f"{ran} tests ran, {len(stats.get('skipped', ()))} skipped (reasons below)")
+    terminalreporter.write_line(f"{ran} tests ran, {len(stats.get('skipped', ()))} skipped")
     for mark, target in APART.items():
         if f"not {mark}" in config.option.markexpr:
             terminalreporter.write_line(f"left out: tests marked {mark}, which `{target}` runs")

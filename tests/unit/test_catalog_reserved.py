@@ -40,12 +40,18 @@ def own_fields(record: type[Struct]) -> set[str]:
 
 
 @cache
+def parsed() -> dict[Path, list[ast.AST]]:
+    """Every node of every module of the product."""
+    return {path: list(ast.walk(ast.parse(path.read_text("utf-8")))) for path in PRODUCT}
+
+
+@cache
 def read_attributes() -> frozenset[str]:
     """Every name that the product reads after a dot."""
     return frozenset(
         node.attr
-        for path in PRODUCT
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for nodes in parsed().values()
+        for node in nodes
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
     )
 
@@ -54,8 +60,8 @@ def read_attributes() -> frozenset[str]:
 def members() -> dict[str, set[str]]:
     """Per name that can stand after a dot, the classes and modules that define it."""
     found: dict[str, set[str]] = {}
-    for path in PRODUCT:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for path, nodes in parsed().items():
+        for node in nodes:
             owner = node.name if isinstance(node, ast.ClassDef) else path.stem
             for item in node.body if isinstance(node, ast.ClassDef | ast.Module) else ():
                 if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
