@@ -25,7 +25,7 @@ APART = {"engine": "make test-engine", "cluster": "make test-cluster"}  # mark -
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how many tests ran and which a run leaves to others; pytest lists below what was skipped and why."""
+    """Say how many tests ran and what a run leaves to others; pytest lists below what was skipped and why."""
     stats = terminalreporter.stats
     ran = sum(len(stats.get(kind, ())) for kind in ("passed", "failed", "xfailed", "xpassed"))
     terminalreporter.section("in the end")
