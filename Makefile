@@ -30,7 +30,7 @@ demo: setup ## plan, record and judge the three example specs, offline
 	@$(BIN)/inferplan check $(EXAMPLES) --as-of $(AS_OF)
 
 test: setup-dev ## unit tests, goldens, layering, documentation
-	$(BIN)/pytest -q -n auto -m "not engine and not cluster"
+	$(BIN)/pytest -q -n auto --dist worksteal --durations 5 --durations-min 2 -m "not engine and not cluster"
 
 # -- development ---------------------------------------------------------------------------------------------------
 lint: setup-dev ## ruff, formatting and mypy --strict
@@ -38,9 +38,10 @@ lint: setup-dev ## ruff, formatting and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: setup-dev ## rewrite to the house format
+format: setup-dev ## rewrite code and catalog tables to the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m inferplan.catalog.refresh.rows
 
 golden: setup-dev ## rewrite the goldens; read the diff as a reviewer would
 	$(BIN)/pytest -q tests/unit/test_golden.py --rewrite-golden

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 
@@ -162,12 +162,10 @@ def request_price(
 def _usd(rate: TokenRate, input_tokens: int, output_tokens: int) -> float | None:
     """USD of one request; None where tokens that the request has carry no price."""
     total = rate.request_usd or 0.0
-    sides: tuple[tuple[Literal["input", "output"], int], ...] = (
-        ("input", input_tokens),
-        ("output", output_tokens),
-    )
-    for side, tokens in sides:
-        usd, tiers = getattr(rate, f"{side}_usd"), getattr(rate, f"{side}_tiers")
+    for tokens, usd, tiers in (
+        (input_tokens, rate.input_usd, rate.input_tiers),
+        (output_tokens, rate.output_usd, rate.output_tiers),
+    ):
         if tokens == 0:
             continue
         if usd is None:

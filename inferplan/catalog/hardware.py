@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Literal
 
-from inferplan.catalog.table import Row, UnknownName, near_matches, pick, rows
+from inferplan.catalog.table import Row, UnknownName, pick, rows
+from inferplan.near import near
 
 
 class Gpu(Row, frozen=True, kw_only=True):
@@ -43,16 +44,11 @@ class Instance(Row, frozen=True, kw_only=True):
     nvme_gb: int
     efa: int
     arch: Literal["x86_64", "arm64"]
-    cc: str | None
-    fp8: Literal["native", "weight_only", "no"] | None
     vllm: Literal["ok", "no", "neuron", "partition"]
     ami: tuple[str, ...]  # EKS AMI types, preferred first
     ami_verified: bool
     quota_od: str  # Service Quotas code; the unit is vCPU
     quota_spot: str
-    od_usd_h: float | None  # us-east-1, Linux; None: no on-demand list price
-    regions: tuple[str, ...]
-    single_az: tuple[str, ...]  # Regions where exactly one zone offers the type
     offered: dict[str, tuple[str, ...]]  # Region -> zone ids
     fraction: float | None = None  # of a GPU, for partitioned types
     corrected: str | None = None  # what of the source was wrong and is corrected here
@@ -82,7 +78,7 @@ def gpu(name: str) -> Gpu:
     """One GPU by name or alias, any case; raises UnknownName."""
     found = _gpu_names().get(name.lower())
     if found is None:
-        raise UnknownName("GPU", name, near_matches(name, gpus()))
+        raise UnknownName("GPU", name, near(name, gpus(), 3))
     return gpus()[found]
 
 

@@ -99,7 +99,6 @@ class BedrockProfile(Row, frozen=True, kw_only=True):
     destinations: tuple[str, ...] | None
     countries: tuple[str, ...] | None
     all_commercial: bool = False
-    crosses_border: bool | None
     exact_list_depends_on: tuple[str, ...]
     note: str
 

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-from inferplan.catalog.table import Row, UnknownName, near_matches, rows
+from inferplan.catalog.table import Row, UnknownName, rows
+from inferplan.near import near
 
 KvType = Literal[
     "mha", "gqa", "mla", "mla+sparse_indexer", "gqa+sliding", "gqa+linear_attention", "gqa+chunked_local",
@@ -155,8 +156,8 @@ def model(name: str) -> Model:
     found = _model_names().get(name.strip().lower())
     if found is None:
         names = _model_names()
-        near = near_matches(name, names)
-        raise UnknownName("model", name, tuple(dict.fromkeys(names[key] for key in near)))
+        close = near(name, names, 3)
+        raise UnknownName("model", name, tuple(dict.fromkeys(names[key] for key in close)))
     return models()[found]
 
 

@@ -11,7 +11,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from inferplan.catalog.table import Row, UnknownName, near_matches, pick, rows
+from inferplan.catalog.table import Row, UnknownName, pick, rows
+from inferplan.near import near
 
 Transfer = Literal["free", "accountability", "conditional", "negative_list", "conditional_plus_localization"]
 
@@ -41,8 +42,6 @@ class Region(Row, frozen=True, kw_only=True):
     partition: str
     dns_suffix: str
     country: str
-    jurisdiction: str
-    eu_member: bool
     operator_home: str
     opt_in: bool | None
     regimes: tuple[str, ...]
@@ -168,7 +167,7 @@ def expand_places(places: Iterable[str]) -> frozenset[str]:
         elif place in known:
             found.add(place)
         else:
-            raise UnknownName("country or group", place, near_matches(place, [*groups, *known]))
+            raise UnknownName("country or group", place, near(place, [*groups, *known], 3))
     return frozenset(found)
 
 

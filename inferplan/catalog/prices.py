@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from inferplan.catalog.hardware import instances
 from inferplan.catalog.places import region as find_region
-from inferplan.catalog.table import Row, UnknownName, Verified, near_matches, rows, stated_date
+from inferplan.catalog.table import Row, UnknownName, Verified, rows, stated_date
+from inferplan.near import near
 
 BASE_REGION = "us-east-1"
 ROUGH = 0.15  # half width of the range around a rough price
@@ -144,7 +145,7 @@ def instance_price(instance: str, region: str) -> InstancePrice:
     prices = region_prices()
     names = {*instances(), *(name for name, _ in prices)}
     if instance not in names:
-        raise UnknownName("instance type", instance, near_matches(instance, sorted(names)))
+        raise UnknownName("instance type", instance, near(instance, sorted(names), 3))
     nowhere = prices.get((instance, "all"))
     if nowhere is not None and nowhere.od_usd_h is None:
         return _price(None, "no on-demand list price: reservation, capacity block or spot only", [nowhere])
@@ -185,7 +186,7 @@ def service_price(id: str, region: str) -> ServicePrice:  # noqa: A002 - the nam
     """
     table, names = service_prices(), {name for name, _ in service_prices()}
     if id not in names:
-        raise UnknownName("service price", id, near_matches(id, sorted(names)))
+        raise UnknownName("service price", id, near(id, sorted(names), 3))
     commercial = find_region(region).partition == find_region(BASE_REGION).partition
     row, estimated, basis = table.get((id, region)), False, f"list price in {region}"
     if row is None and commercial:

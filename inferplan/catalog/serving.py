@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Literal
 
-from inferplan.catalog.table import Row, UnknownName, near_matches, rows
+from inferplan.catalog.table import Row, UnknownName, rows
+from inferplan.near import near
 
 
 class ServingSetting(Row, frozen=True, kw_only=True):
@@ -26,7 +27,6 @@ class VllmFlag(Row, frozen=True, kw_only=True):
 
     flag: str
     version: str
-    declared_in: str
 
 
 class VllmVariable(Row, frozen=True, kw_only=True):
@@ -34,7 +34,6 @@ class VllmVariable(Row, frozen=True, kw_only=True):
 
     name: str
     version: str
-    declared_in: str
 
 
 class VllmMethod(Row, frozen=True, kw_only=True):
@@ -85,7 +84,6 @@ class GlobalService(Row, frozen=True, kw_only=True):
 
     module: str  # of the type token: `iam` of aws:iam/role:Role
     types: tuple[str, ...]
-    whole_module: bool
     home_region: str | None  # in the commercial partition; None: not stated, or follows the account's Region
     holds: str | None
 
@@ -112,7 +110,7 @@ def vllm_versions() -> tuple[str, ...]:
 def vllm_flags(version: str) -> frozenset[str]:
     """Every option string of `vllm serve` in a version, `--no-...` included; raises UnknownName."""
     if version not in _flags():
-        raise UnknownName("vLLM version", version, near_matches(version, vllm_versions()))
+        raise UnknownName("vLLM version", version, near(version, vllm_versions(), 3))
     return _flags()[version]
 
 
@@ -122,9 +120,7 @@ def vllm_omni_flags(version: str) -> frozenset[str]:
     listed = rows("vllm_omni_flags", VllmFlag)
     found = frozenset(row.flag for row in listed if row.version == version)
     if not found:
-        raise UnknownName(
-            "vLLM-Omni version", version, near_matches(version, {row.version for row in listed})
-        )
+        raise UnknownName("vLLM-Omni version", version, near(version, {row.version for row in listed}, 3))
     return found
 
 
@@ -133,7 +129,7 @@ def vllm_env(version: str) -> frozenset[str]:
     """Every environment variable that a version of vLLM reads; raises UnknownName."""
     found = frozenset(row.name for row in rows("vllm_env", VllmVariable) if row.version == version)
     if not found:
-        raise UnknownName("vLLM version", version, near_matches(version, vllm_versions()))
+        raise UnknownName("vLLM version", version, near(version, vllm_versions(), 3))
     return found
 
 
@@ -142,7 +138,7 @@ def vllm_methods(version: str) -> Mapping[str, VllmMethod]:
     """Values of `--quantization` in a version of vLLM; raises UnknownName."""
     found = {row.method: row for row in rows("vllm_methods", VllmMethod) if row.version == version}
     if not found:
-        raise UnknownName("vLLM version", version, near_matches(version, vllm_versions()))
+        raise UnknownName("vLLM version", version, near(version, vllm_versions(), 3))
     return found
 
 
@@ -179,9 +175,7 @@ def redaction_languages(countries: Iterable[str]) -> tuple[str, ...]:
     table, found = _languages(), set[str]()
     for country in countries:
         if country not in table:
-            raise UnknownName(
-                "country in the table of redaction languages", country, near_matches(country, table)
-            )
+            raise UnknownName("country in the table of redaction languages", country, near(country, table, 3))
         found.update(table[country])
     return tuple(sorted(found))
 

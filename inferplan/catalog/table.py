@@ -5,7 +5,7 @@ Not here: what the tables mean (places, hardware, prices, ...) and how they are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
+
+from inferplan.near import did_you_mean, near
 
 Verified = bool | Literal["partial"]
 """True: the source states the claim; "partial": only part of it; False: unsourced."""
@@ -39,26 +41,15 @@ DATA = Path(__file__).parent / "data"
 class UnknownName(KeyError):  # noqa: N818 - it reads as what it says: `except UnknownName`
     """A name that is not in a table; `near` are the closest names that are."""
 
-    def __init__(self, kind: str, name: str, near: tuple[str, ...]) -> None:
+    def __init__(self, kind: str, name: str, close: tuple[str, ...]) -> None:
         super().__init__(name)
         self.kind = kind
         self.name = name
-        self.near = near
+        self.near = close
 
     def __str__(self) -> str:
-        hint = f"; did you mean {' or '.join(self.near)}?" if self.near else ""
-        return f"unknown {self.kind} {self.name!r}{hint}"
-
-
-def near_matches(name: str, names: Iterable[str], limit: int = 3) -> tuple[str, ...]:
-    """The known names closest to `name`, best first; case does not count."""
-    import difflib  # only needed for an error
-
-    known = {known.lower(): known for known in names}
-    wanted = name.lower()
-    containing = [key for key in sorted(known) if wanted in key] if len(wanted) >= 2 else []
-    close = difflib.get_close_matches(wanted, known, n=limit, cutoff=0.6)
-    return tuple(known[key] for key in dict.fromkeys([*containing, *close]))[:limit]
+        hint = did_you_mean(self.near)
+        return f"unknown {self.kind} {self.name!r}" + (f"; {hint}" if hint else "")
 
 
 def pick(table: Mapping[str, R], kind: str, name: str) -> R:
@@ -66,7 +57,7 @@ def pick(table: Mapping[str, R], kind: str, name: str) -> R:
     try:
         return table[name]
     except KeyError:
-        raise UnknownName(kind, name, near_matches(name, table)) from None
+        raise UnknownName(kind, name, near(name, table, 3)) from None
 
 
 @cache

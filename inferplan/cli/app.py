@@ -5,6 +5,7 @@ Not here: the verbs themselves, one per sibling file.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,11 +38,10 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            from difflib import get_close_matches
+            from inferplan.near import did_you_mean, near
 
-            near = get_close_matches(args[0], VERBS, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else f" Verbs: {', '.join(VERBS)}."
-            raise click.UsageError(f"No such verb '{args[0]}'.{hint}", ctx)
+            hint = did_you_mean(near(args[0], VERBS)) or f"verbs: {', '.join(VERBS)}"
+            raise click.UsageError(f"no such verb '{args[0]}'; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -80,7 +80,7 @@ def run(arguments: list[str]) -> int:
 
 
 class DateOption(click.ParamType[date]):
-    """A date given as YYYY-MM-DD."""
+    """A date given as YYYY-MM-DD; `click.DateTime` would answer with a format of strftime."""
 
     name = "date"
 
@@ -133,6 +133,7 @@ def common_options(*formats: str) -> Callable[[F], F]:
     """Add the common options; the decorated verb receives them as keyword `common: Common`."""
 
     def decorate(function: F) -> F:
+        @functools.wraps(function)
         def wrapper(
             organization: Path | None, as_of: date | None, format: str, quiet: bool, verbose: int, **rest: Any
         ) -> Any:
@@ -140,8 +141,6 @@ def common_options(*formats: str) -> Callable[[F], F]:
             with answering(format):
                 return function(common=common, **rest)
 
-        wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
-        wrapper.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
         for option in (
             click.option("-v", "--verbose", count=True, help="Say more."),
             click.option("-q", "--quiet", is_flag=True, help="Only the result."),

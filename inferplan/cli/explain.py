@@ -6,7 +6,6 @@ Not here: derivations (inferplan.plan) and rules (policies).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,9 +14,11 @@ import msgspec
 from inferplan.cli import screen
 from inferplan.cli.app import Common, common_options
 from inferplan.cli.specfiles import one_spec
+from inferplan.near import did_you_mean, near
 
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
+    from inferplan.records.verdicts import Report
     from policies.rule import Rule
 
 TOPICS = ("residency", "egress", "fallback")
@@ -82,7 +83,7 @@ def _derived(subject: str, plan: Plan) -> str | None:
     return path or None
 
 
-def _rule_parts(rule: Rule, report: Any) -> dict[str, Any]:
+def _rule_parts(rule: Rule, report: Report) -> dict[str, Any]:
     from inferplan.report import json_format
 
     return {
@@ -104,7 +105,6 @@ def _topic_parts(topic: str, plan: Plan) -> dict[str, Any]:
 def _nothing(subject: str, plan: Plan) -> str:
     from policies.packs import all_rules
 
-    known = {name.lower(): name for name in (*plan.derivations, *TOPICS, *(rule.id for rule in all_rules()))}
-    near = [known[name] for name in get_close_matches(subject.lower(), known, n=3, cutoff=0.6)]
-    hint = f"; did you mean {', '.join(near)}?" if near else "; leave it out to list every path"
-    return f"nothing called {subject!r} in the plan of {plan.name}{hint}"
+    known = (*plan.derivations, *TOPICS, *(rule.id for rule in all_rules()))
+    hint = did_you_mean(near(subject, known, 3)) or "leave it out to list every path"
+    return f"nothing called {subject!r} in the plan of {plan.name}; {hint}"

@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from inferplan.records.verdicts import Report, StateFile
 
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
     from inferplan.resource import Resource
     from inferplan.spec.declaration import Declaration
-    from policies.verdicts import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Review:
     declaration: Declaration
     plan: Plan | None
     report: Report
-    state: dict[str, Any] | None = None
+    state: StateFile | None = None
 
 
 def review(declaration: Declaration, as_of: date, *, state: Path | None, locked: bool) -> Review:
@@ -41,7 +42,8 @@ def review(declaration: Declaration, as_of: date, *, state: Path | None, locked:
         from policies.state import read_state
 
         resources = read_state(state)
-        held = {"file": str(state), "resources": len(resources), "unknown_types": _unknown_types(resources)}
+        unknown = _unknown_types(resources)
+        held = StateFile(file=str(state), resources=len(resources), unknown_types=unknown)
     else:
         from inferplan.plan.make import make_plan
 

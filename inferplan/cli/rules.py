@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from inferplan.cli import screen
+from inferplan.near import did_you_mean, near
 
 
 @click.command()
@@ -27,12 +28,8 @@ def rules(rule_id: str | None, format: str) -> int:
         return 0
     rule = find_rule(rule_id)
     if rule is None:
-        from difflib import get_close_matches
-
-        near = get_close_matches(rule_id.upper(), [known.id for known in all_rules()], n=3, cutoff=0.5)
-        raise click.UsageError(
-            f"no rule {rule_id!r}" + (f"; did you mean {', '.join(near)}?" if near else "")
-        )
+        hint = did_you_mean(near(rule_id, [known.id for known in all_rules()], 3))
+        raise click.UsageError(f"no rule {rule_id!r}" + (f"; {hint}" if hint else ""))
     if format == "json":
         click.echo(json_format.rules([rule]))
     else:

@@ -1,6 +1,6 @@
 """Where data moves and rests as the planner sees it: a claim that policies compare with the resources.
 
-Not here: the graph that rules judge, which policies build from resources.
+Not here: what rules judge, which they see in the resources (policies).
 """
 
 from __future__ import annotations

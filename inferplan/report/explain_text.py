@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,8 @@ from inferplan.report.money import columns, plain
 
 if TYPE_CHECKING:
     from inferplan.records.plan import Derivation, Plan
+    from inferplan.records.verdicts import Report
+    from policies.rule import Rule
 
 WIDTH = 100
 
@@ -41,7 +43,7 @@ def derivation(path: str, derivation: Derivation, *, width: int = WIDTH) -> str:
     return "\n".join(lines)
 
 
-def rule(rule: Any, report: Any, *, width: int = WIDTH) -> str:
+def rule(rule: Rule, report: Report, *, width: int = WIDTH) -> str:
     """What one rule says about this spec, with why and fix."""
     ran = next((entry for entry in report.rules if entry.id == rule.id), None)
     verdict = f"{ran.verdict} on {ran.subjects} subjects" if ran else "did not run"

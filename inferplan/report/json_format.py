@@ -1,16 +1,22 @@
 """The JSON contracts that tools may rely on: fields may be added, not renamed.
 
-Not here: formats for people (text, plan_text, rules_text).
+Not here: the layout of rows on lines (inferplan.json_rows), formats for people (text, plan_text, rules_text).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from inferplan import json_rows
 from inferplan.exitcodes import ExitCode
+
+if TYPE_CHECKING:
+    from inferplan.records.plan import Plan
+    from inferplan.records.verdicts import Report, StateFile
+    from policies.rule import Rule
 
 CHECK_SCHEMA = "inferplan.check/v1beta1"
 ERRORS_SCHEMA = "inferplan.errors/v1beta1"
@@ -18,9 +24,9 @@ EXPLAIN_SCHEMA = "inferplan.explain/v1beta1"
 
 
 def check(
-    reports: Sequence[Any],
+    reports: Sequence[Report],
     failures: Sequence[Mapping[str, Any]] = (),
-    states: Sequence[Mapping[str, Any] | None] = (),
+    states: Sequence[StateFile | None] = (),
 ) -> str:
     """`check --format json`: one entry per judged stack, and in `errors` one per spec that was not judged.
 
@@ -28,7 +34,7 @@ def check(
     """
     stacks = [msgspec.to_builtins(report) for report in reports]
     for stack, state in zip(stacks, states, strict=False):
-        stack["state"] = state
+        stack["state"] = msgspec.to_builtins(state)
     return _text({"schema": CHECK_SCHEMA, "stacks": stacks, "errors": list(failures)})
 
 
@@ -60,17 +66,17 @@ def explanation(spec: str, subject: str | None, parts: Mapping[str, Any]) -> str
     return _text({"schema": EXPLAIN_SCHEMA, "spec": spec, "subject": subject} | told)
 
 
-def plan(result: Any) -> str:
-    """`plan --format json`: the whole plan."""
-    return _text(msgspec.to_builtins(result))
+def plan(result: Plan) -> str:
+    """`plan --format json`: the whole plan, one row per line."""
+    return json_rows.text(msgspec.to_builtins(result), tables=("derivations",), parts=("servers",))
 
 
-def rules(listed: Sequence[Any]) -> str:
+def rules(listed: Sequence[Rule]) -> str:
     """`rules --format json`: what each rule says of itself."""
     return _text([rule_entry(rule) for rule in listed])
 
 
-def rule_entry(rule: Any) -> dict[str, Any]:
+def rule_entry(rule: Rule) -> dict[str, Any]:
     """What one rule says of itself."""
     return {
         "id": rule.id,

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from inferplan.report.money import columns
 
+if TYPE_CHECKING:
+    from policies.rule import Rule
+
 WIDTH = 100
 
 
-def table(listed: Sequence[Any]) -> str:
+def table(listed: Sequence[Rule]) -> str:
     """One line per rule: id, level, title."""
     return "\n".join(columns([[rule.id, rule.level_name, rule.title] for rule in listed], indent=""))
 
 
-def page(rule: Any, *, width: int = WIDTH) -> str:
+def page(rule: Rule, *, width: int = WIDTH) -> str:
     """Everything a rule says of itself, with its examples."""
     lines = [click.style(f"{rule.id}  {rule.title}", bold=True), f"{rule.level_name}, pack {rule.pack}", ""]
     for label, text in (("Why", rule.why), ("Fix", rule.fix)):

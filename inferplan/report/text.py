@@ -5,9 +5,9 @@ Not here: JSON (json_format) and the whole plan (plan_text).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +16,7 @@ from inferplan.report.money import columns, counted, usd, usd_range
 
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
+    from inferplan.records.verdicts import Finding, Report, StateFile, Summary
     from inferplan.spec.declaration import Declaration
 
 COLORS = {"fail": "red", "undecided": "yellow", "waived": "cyan", "pass": "green"}
@@ -25,10 +26,10 @@ LABELS = {"fail": "FAIL", "undecided": "UNDECIDED", "pass": "pass", "not_applica
 
 def review(
     plan: Plan | None,
-    report: Any,
+    report: Report,
     *,
     declaration: Declaration,
-    state: Mapping[str, Any] | None = None,
+    state: StateFile | None = None,
     verbose: int = 0,
 ) -> str:
     """Head, plan or state file in a few lines, findings, counts, decision; `-v` lists every rule that ran."""
@@ -99,21 +100,21 @@ def _plan_lines(plan: Plan) -> list[str]:
     return lines + [click.style(f"  warning   {warning}", fg="yellow") for warning in plan.warnings]
 
 
-def _state_lines(state: Mapping[str, Any]) -> list[str]:
-    rows = [["state", f"{counted(state['resources'], 'resource')} in {state['file']}"]]
-    unknown = state["unknown_types"]
+def _state_lines(state: StateFile) -> list[str]:
+    rows = [["state", f"{counted(state.resources, 'resource')} in {state.file}"]]
+    unknown = state.unknown_types
     if unknown:
         types = ", ".join(f"{name} {count}" for name, count in unknown.items())
         rows.append(["", f"{sum(unknown.values())} of types that no rule knows: {types}"])
     lines = columns(rows)
-    if not state["resources"]:
+    if not state.resources:
         lines.append(click.style("  warning   the file holds no resource to judge", fg="yellow"))
     return lines
 
 
-def _groups(report: Any) -> list[list[Any]]:
+def _groups(report: Report) -> list[list[Finding]]:
     """Findings of one rule and verdict together, declared things first; what blocks comes first."""
-    groups: dict[tuple[Any, ...], list[Any]] = {}
+    groups: dict[tuple[object, ...], list[Finding]] = {}
     order = sorted(
         report.findings,
         key=lambda f: (not f.blocks, f.level != "mandatory", f.rule, f.subject.urn is not None),
@@ -123,7 +124,7 @@ def _groups(report: Any) -> list[list[Any]]:
     return list(groups.values())
 
 
-def _finding_lines(group: list[Any], verbose: int) -> list[str]:
+def _finding_lines(group: list[Finding], verbose: int) -> list[str]:
     first = group[0]
     label, color = (
         ("WAIVED", COLORS["waived"]) if first.waiver else (LABELS[first.verdict], COLORS[first.verdict])
@@ -133,7 +134,7 @@ def _finding_lines(group: list[Any], verbose: int) -> list[str]:
     lines = [
         f"  {click.style(label, fg=color, bold=True)} {click.style(first.rule, bold=True)} {first.level}"
     ]
-    messages: dict[str, list[Any]] = {}
+    messages: dict[str, list[Finding]] = {}
     for finding in group:
         messages.setdefault(finding.message, []).append(finding)
     limit = len(group) if verbose else MAX_SUBJECTS
@@ -156,7 +157,7 @@ def _finding_lines(group: list[Any], verbose: int) -> list[str]:
     return [*lines, ""]
 
 
-def _subject(finding: Any) -> str:
+def _subject(finding: Finding) -> str:
     """File, line and column of a declared thing; type, name and property of a resource."""
     path = f" {finding.path}" if finding.path else ""
     if finding.subject.urn:
@@ -165,14 +166,14 @@ def _subject(finding: Any) -> str:
     return f"{where}{finding.subject.kind} {finding.subject.name}{path}"
 
 
-def _counts(summary: Any) -> str:
+def _counts(summary: Summary) -> str:
     return (
         f"{summary.passed} pass, {summary.fail} fail, {summary.undecided} undecided, "
         f"{summary.not_applicable} not applicable, {summary.waived} waived"
     )
 
 
-def _decision(report: Any) -> str:
+def _decision(report: Report) -> str:
     color = "green" if report.decision == "allow" else "red"
     words = [click.style(report.decision.upper(), fg=color, bold=True)]
     if report.valid_until:

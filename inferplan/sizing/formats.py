@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Literal
 
-from inferplan.catalog.table import Row, UnknownName, near_matches, rows
+from inferplan.catalog.table import Row, UnknownName, rows
+from inferplan.near import near
 from inferplan.records.plan import Source
 
 
@@ -73,7 +74,7 @@ def weight_format(name: str) -> WeightFormat:
         for method in (row.id, *row.methods)
     }
     if wanted not in names:
-        raise UnknownName("quantization", name, near_matches(name, names))
+        raise UnknownName("quantization", name, near(name, names, 3))
     return names[wanted]
 
 
@@ -83,7 +84,7 @@ def kv_format(name: str) -> KvFormat:
     wanted = name.lower()
     names = {method: row for row in kv_formats().values() for method in (row.id, *row.methods)}
     if wanted not in names:
-        raise UnknownName("KV cache dtype", name, near_matches(name, names))
+        raise UnknownName("KV cache dtype", name, near(name, names, 3))
     return names[wanted]
 
 

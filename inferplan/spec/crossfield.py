@@ -11,9 +11,10 @@ from datetime import date
 from typing import cast
 
 from inferplan import catalog
+from inferplan.near import did_you_mean, listed, near
 from inferplan.spec import names
 from inferplan.spec.declaration import Declaration, backend_kind
-from inferplan.spec.faults import SpecError, SpecErrors, did_you_mean, listed, near
+from inferplan.spec.faults import SpecError, SpecErrors
 from inferplan.spec.model import InferenceAccount, InferenceStack, Mode, Spec
 from inferplan.spec.names import Inputs, unknown, unknown_place, unknown_region
 from inferplan.spec.organization import Lock, Organization

@@ -5,7 +5,6 @@ Not here: finding problems (yaml12, structure, crossfield) and printing them (in
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -66,26 +65,3 @@ def clip(text: str, limit: int = 60) -> str:
     """Text short enough for one line of a message, line breaks made visible."""
     text = text if len(text) <= limit else text[: limit - 3] + "..."
     return text.replace("\n", "\\n").replace("\t", "\\t")
-
-
-def listed(names: Iterable[str], word: str = "or") -> str:
-    """`a, b or c`."""
-    *head, last = list(names) or ["nothing"]
-    return f"{', '.join(head)} {word} {last}" if head else last
-
-
-def near(name: str, names: Iterable[str], limit: int = 1) -> tuple[str, ...]:
-    """The known names closest to `name`, best first; case, dashes and underscores do not count."""
-
-    def bare(text: str) -> str:
-        return text.lower().replace("-", "_")
-
-    known = {bare(known): known for known in names}
-    found = difflib.get_close_matches(bare(name[:100]), known, n=limit, cutoff=0.6)
-    return tuple(known[key] for key in found)
-
-
-def did_you_mean(names: Iterable[str]) -> str:
-    """The hint that offers `names`, empty when there are none."""
-    names = tuple(names)
-    return f"did you mean {listed(names)}?" if names else ""

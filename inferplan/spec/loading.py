@@ -14,8 +14,9 @@ from typing import NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
+from inferplan.near import did_you_mean, near
 from inferplan.spec.declaration import Declaration, default_for
-from inferplan.spec.faults import SpecError, SpecErrors, clip, did_you_mean, near
+from inferplan.spec.faults import SpecError, SpecErrors, clip
 from inferplan.spec.model import InferenceAccount, InferenceStack, Spec
 from inferplan.spec.organization import Lock, Organization, Waiver
 from inferplan.spec.position import joined, look_up, place
@@ -108,12 +109,6 @@ def from_json(text: str, organization: Organization | None, waivers: tuple[Waive
         organization_is_default=is_default,
         waivers=waivers,
     )
-
-
-def file_kind(path: Path) -> str | None:
-    """The `kind` that a file states, None where it states none; raises SpecErrors when it cannot be read."""
-    kind = parse(_bytes(path), str(path)).value.get("kind")
-    return kind.value if kind is not None and isinstance(kind.value, str) else None
 
 
 # -- steps

@@ -16,7 +16,7 @@ import msgspec
 
 from inferplan import catalog
 from inferplan.catalog.table import raw
-from inferplan.spec.faults import did_you_mean, listed, near
+from inferplan.near import did_you_mean, listed, near
 from inferplan.spec.model import PRIORITIES, Backend, InferenceStack
 from inferplan.spec.organization import Organization
 from inferplan.spec.position import Part

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inferplan import catalog
+from inferplan.near import did_you_mean, listed, near
 from inferplan.spec.crossfield import no_such_day
-from inferplan.spec.faults import did_you_mean, listed, near
 from inferplan.spec.model import DATA_CLASSES
 from inferplan.spec.names import unknown, unknown_place, unknown_region
 from inferplan.spec.organization import Lock, Organization, VendorEntry, Waiver

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 from msgspec import Struct
 
-from inferplan.spec.faults import SpecError, SpecErrors, clip, did_you_mean, listed, near
+from inferplan.near import did_you_mean, listed, near
+from inferplan.spec.faults import SpecError, SpecErrors, clip
 from inferplan.spec.position import Part, joined, look_up, place
 from inferplan.spec.schema import schema
 from inferplan.spec.vocabulary import API_VERSION

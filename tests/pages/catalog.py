@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from inferplan.catalog.reserved import reserved
 from inferplan.catalog.table import raw, stated_date, table_names
 from tests.pages.markdown import GENERATED, code, page, prose, table
 
@@ -69,6 +70,7 @@ def text() -> str:
             "Each row states its `source` and `as_of`, and says whether the source carries the claim:",
             "`verified` is true, partial (`unverified_parts` names the rest) or false.",
             "A mandatory rule does not pass on an unverified fact, unless the organization vouches for it.",
+            "Columns that no code reads are named with what they are kept for.",
             "",
             *table(
                 ("table", "rows", "oldest", "newest", "no date", "partial", "unverified"),
@@ -91,7 +93,12 @@ def text() -> str:
 
 
 def _section(one: Table) -> list[str]:
-    return ["", f"## {one.name}", "", prose(one.about), "", f"Columns: {code(one.columns)}"]
+    lines = ["", f"## {one.name}", "", prose(one.about), "", f"Columns: {code(one.columns)}"]
+    kept: dict[str, list[str]] = {}
+    for field, purpose in reserved(readers()[one.name][1]).items():
+        kept.setdefault(purpose, []).append(field)
+    unread = "; ".join(f"{code(fields)} ({purpose})" for purpose, fields in kept.items())
+    return [*lines, "", f"Not read by code: {unread}"] if unread else lines
 
 
 def about(name: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,12 +19,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.command_line import Answer, inferplan
+
 ROOT = Path(__file__).parents[2]
 HAND_WRITTEN = ("README.md", "CONTRIBUTING.md", "docs/*.md", "docs/how-to/*.md")
 COPIED = ("specs", "organization", "tests/fixtures/state")
 NOT_RUN = frozenset({"make", "git", "cd", "source", "pulumi", "uvx", "aws", "python"})
 TIMEOUT_S = 600
 
+_SHELL = re.compile(r"[|&;<>$*?`]")
 _EXITS = re.compile(r"#.*\bexits (\d)\b")
 _PARTS = re.compile(
     r"^```sh\n(?P<block>.*?)^```\n"
@@ -44,6 +48,12 @@ class Command:
     def words(self) -> list[str]:
         """The words of the line."""
         return self.text.split()
+
+    @property
+    def plain(self) -> list[str]:
+        """The arguments of an `inferplan` that needs no shell, which is run in this process; else nothing."""
+        words = shlex.split(self.text)
+        return words[1:] if words[0] == "inferplan" and not _SHELL.search(self.text) else []
 
     @property
     def is_run(self) -> bool:
@@ -104,9 +114,21 @@ def filled(page: Path) -> str:
 
 def run(command: Command, scratch: Path) -> str:
     """What a command prints on standard output in the copy of the examples."""
+    answer = inferplan(*command.plain, cwd=scratch) if command.plain else _shell(command.text, scratch)
+    if answer.code not in command.codes:
+        meant = " or ".join(map(str, sorted(command.codes)))
+        raise ValueError(
+            f"`{command.text}` ended with {answer.code}, not {meant}\n{answer.err or answer.out}"
+        )
+    if str(scratch) in answer.out:
+        raise ValueError(f"`{command.text}` prints a path of this machine")
+    return answer.out
+
+
+def _shell(text: str, scratch: Path) -> Answer:
     path = os.pathsep.join((str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"))
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command.text],
+        ["bash", "-o", "pipefail", "-c", text],
         cwd=scratch,
         env={"PATH": path, "HOME": str(scratch), "LANG": "C.UTF-8", "COLUMNS": "100", "NO_COLOR": "1"},
         capture_output=True,
@@ -114,14 +136,7 @@ def run(command: Command, scratch: Path) -> str:
         timeout=TIMEOUT_S,
         check=False,
     )
-    if done.returncode not in command.codes:
-        meant = " or ".join(map(str, sorted(command.codes)))
-        raise ValueError(
-            f"`{command.text}` ended with {done.returncode}, not {meant}\n{done.stderr or done.stdout}"
-        )
-    if str(scratch) in done.stdout:
-        raise ValueError(f"`{command.text}` prints a path of this machine")
-    return done.stdout
+    return Answer(done.returncode, done.stdout, done.stderr)
 
 
 def _plain(text: str) -> str:

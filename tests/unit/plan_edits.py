@@ -13,9 +13,13 @@ from typing import Any
 
 from msgspec import structs
 
+from inferplan.plan.make import make_plan
+from inferplan.records.plan import Plan
+from inferplan.resource import Resource
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load
 from inferplan.spec.model import InferenceStack
+from stacks.record import record_plan
 
 ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 20)
@@ -26,6 +30,18 @@ EXAMPLES = ("de-clinic-notes", "eu-support-desk", "in-bank-assistant", "minimal"
 def declared(name: str) -> Declaration:
     """An example of specs/ with the example organization."""
     return load(ROOT / "specs" / f"{name}.yaml", ROOT / "organization")
+
+
+@cache
+def planned(name: str, mode: str | None = None) -> Plan:
+    """The plan of an example, made once per process; raises NoPlan where a mode has none."""
+    return make_plan(declared(name), AS_OF, mode)
+
+
+@cache
+def recorded(name: str, mode: str | None = None) -> tuple[Resource, ...]:
+    """Both layers of an example, recorded once per process."""
+    return record_plan(planned(name, mode), declared(name))
 
 
 def spec_of(declaration: Declaration) -> InferenceStack:

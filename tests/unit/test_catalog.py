@@ -87,17 +87,33 @@ def strings(value: Any) -> list[str]:
 # -- form ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", table.table_names())
 def test_rows_say_where_they_come_from(name: str) -> None:
-    """Each table holds one row per line, and each row has sources, a date in a known form and a standing."""
-    text = (table.DATA / f"{name}.json").read_text()
-    rows = json.loads(text)
+    """Each row has sources, a date in a known form and a standing."""
+    rows = refresh_rows.read(name)
     assert rows
-    assert [json.loads(line.rstrip(",")) for line in text.splitlines()[1:-1]] == rows
     for row in rows:
         assert row["source"], row
         assert all(isinstance(source, str) and source.strip() for source in row["source"]), row
         assert AS_OF.match(row["as_of"]), row
         assert row["verified"] in (True, False, "partial"), row
         assert all(row.get("unverified_parts", ["none stated"])), row
+
+
+@pytest.mark.parametrize("name", table.table_names())
+def test_tables_are_in_canonical_form(name: str) -> None:
+    """Hand edits and generators give the same bytes: a short row is a line, of a long one every field is."""
+    text = (table.DATA / f"{name}.json").read_text()
+
+    assert text == refresh_rows.render(json.loads(text)), f"{name}: run `make format`"
+
+
+def test_a_changed_price_is_a_changed_line() -> None:
+    """A figure of a long row changes one short line of its table."""
+    rows = refresh_rows.read("instances")
+    before = refresh_rows.render(rows).splitlines()
+    rows[3]["quota_od"] = "L-00000000"
+    changed = [(a, b) for a, b in zip(before, refresh_rows.render(rows).splitlines(), strict=True) if a != b]
+
+    assert changed == [(' "quota_od": "L-417A185B",', ' "quota_od": "L-00000000",')]
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -187,7 +203,6 @@ def test_regions_resolve(region: catalog.Region) -> None:
     assert catalog.partition(region.partition).dns_suffix == region.dns_suffix
     assert region.country in catalog.countries()
     assert region.operator_home in catalog.countries()
-    assert region.eu_member == (region.country in catalog.expand_places(["EU"]))
     assert all(regime in catalog.regimes() for regime in region.regimes)
     assert len(set(region.zones)) == len(region.zones)
     assert all(refresh_zones.ZONE.match(zone) for zone in region.zones)
@@ -247,17 +262,14 @@ def test_gpu_names_and_aliases() -> None:
     assert catalog.gpu("rtx pro server 6000").usable_gib == 94.8
     spellings = [name.lower() for gpu in catalog.gpus().values() for name in (gpu.name, *gpu.aliases)]
     assert len(set(spellings)) == len(spellings)
-    with pytest.raises(catalog.UnknownName, match="did you mean A100-40GB or A100-80GB or"):
+    with pytest.raises(catalog.UnknownName, match="did you mean A100-40GB, A100-80GB or"):
         catalog.gpu("A100")
 
 
 @pytest.mark.parametrize("instance", catalog.instances().values(), ids=lambda instance: instance.type)
 def test_instances_resolve(instance: catalog.Instance) -> None:
     """Regions, zones, GPU, AMI and quota codes exist; no offering outside the commercial partition."""
-    assert tuple(instance.offered) == instance.regions
-    assert set(instance.single_az) == {
-        region for region, zones in instance.offered.items() if len(zones) == 1
-    }
+    assert list(instance.offered) == sorted(instance.offered)
     for region, zones in instance.offered.items():
         assert catalog.region(region).partition == "aws"
         assert zones
@@ -267,9 +279,7 @@ def test_instances_resolve(instance: catalog.Instance) -> None:
     assert (instance.gpu in NEURON) == (instance.vllm == "neuron")
     if instance.gpu not in NEURON:
         gpu = catalog.gpu(instance.gpu)
-        assert instance.cc == gpu.cc
         assert instance.mem_gib * (1 / (instance.fraction or 1)) >= gpu.usable_gib
-        assert (instance.fp8 == "native") == (float(gpu.cc) >= 8.9)
     assert re.fullmatch(r"L-[0-9A-F]{8}", instance.quota_od)
     assert re.fullmatch(r"L-[0-9A-F]{8}", instance.quota_spot)
     assert instance.ami_verified or "ami" in instance.unverified_parts

@@ -262,7 +262,6 @@ def test_profile_destinations_are_regions_of_their_countries() -> None:
         if profile.destinations is not None:
             countries = {catalog.region(name).country for name in profile.destinations}
             assert countries == set(profile.countries or ())
-            assert profile.crosses_border == (len(countries) > 1)
     for guardrail in catalog.guardrail_profiles().values():
         assert all(catalog.region(name) for name in guardrail.destinations or ())
         assert (guardrail.destinations is None) == (guardrail.verified is False)
@@ -287,8 +286,8 @@ def test_price_rows_resolve() -> None:
     for (family, region), found in ratios.items():
         assert max(found) / min(found) < 1.02, (family, region, found)
         assert 0.95 < found[0] < 1.7, (family, region, found)
-    for instance in catalog.instances().values():
-        assert abs((base.get(instance.type) or 0) - (instance.od_usd_h or 0)) < 1e-4, instance.type
+    usable = {row.type for row in catalog.instances().values() if row.vllm != "neuron"}
+    assert usable <= {name for name, _ in catalog.region_prices()}
 
 
 @pytest.mark.parametrize(
@@ -322,7 +321,7 @@ def test_instance_prices(
 def test_rough_prices_have_a_range(instance: str, region: str) -> None:
     """Without a row of the family the median ratio of the others gives a range, for fractional GPUs too."""
     price = catalog.instance_price(instance, region)
-    base = catalog.instance(instance).od_usd_h
+    base = catalog.region_prices()[instance, "us-east-1"].od_usd_h
     assert price.usd_hour is not None
     assert base is not None
     assert price.rough

@@ -16,7 +16,7 @@ import pytest
 from inferplan.cli.app import run
 from inferplan.exitcodes import ExitCode, worst
 from inferplan.report.wrap import wrapped
-from tests.unit.test_cli import AS_OF, INFERPLAN, ROOT, inferplan
+from tests.command_line import AS_OF, INFERPLAN, ROOT, inferplan
 
 check_verb = import_module("inferplan.cli.check")
 MIXED = {"specs/minimal.yaml": 0, "specs/account-desk.yaml": 3, "specs/no-such.yaml": 2}
@@ -26,8 +26,8 @@ def test_check_answers_about_every_spec_in_one_document() -> None:
     """A spec without a review is in `errors` with its exit code and parts; the worst code counts."""
     done = inferplan("check", *MIXED, "--format", "json", *AS_OF)
 
-    answer = json.loads(done.stdout)
-    assert done.returncode == 2
+    answer = json.loads(done.out)
+    assert done.code == 2
     assert [stack["spec"]["path"] for stack in answer["stacks"]] == ["specs/minimal.yaml"]
     errors = {error["spec"]["path"]: error for error in answer["errors"]}
     assert {path: error["exit_code"] for path, error in errors.items()} == {
@@ -35,7 +35,7 @@ def test_check_answers_about_every_spec_in_one_document() -> None:
     }
     assert errors["specs/account-desk.yaml"]["conflicts"][0]["path"] == "kind"
     assert errors["specs/no-such.yaml"]["problems"][0]["line"] == 1
-    assert "no such file" in done.stderr
+    assert "no such file" in done.err
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,11 @@ def test_json_holds_the_error_when_there_is_no_result(arguments: tuple[str, ...]
     """A parser behind `--format json` gets one document, also of a refusal, and people the same on stderr."""
     done = inferplan(*arguments, "--format", "json")
 
-    answer = json.loads(done.stdout)
-    assert done.returncode in (2, 3)
+    answer = json.loads(done.out)
+    assert done.code in (2, 3)
     assert answer["schema"] == "inferplan.errors/v1beta1"
-    assert [error["exit_code"] for error in answer["errors"]] == [done.returncode]
-    assert answer["errors"][0]["message"].splitlines()[0] in done.stderr
+    assert [error["exit_code"] for error in answer["errors"]] == [done.code]
+    assert answer["errors"][0]["message"].splitlines()[0] in done.err
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_explain_has_json_for_every_subject(subject: tuple[str, ...], keys: set[
     """Every answer of `explain` can be read by a program."""
     done = inferplan("explain", "specs/minimal.yaml", *subject, "--format", "json", *AS_OF)
 
-    answer = json.loads(done.stdout)
+    answer = json.loads(done.out)
     assert set(answer) == {"schema", "spec", "subject"} | keys
     assert all(answer[key] for key in keys - {"hosts", "inputs", "sources"})
 
@@ -121,8 +121,8 @@ def test_explain_offers_rules_that_are_spelled_nearly_so() -> None:
     """A misspelled rule id is answered with rules, not with cost lines."""
     done = inferplan("explain", "specs/minimal.yaml", "sov-06", *AS_OF)
 
-    assert done.returncode == 2
-    assert "did you mean SOV-0" in done.stderr
+    assert done.code == 2
+    assert "did you mean SOV-0" in done.err
 
 
 def test_standard_input_is_called_what_the_user_called_it() -> None:
@@ -132,11 +132,11 @@ def test_standard_input_is_called_what_the_user_called_it() -> None:
     bad = inferplan("validate", "-", stdin=b"x")
     done = inferplan("check", "-", "--format", "json", *AS_OF, stdin=spec)
 
-    assert bad.stderr.startswith("-:1:1: ")
-    (stack,) = json.loads(done.stdout)["stacks"]
+    assert bad.err.startswith("-:1:1: ")
+    (stack,) = json.loads(done.out)["stacks"]
     assert stack["spec"]["path"] == "-"
     assert {finding["file"] for finding in stack["findings"]} <= {"-", None}
-    assert inferplan("plan", "-", *AS_OF, stdin=spec).returncode == 0
+    assert inferplan("plan", "-", *AS_OF, stdin=spec).code == 0
 
 
 def test_a_state_file_is_counted(tmp_path: Path) -> None:
@@ -146,48 +146,48 @@ def test_a_state_file_is_counted(tmp_path: Path) -> None:
     path.write_text(json.dumps({"version": 3, "deployment": {"resources": [state]}}))
     check = ("check", "specs/minimal.yaml", "--state", str(path), *AS_OF)
 
-    assert "1 of types that no rule knows: random:index/x:X 1" in inferplan(*check).stdout
-    (stack,) = json.loads(inferplan(*check, "--format", "json").stdout)["stacks"]
+    assert "1 of types that no rule knows: random:index/x:X 1" in inferplan(*check).out
+    (stack,) = json.loads(inferplan(*check, "--format", "json").out)["stacks"]
     assert stack["state"] == {"file": str(path), "resources": 1, "unknown_types": {"random:index/x:X": 1}}
 
     path.write_text(json.dumps({"version": 3, "deployment": {}}))
-    assert "the file holds no resource to judge" in inferplan(*check).stdout
+    assert "the file holds no resource to judge" in inferplan(*check).out
 
 
 def test_a_name_that_no_file_can_have_is_refused() -> None:
     """A name that the file system refuses is bad input, not a bug."""
     done = inferplan("check", "a" * 5000)
 
-    assert done.returncode == 2
-    assert "file name too long" in done.stderr
+    assert done.code == 2
+    assert "file name too long" in done.err
 
 
 def test_advisory_findings_end_with_1_when_asked() -> None:
     """`--fail-on advisory` says why the exit code is not what the decision says."""
     done = inferplan("check", "specs/minimal.yaml", "--fail-on", "advisory", *AS_OF)
 
-    assert done.returncode == 1
-    assert "decision  ALLOW" in done.stdout
-    assert "--fail-on is advisory" in done.stderr
+    assert done.code == 1
+    assert "decision  ALLOW" in done.out
+    assert "--fail-on is advisory" in done.err
 
 
 def test_verbose_plan_lists_the_instance_types_and_why() -> None:
     """`plan -v` shows what was looked at, the chosen one first, each with its reason."""
-    told = inferplan("plan", "specs/minimal.yaml", "-v", *AS_OF).stdout
-    plan = json.loads(inferplan("plan", "specs/minimal.yaml", "--format", "json", *AS_OF).stdout)
+    told = inferplan("plan", "specs/minimal.yaml", "-v", *AS_OF).out
+    plan = json.loads(inferplan("plan", "specs/minimal.yaml", "--format", "json", *AS_OF).out)
 
     section = told.partition("Instance types looked at\n")[2].partition("\n\n")[0].splitlines()
     assert len(section) == len(plan["candidates"]) > 10
     assert section[0].split()[0] == "taken"
     assert all(any(line.endswith(c["reason"]) for line in section) for c in plan["candidates"])
-    assert "Instance types" not in inferplan("plan", "specs/minimal.yaml", *AS_OF).stdout
+    assert "Instance types" not in inferplan("plan", "specs/minimal.yaml", *AS_OF).out
     assert "None" not in told
 
 
 def test_costs_are_listed_fixed_first_and_nothing_is_hidden_silently() -> None:
     """Fixed lines come before usage and labor; small ones that are left out are counted."""
-    told = inferplan("plan", "specs/in-bank-assistant.yaml", *AS_OF).stdout
-    plan = json.loads(inferplan("plan", "specs/in-bank-assistant.yaml", "--format", "json", *AS_OF).stdout)
+    told = inferplan("plan", "specs/in-bank-assistant.yaml", *AS_OF).out
+    plan = json.loads(inferplan("plan", "specs/in-bank-assistant.yaml", "--format", "json", *AS_OF).out)
 
     cost = told.partition("\nCost\n")[2].partition("\n  total")[0].splitlines()
     order = ["fixed", "usage", "labor"]
@@ -202,7 +202,7 @@ def test_costs_are_listed_fixed_first_and_nothing_is_hidden_silently() -> None:
 @pytest.mark.parametrize("width", [40, 60, 80, 100])
 def test_long_lines_are_folded(width: int) -> None:
     """No line is wider than asked, no word is lost, and text goes on below its own column."""
-    text = inferplan("check", "specs/minimal.yaml", *AS_OF).stdout
+    text = inferplan("check", "specs/minimal.yaml", *AS_OF).out
 
     folded = click.unstyle(wrapped(click.style(text, fg="yellow"), width))
 
@@ -238,14 +238,14 @@ def on_a_terminal(environment: dict[str, str], *arguments: str) -> str:
 
 def test_color_is_for_terminals_that_want_it() -> None:
     """A terminal gets color and its own width; NO_COLOR and a dumb terminal get no escape sequences."""
-    check = ("check", "specs/minimal.yaml", *AS_OF)
+    plan = ("plan", "specs/minimal.yaml", *AS_OF)
 
-    colored = on_a_terminal({}, *check)
+    colored = on_a_terminal({}, *plan)
 
     assert "\x1b[" in colored
     assert all(len(click.unstyle(line)) <= 60 for line in colored.splitlines())
-    assert "\x1b[" not in on_a_terminal({"NO_COLOR": "1"}, *check)
-    assert "\x1b[" not in on_a_terminal({"TERM": "dumb"}, *check)
+    assert "\x1b[" not in on_a_terminal({"NO_COLOR": "1"}, *plan)
+    assert "\x1b[" not in on_a_terminal({"TERM": "dumb"}, *plan)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
@@ -276,16 +276,16 @@ def test_diff_names_every_country_that_a_flow_may_reach() -> None:
     """A vendor that may process in two places shows both."""
     done = inferplan("diff", "specs/eu-support-desk.yaml", "specs/minimal.yaml", "--format", "json", *AS_OF)
 
-    places = json.loads(done.stdout)["differences"]["places data reaches"]
+    places = json.loads(done.out)["differences"]["places data reaches"]
     assert places["prompts gateway -> openai"][0] == "eu.api.openai.com (EEA), eu.api.openai.com (CH)"
 
 
 def test_size_takes_the_flags_that_it_proposes() -> None:
     """What `would fit with` prints can be pasted back."""
     size = ("size", "--model", "Qwen/Qwen3-32B-FP8", "--gpu", "L40S", "--format", "json")
-    found = json.loads(inferplan(*size).stdout)
+    found = json.loads(inferplan(*size).out)
 
     assert found["fits"] is False
     assert found["remedies"]
     for remedy in found["remedies"]:
-        assert json.loads(inferplan(*size, *remedy["flag"].split()).stdout)["fits"] is True
+        assert json.loads(inferplan(*size, *remedy["flag"].split()).out)["fits"] is True

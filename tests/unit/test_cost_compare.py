@@ -11,16 +11,12 @@ from priced_stacks import AS_OF, EXAMPLES, built, declared, draft, stack, times,
 
 from inferplan import cost
 from inferplan.cost.break_even import curve
-from inferplan.plan.make import make_plan
 from inferplan.plan.search import cheapest
 from inferplan.records.plan import Alternative, Plan
 from inferplan.spec.declaration import Declaration
+from tests.unit.plan_edits import planned as plan
 
 MODES = ("self-hosted", "managed-api", "hybrid")
-
-
-def plan(name: str, mode: str | None = None) -> Plan:
-    return make_plan(declared(name), AS_OF, mode)
 
 
 def by_name(planned: Plan) -> dict[str, Alternative]:

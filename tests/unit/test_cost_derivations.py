@@ -12,7 +12,7 @@ from inferplan.cost.growth import Need
 from inferplan.plan.make import make_plan
 from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Derivation, Plan
-from tests.unit.plan_edits import AS_OF, EXAMPLES, declared, with_backend, with_route
+from tests.unit.plan_edits import AS_OF, EXAMPLES, declared, planned, with_backend, with_route
 
 MODES = ("self-hosted", "managed-api", "hybrid", "auto")
 PARTS = ("servers", "pools", "cost", "candidates", "decision", "lead_time.days")
@@ -22,13 +22,13 @@ def plans() -> Iterator[tuple[str, Plan]]:
     for name in EXAMPLES:
         for mode in MODES:
             try:
-                yield f"{name} {mode}", make_plan(declared(name), AS_OF, mode)
+                yield f"{name} {mode}", planned(name, mode)
             except NoPlan:
                 continue
 
 
 PLANS = dict(plans())
-BOTH = make_plan(declared("eu-both-ways"), AS_OF, "self-hosted")
+BOTH = planned("eu-both-ways", "self-hosted")
 
 
 def numbers(value: Any, path: str) -> Iterator[str]:

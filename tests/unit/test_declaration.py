@@ -290,20 +290,16 @@ def test_the_vocabulary_is_that_of_the_catalog() -> None:
     assert "cost" in get_args(Priority)
 
 
-def test_loading_is_cheap_and_imports_no_engine() -> None:
-    """A whole process that loads one spec stays under 0.25 s of CPU, without pulumi and jsonschema."""
+def test_loading_imports_no_engine() -> None:
+    """A process that loads one spec has neither pulumi nor jsonschema nor boto3."""
     program = (
-        "import sys, time; from pathlib import Path; from inferplan.spec import load; "
+        "import sys; from pathlib import Path; from inferplan.spec import load; "
         "load(Path('specs/in-bank-assistant.yaml'), Path('organization')); "
-        "print(time.process_time(), *({'pulumi', 'jsonschema', 'boto3'} & set(sys.modules)))"
+        "print(*({'pulumi', 'jsonschema', 'boto3'} & set(sys.modules)))"
     )
 
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout.split()
-        for _ in range(3)
-    ]
+    said = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
 
-    assert all(len(run) == 1 for run in runs), runs
-    assert min(float(run[0]) for run in runs) < 0.25
+    assert said.stdout.split() == []

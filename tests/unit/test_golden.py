@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 import pytest
 
+from inferplan import json_rows
 from inferplan.cli.review import Review, review
-from inferplan.plan.make import make_plan
 from inferplan.report import json_format, text
-from inferplan.resource import Resource, Unknown
+from inferplan.resource import Unknown
 from inferplan.spec.loading import load
-from stacks.record import record_plan
+from tests import picture
+from tests.unit.plan_edits import planned, recorded
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -42,42 +43,30 @@ def walked(name: str) -> Review:
     return review(declaration, AS_OF, state=None, locked=False)
 
 
-def plain(value: object) -> object:
+def without_unknowns(value: Any) -> Any:
+    """What was recorded, with an unknown value as goldens show it."""
     if isinstance(value, Unknown):
         return {"unknown": [urn.rpartition("::")[2] for urn in value.urns]}
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in sorted(value.items())}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
-
-
-def row(resource: Resource) -> str:
-    fields = {
-        "type": resource.type,
-        "name": resource.name,
-        "parent": (resource.parent or "").rpartition("::")[2],
-        "provider": resource.provider and resource.provider.package,
-        "props": plain(dict(resource.props)),
-    }
-    return json.dumps(fields, sort_keys=False)
+        return {key: without_unknowns(item) for key, item in value.items()}
+    return [without_unknowns(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_plan(name: str, rewrite_golden: bool) -> None:
     """The plan of each example is the reviewed one."""
-    plan = make_plan(load(Path(f"specs/{name}.yaml"), Path("organization")), AS_OF)
-
-    compare(f"{name}.plan.json", json_format.plan(plan) + "\n", rewrite_golden)
+    compare(f"{name}.plan.json", json_format.plan(planned(name)) + "\n", rewrite_golden)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_resources(name: str, rewrite_golden: bool) -> None:
     """The resources of each example, in the order of registration, are the reviewed ones."""
-    declaration = load(Path(f"specs/{name}.yaml"), Path("organization"))
-    rows = [row(resource) for resource in record_plan(make_plan(declaration, AS_OF), declaration)]
+    resources = recorded(name)
+    pictures = [picture.resource(resource) for resource in resources]
 
-    compare(f"{name}.resources.json", "[\n" + ",\n".join(rows) + "\n]\n", rewrite_golden)
+    for shown, resource in zip(pictures, resources, strict=True):
+        assert picture.restored(shown["props"]) == without_unknowns(resource.props)
+    compare(f"{name}.resources.json", json_rows.text(pictures, parts=picture.PARTS) + "\n", rewrite_golden)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

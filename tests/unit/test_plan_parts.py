@@ -23,13 +23,10 @@ from inferplan.records.notes import Notes
 from inferplan.records.plan import Plan, Target
 from inferplan.spec.loading import load
 from inferplan.spec.model import InferenceStack
+from tests.unit.plan_edits import planned
 
 ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 20)
-
-
-def planned(name: str, mode: str | None = None) -> Plan:
-    return make_plan(load(ROOT / "specs" / f"{name}.yaml", ROOT / "organization"), AS_OF, mode)
 
 
 def spec_of(name: str) -> InferenceStack:

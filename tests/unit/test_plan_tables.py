@@ -15,10 +15,8 @@ import pytest
 from inferplan import catalog
 from inferplan.plan.make import make_plan
 from inferplan.records.no_plan import NoPlan
-from inferplan.records.plan import Plan
 from inferplan.report import diff_text
-from stacks.record import record_plan
-from tests.unit.plan_edits import AS_OF, EXAMPLES, declared
+from tests.unit.plan_edits import AS_OF, EXAMPLES, declared, planned, recorded
 
 HOURS = 730
 
@@ -138,10 +136,6 @@ REFUSED = (
 )
 
 
-def planned(example: str, mode: str) -> Plan:
-    return make_plan(declared(example), AS_OF, mode)
-
-
 def test_the_tables_cover_every_example_and_mode() -> None:
     """Five examples in four modes: each pair is either planned or refused."""
     seen = [(row.example, row.mode) for row in ROWS] + list(REFUSED)
@@ -214,7 +208,7 @@ def test_flipping_the_mode_gives_the_other_stack() -> None:
 def test_diff_shows_what_a_flip_changes() -> None:
     """Routes, servers, vendors, cost, places and resources of the modes stand side by side."""
     sides = [
-        diff_text.Side(label=mode, plan=plan, resources=record_plan(plan, declared("eu-both-ways")))
+        diff_text.Side(label=mode, plan=plan, resources=recorded("eu-both-ways", mode))
         for mode in ("self-hosted", "managed-api", "hybrid")
         for plan in (planned("eu-both-ways", mode),)
     ]

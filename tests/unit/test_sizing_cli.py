@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inferplan import sizing
-from inferplan.cli.size import size
+from inferplan.cli.app import cli
 from inferplan.sizing import ShapesError, shapes_from_config, shapes_of
 
 LLAMA = {
@@ -46,7 +46,7 @@ CONTRACT = {
 
 def run(*arguments: str) -> Result:
     """Run the verb; bad input ends in click's usage error with exit code 2."""
-    return CliRunner().invoke(size, list(arguments))
+    return CliRunner().invoke(cli, ["size", *arguments])
 
 
 def report(*arguments: str) -> Any:

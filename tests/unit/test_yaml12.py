@@ -1,12 +1,14 @@
 """What is read as YAML 1.2, what is refused, and that no bytes can crash or stall the loader.
 
-Area of concern: a file that is no spec at all must be refused quickly, in words, whatever it holds.
+Area of concern: a file that is no spec at all must be refused with little work, in words, whatever it holds.
 """
 
 from __future__ import annotations
 
-import time
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -17,6 +19,26 @@ from inferplan.spec import yaml12
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.faults import MAX_ERRORS, SpecErrors
 from inferplan.spec.loading import load
+
+MAX_WORK = 3_000_000  # calls and returns; a second or two on a slow machine
+
+
+def with_little_work(action: Callable[[], str]) -> str:
+    """What `action` gives, once it took no more calls than any file may cost; no clock is asked."""
+    work = 0
+
+    def count(_frame: Any, _event: str, _argument: Any) -> None:
+        nonlocal work
+        work += 1
+
+    sys.setprofile(count)
+    try:
+        result = action()
+    finally:
+        sys.setprofile(None)
+    assert work < MAX_WORK
+    return result
+
 
 BAD_YAML = [
     pytest.param("[1]", "1:1: must be a mapping (`field: value` lines), not a list", id="a list"),
@@ -102,12 +124,10 @@ def test_an_exploding_anchor_is_refused_before_it_explodes(tmp_path: Path) -> No
     """Ten levels of ten aliases would be ten thousand million values."""
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     levels += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
-    started = time.process_time()
 
-    message = refused("\n".join(levels), tmp_path)
+    message = with_little_work(lambda: refused("\n".join(levels), tmp_path))
 
     assert f"more than {yaml12.MAX_NODES} values" in message
-    assert time.process_time() - started < 1
 
 
 def test_a_harmless_anchor_is_read(tmp_path: Path) -> None:
@@ -160,13 +180,10 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_file_is_refused_in_under_two_seconds(text: str, tmp_path: Path) -> None:
-    """Time and output are bounded whatever the file holds."""
-    started = time.process_time()
+def test_a_hostile_file_is_refused_with_little_work(text: str, tmp_path: Path) -> None:
+    """Work and output are bounded whatever the file holds."""
+    message = with_little_work(lambda: refused(text, tmp_path))
 
-    message = refused(text, tmp_path)
-
-    assert time.process_time() - started < 2
     assert len(message.splitlines()) <= MAX_ERRORS + 1
 
 
@@ -186,7 +203,7 @@ def outcome(path: Path) -> Declaration | SpecErrors:
         return problems
 
 
-@settings(max_examples=150, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.one_of(
         st.binary(max_size=400), st.lists(TOKENS, max_size=80).map(lambda parts: "".join(parts).encode())
@@ -207,7 +224,7 @@ def test_any_bytes_give_a_declaration_or_errors(data: bytes, tmp_path: Path) -> 
         assert all(error.line >= 1 and error.column >= 1 for error in found.errors)
 
 
-@settings(max_examples=150, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     position=st.integers(0, len(GOOD) - 1),
     length=st.integers(0, 30),
@@ -231,7 +248,7 @@ def test_any_edit_of_a_good_spec_gives_a_declaration_or_errors(
 def test_without_libyaml_the_same_is_read_up_to_a_smaller_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pure parser gives the same values and refuses what would take it longer than two seconds."""
+    """The pure parser gives the same values and refuses what would take it too long."""
     with_libyaml = yaml12.parse(GOOD.encode(), "f")
     monkeypatch.delattr(yaml12.yaml, "CSafeLoader", raising=False)
 

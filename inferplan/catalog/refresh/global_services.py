@@ -37,13 +37,11 @@ def module_of(token: str) -> str:
 
 
 def main() -> None:
-    """Rewrite `types` and `whole_module` of the table; new modules come with an unknown home."""
+    """Rewrite `types` of the table; new modules come with an unknown home."""
     types = resource_types()
     known = {row["module"]: row for row in rows.read("global_services")}
     updated = []
     for module in sorted({module_of(token) for token, regional in types.items() if not regional}):
-        tokens = sorted(token for token in types if module_of(token) == module)
-        without = [token for token in tokens if not types[token]]
         row = known.get(module) or {
             "module": module,
             "home_region": None,
@@ -51,7 +49,9 @@ def main() -> None:
             "verified": "partial",
             "source": [],
         }
-        row |= {"types": without, "whole_module": without == tokens}
+        row["types"] = sorted(
+            token for token, regional in types.items() if module_of(token) == module and not regional
+        )
         row["source"] = [
             f"pulumi-aws {version('pulumi_aws')}",
             *(text for text in row["source"] if "pulumi-aws" not in text),

@@ -1,5 +1,6 @@
-"""Reading and writing tables as one JSON row per line, so that a change is a readable diff.
+"""Reading and writing tables in one canonical form, so that a hand and a generator give the same bytes.
 
+Run as a program it rewrites every table in that form: a short row is a line, of a long one every field is.
 Not here: validation (the readers of the catalog do it).
 """
 
@@ -9,6 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from inferplan import json_rows
 
 DATA = Path(__file__).parent.parent / "data"
 TAIL = ("verified", "unverified_parts", "source", "as_of")  # at the end of every row
@@ -21,15 +24,27 @@ def read(table: str) -> list[dict[str, Any]]:
 
 
 def render(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The text of a table: one row per line, provenance last."""
-    ordered = (
-        {key: value for key, value in row.items() if key not in TAIL}
-        | {key: row[key] for key in TAIL if key in row}
-        for row in rows
-    )
-    return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in ordered) + "\n]\n"
+    """The text of a table: provenance last in every row."""
+    return "[\n" + ",\n".join(map(_row, rows)) + "\n]\n"
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    ordered = {key: value for key, value in row.items() if key not in TAIL}
+    ordered |= {key: row[key] for key in TAIL if key in row}
+    line = json_rows.whole(ordered)
+    return line if len(line) <= json_rows.ROW else json_rows.text(ordered)
 
 
 def write(table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Replace a table."""
     (DATA / f"{table}.json").write_text(render(rows))
+
+
+def main() -> None:
+    """Rewrite every table in canonical form."""
+    for path in sorted(DATA.glob("*.json")):
+        write(path.stem, read(path.stem))
+
+
+if __name__ == "__main__":
+    main()

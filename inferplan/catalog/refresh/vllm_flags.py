@@ -76,22 +76,20 @@ class Wheel:
                 found[item.target.id] = item.annotation
         return found
 
-    def flags(self) -> dict[str, str]:
-        """Every option string and the file that declares it."""
-        found: dict[str, str] = {}
+    def flags(self) -> set[str]:
+        """Every option string."""
+        found: set[str] = set()
         for name in (ENGINE, FRONTEND):
             for function in ast.walk(self.trees[name]):
                 if isinstance(function, ast.FunctionDef) and function.name in {
                     "add_cli_args",
                     "make_arg_parser",
                 }:
-                    for option in self._options(function):
-                        found.setdefault(option, name)
+                    found.update(self._options(function))
         for field, annotation in self.fields("FrontendArgs").items():
             if field.startswith("_"):
                 continue
-            for option in _spellings(f"--{field.replace('_', '-')}", switch=_is_switch(annotation)):
-                found.setdefault(option, FRONTEND)
+            found.update(_spellings(f"--{field.replace('_', '-')}", switch=_is_switch(annotation)))
         return found
 
     def _options(self, function: ast.FunctionDef) -> Iterator[str]:
@@ -143,9 +141,9 @@ def main(path: Path, as_of: str) -> None:
     for table, names in (
         (
             "vllm_flags",
-            [{"flag": flag, "declared_in": where} for flag, where in sorted(wheel.flags().items())],
+            [{"flag": flag} for flag in sorted(wheel.flags())],
         ),
-        ("vllm_env", [{"name": name, "declared_in": ENVIRONMENT} for name in sorted(wheel.environment())]),
+        ("vllm_env", [{"name": name} for name in sorted(wheel.environment())]),
     ):
         kept: list[dict[str, Any]] = []
         if (rows.DATA / f"{table}.json").exists():

@@ -46,15 +46,13 @@ def update_regions(
 
 
 def update_instances(table: list[dict[str, Any]], found: dict[str, dict[str, tuple[str, ...]]]) -> None:
-    """Set the Regions and zones that offer each type."""
+    """Set the zones that offer each type, per Region."""
     for row in table:
-        offered = {
+        row["offered"] = {
             region: list(types[row["type"]])
             for region, types in sorted(found.items())
             if row["type"] in types
         }
-        row["offered"], row["regions"] = offered, sorted(offered)
-        row["single_az"] = sorted(region for region, zones in offered.items() if len(zones) == 1)
 
 
 def main() -> None:
