@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from inferplan import catalog
 from inferplan.resource import Resource, UnknownValueError
-from inferplan.spec.declaration import backend_kind, data_class, route_class
+from inferplan.spec.declaration import allowed_countries, backend_kind, data_class, route_class
 from inferplan.spec.model import DATA_CLASSES, Backend, DataClass, InferenceStack, Route, Spec
 from inferplan.spec.organization import AccountEntry, Organization, VendorEntry
+from policies import types
 from policies.read import Text, arn, get, known
 from policies.stack import Stack, Target
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from inferplan.spec.declaration import Declaration
 
 FACT_AGE_DAYS = 180
-STACK_REFERENCE = "pulumi:pulumi:StackReference"
 DOCUMENT_KEYS = frozenset({"policy", "assumeRolePolicy", "containerDefinitions"})
 REGULATED_SECTORS = frozenset({"finance", "healthcare", "government", "defense"})
 
@@ -42,7 +42,7 @@ class NamedBackend:
     fact: catalog.Vendor | None
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["self-hosted", "managed-api"]:
         """`managed-api` or `self-hosted`, in the words of the organization's class ceilings."""
         return backend_kind(self.backend)
 
@@ -53,14 +53,36 @@ class NamedBackend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NamedVendor:
-    """A vendor entry of the organization that this spec uses, and the classes of data sent there."""
+class Serving:
+    """One backend on one route: what the rules about who may serve what are asked about."""
 
-    name: str
-    entry: VendorEntry
-    fact: catalog.Vendor | None
-    backends: tuple[str, ...]
-    classes: tuple[DataClass, ...]
+    route: Route
+    backend: NamedBackend
+    data_class: DataClass  # the strictest that the route may carry
+    path: str  # its place in the spec
+
+    @property
+    def name(self) -> str:
+        """`route/backend`."""
+        return f"{self.route.name}/{self.backend.name}"
+
+    @property
+    def vendor(self) -> VendorEntry:
+        """The vendor's entry, for a backend that a vendor serves."""
+        if self.backend.vendor is None:
+            raise Undecidable(f"{self.backend.name} names no vendor that is registered")
+        return self.backend.vendor
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Route and backend by name."""
+        return self.route.name, self.backend.name
+
+    @property
+    def classes(self) -> tuple[DataClass, ...]:
+        """Every class of data that may go this way, mildest first."""
+        found = {*self.route.classes, self.data_class}
+        return tuple(sorted(found, key=DATA_CLASSES.index))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +97,23 @@ class Context:
     """Read-only; it remembers which facts were read, so that the report can say how old they are.
 
     `complete` is False when a single resource is judged: what only a reference can settle is then left to the
-    stack check of the same rule.
+    stack check of the same rule. `removed` are the pairs of route and backend that mode auto leaves out.
     """
 
     def __init__(
-        self, declaration: Declaration | None, stack: Stack, as_of: date, *, complete: bool = True
+        self,
+        declaration: Declaration | None,
+        stack: Stack,
+        as_of: date,
+        *,
+        complete: bool = True,
+        removed: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:
         self._declaration = declaration
         self.stack = stack
         self.as_of = as_of
         self.complete = complete
+        self.removed = removed
         self.facts_used: dict[str, date | None] = {}
 
     # -- declaration -------------------------------------------------------------------------------
@@ -138,11 +167,13 @@ class Context:
     def absolute(self) -> bool:
         """Whether spec or organization ask that no operator under foreign law is involved."""
         spec = self.inference
-        if spec is None:
-            return False
-        classes = self.organization.classes
-        asked = {classes[name].sovereignty for name in map(self.route_class, spec.routes) if name in classes}
-        return spec.data.sovereignty == "absolute" or "absolute" in asked
+        return spec is not None and any(self.asks_absolute(self.route_class(route)) for route in spec.routes)
+
+    def asks_absolute(self, data_class: DataClass) -> bool:
+        """The same for one class of data."""
+        spec, ceiling = self.inference, self.organization.classes.get(data_class)
+        everywhere = spec is not None and spec.data.sovereignty == "absolute"
+        return everywhere or (ceiling is not None and ceiling.sovereignty == "absolute")
 
     # -- backends ----------------------------------------------------------------------------------
     def backend(self, name: str) -> NamedBackend:
@@ -153,59 +184,47 @@ class Context:
         fact = catalog.vendors().get(entry.provider) if entry else None
         return NamedBackend(name=name, backend=backend, vendor=entry, fact=fact)
 
-    def serving(self, route: Route) -> list[tuple[int, NamedBackend]]:
-        """The backends of a route, with their place in its list, that `mode` lets serve."""
-        assert self.inference is not None
-        mode = self.inference.mode
-        found = [(index, self.backend(name)) for index, name in enumerate(route.backends)]
-        return [(index, item) for index, item in found if mode in {"hybrid", "auto", item.kind}]
+    @cached_property
+    def listed(self) -> tuple[Serving, ...]:
+        """Every backend of every route, whatever the mode."""
+        spec = self.inference
+        return tuple(
+            Serving(
+                route=route,
+                backend=self.backend(name),
+                data_class=self.route_class(route),
+                path=f"routes[{at}].backends[{place}]",
+            )
+            for at, route in enumerate(spec.routes if spec else ())
+            for place, name in enumerate(route.backends)
+        )
 
     @cached_property
-    def vendors(self) -> tuple[NamedVendor, ...]:
-        """Vendors that may serve a route of this spec."""
-        if self.inference is None:
-            return ()
-        classes: dict[str, list[DataClass]] = {}
-        backends: dict[str, list[str]] = {}
-        for route in self.inference.routes:
-            for _, item in self.serving(route):
-                if item.backend.vendor:
-                    classes.setdefault(item.backend.vendor, []).append(self.route_class(route))
-                    backends.setdefault(item.backend.vendor, []).append(item.name)
+    def servings(self) -> tuple[Serving, ...]:
+        """The backends that may serve a route: those that `mode` admits and that auto has not removed."""
+        mode = self.inference.mode if self.inference else None
         return tuple(
-            NamedVendor(
-                name=name,
-                entry=self.organization.vendors[name],
-                fact=catalog.vendors().get(self.organization.vendors[name].provider),
-                backends=tuple(dict.fromkeys(backends[name])),
-                classes=tuple(dict.fromkeys(classes[name])),
-            )
-            for name in classes
+            serving
+            for serving in self.listed
+            if mode in {"hybrid", "auto", serving.backend.kind} and serving.pair not in self.removed
         )
 
     @cached_property
     def self_hosted(self) -> bool:
         """Whether own weights may serve."""
-        spec = self.inference
-        return spec is not None and any(
-            item.kind == "self-hosted" for route in spec.routes for _, item in self.serving(route)
-        )
+        return any(serving.backend.kind == "self-hosted" for serving in self.servings)
 
     @cached_property
     def approved_hosts(self) -> frozenset[str]:
         """Exact hosts outside AWS that this spec may call: those of the vendor entries it uses."""
-        outside = (vendor.entry for vendor in self.vendors if vendor.entry.provider != "amazon-bedrock")
-        return frozenset(entry.host for entry in outside if entry.host)
+        used = (serving.backend for serving in self.servings if not serving.backend.on_bedrock)
+        return frozenset(backend.vendor.host for backend in used if backend.vendor and backend.vendor.host)
 
     # -- places ------------------------------------------------------------------------------------
     @cached_property
     def allowed_countries(self) -> frozenset[str]:
         """What spec and account both allow; a spec can tighten, never widen."""
-        ceiling = catalog.expand_places(self.account.countries)
-        spec = self.inference
-        if spec is None or spec.data.residency is None:
-            return ceiling
-        return ceiling & catalog.expand_places(spec.data.residency.countries)
+        return allowed_countries(self.declaration)
 
     def region_of(self, resource: Resource) -> str | None:
         """The Region a resource lies in, None for a global service; raises when it is not known.
@@ -284,7 +303,7 @@ class Context:
     def _judged(self, urn: str) -> bool:
         """Whether a resource is judged in this stack, or lies in one that a StackReference reads."""
         type_ = urn.split("::")[2].rpartition("$")[2] if urn.count("::") >= 3 else ""
-        return type_ == STACK_REFERENCE or self.stack.get(urn) is not None
+        return type_ == types.STACK_REFERENCE or self.stack.get(urn) is not None
 
     # -- facts -------------------------------------------------------------------------------------
     def confirmed(self, fact_id: str) -> bool:

@@ -30,17 +30,14 @@ from pulumi_policy.policy import PolicyProviderResource, PolicyResource
 from pulumi_policy.proxy import UnknownValueError as UnreadableError
 
 from inferplan.properties import plain_number, provider_config
+from inferplan.records.verdicts import Finding, Report
 from inferplan.resource import Provider, Resource, Unknown
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load, load_organization
 from policies.evaluate import evaluate
 from policies.rule import SCOPES, Rule, Scope
-from policies.stack import ROOT_TYPE
-from policies.verdicts import Finding, Report
+from policies.types import ENGINE_TYPES, PROVIDERS, ROOT
 
-# What the engine adds of its own: the stack itself, and the provider behind stack references.
-ENGINE_TYPES = frozenset({"pulumi:pulumi:Stack", "pulumi:providers:pulumi"})
-PROVIDER_PREFIX = "pulumi:providers:"
 ANCHOR = "inferplan-declaration"
 BLOCKING, NOTICES = "inferplan-blocking", "inferplan-notices"
 CLOUD_PACKAGES = frozenset({"aws", "kubernetes"})
@@ -149,7 +146,7 @@ class Judge:
         if args.resource_type not in ENGINE_TYPES:
             resource = resource_of(args)
             self._seen[resource.urn] = resource
-            if resource.type == ROOT_TYPE:
+            if resource.type == ROOT:
                 problems += self._reviewed.declare(resource)
             elif stray := self._stray(resource):
                 problems.append(stray)
@@ -172,15 +169,15 @@ class Judge:
 
     def _stray(self, resource: Resource) -> str | None:
         """A cloud resource outside the root could be created before any rule knows the declaration."""
-        package = resource.type.removeprefix(PROVIDER_PREFIX).partition(":")[0]
+        package = resource.type.removeprefix(PROVIDERS).partition(":")[0]
         if package not in CLOUD_PACKAGES or self._reviewed.by_configuration:
             return None
         above: Resource | None = resource
         while above is not None:
-            if above.type == ROOT_TYPE:
+            if above.type == ROOT:
                 return None
             above = self._seen.get(above.parent or "")
-        return f"{resource.type} {resource.name} descends from no {ROOT_TYPE}"
+        return f"{resource.type} {resource.name} descends from no {ROOT}"
 
     # -- the whole stack ---
     def of_stack(self, args: StackValidationArgs, policy: str) -> list[Finding]:
@@ -322,7 +319,7 @@ def resource_of(item: ResourceValidationArgs | PolicyResource) -> Resource:
     """A resource as rules read it; what is not known before deployment becomes `Unknown`."""
     parent = item.opts.parent
     props = plain(item.props)
-    if item.resource_type.startswith(PROVIDER_PREFIX):
+    if item.resource_type.startswith(PROVIDERS):
         props = provider_config(props)
     return Resource(
         urn=item.urn,
@@ -338,7 +335,7 @@ def resource_of(item: ResourceValidationArgs | PolicyResource) -> Resource:
 def _provider_of(provider: PolicyProviderResource | None) -> Provider | None:
     if provider is None:
         return None
-    package = provider.resource_type.removeprefix(PROVIDER_PREFIX)
+    package = provider.resource_type.removeprefix(PROVIDERS)
     return Provider(urn=provider.urn, package=package, config=provider_config(plain(provider.props)))
 
 

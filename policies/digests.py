@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from importlib import resources as package_files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inferplan import catalog
-from policies.verdicts import Digests, SpecRef
+from inferplan.records.verdicts import Digests, SpecRef
 
 if TYPE_CHECKING:
     from inferplan.spec.declaration import Declaration
@@ -41,10 +41,8 @@ def digests(declaration: Declaration | None) -> Digests:
 def policies_digest() -> str:
     """SHA-256 over the sources of the rules and of this evaluator."""
     total = hashlib.sha256()
-    root = package_files.files("policies")
-    for folder in (root, root / "sovereignty"):
-        for file in sorted(folder.iterdir(), key=lambda item: item.name):
-            if file.name.endswith(".py"):
-                total.update(f"{folder.name}/{file.name}\n".encode())
-                total.update(file.read_bytes())
+    root = Path(__file__).parent
+    for file in sorted(root.rglob("*.py")):
+        total.update(f"{file.relative_to(root).as_posix()}\n".encode())
+        total.update(file.read_bytes())
     return total.hexdigest()

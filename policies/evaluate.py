@@ -1,44 +1,33 @@
 """The single evaluator over (declaration, resources): command line, packs, state check and tests call it.
 
-Not here: rules (sovereignty), what they may ask (context), printing (inferplan.report), CrossGuard.
+Not here: rules (the packs), running one of them (run), what they may ask (context), printing, CrossGuard.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from inferplan.resource import Resource, UnknownValueError, walk_unknowns
+from msgspec.structs import replace
+
+from inferplan.records.verdicts import Finding, Level, Report, RuleResult, SubjectRef, Summary, Verdict
+from inferplan.resource import Resource
 from policies import pins, register
-from policies.context import FACT_AGE_DAYS, Context, NamedVendor, Undecidable
+from policies.context import Context, Serving
 from policies.digests import digests, spec_ref
+from policies.gates import removals
+from policies.notices import notices
 from policies.packs import all_rules
-from policies.rule import (
-    SCOPES,
-    Check,
-    Lapse,
-    Level,
-    Outcome,
-    Problem,
-    Rule,
-    Scope,
-    Subject,
-    Verdict,
-    undecided,
-    worst,
-)
+from policies.reach import reached, shown
+from policies.rule import SCOPES, Lapse, Outcome, Problem, Rule, Scope, Subject, worst
+from policies.run import applicable, run_check, run_on_serving, serving_subject, wanted
 from policies.stack import Stack
-from policies.verdicts import Finding, Report, RuleResult, SubjectRef, Summary
 
 if TYPE_CHECKING:
     from inferplan.spec.declaration import Declaration
     from inferplan.spec.organization import Waiver
-
-
-READ_PACKAGES = frozenset({"aws", "kubernetes", "pulumi", "inferplan"})
 
 
 def evaluate(
@@ -58,14 +47,16 @@ def evaluate(
     `scopes=("stack",)` over all resources decides it.
     """
     chosen = rules if rules is not None else all_rules()
-    context = Context(declaration, Stack(resources), as_of, complete="stack" in scopes)
-    judged = [_judge(rule, context, locked=locked, scopes=scopes, existing=existing) for rule in chosen]
-    ran = [item for item in judged if item is not None]
-    findings = [finding for item in ran for finding in item.findings]
+    removed = removals(declaration, as_of, chosen, existing=existing)
+    context = Context(declaration, Stack(resources), as_of, complete="stack" in scopes, removed=removed)
+    run = _Run(context, frozenset(scopes), locked=locked, existing=existing)
+    ran = [judged for judged in map(run.judge, chosen) if judged is not None]
+    findings = [finding for judged in ran for finding in judged.findings]
     if "declaration" in scopes and declaration is not None:
         findings += pins.missing(declaration, locked=locked)
     if set(scopes) == set(SCOPES):
-        findings += _register_findings(context, ran)
+        used = {id(waiver) for judged in ran for waiver in judged.used}
+        findings += notices(context, used, all_rules())
     blocked = any(finding.blocks for finding in findings)
     lapses = [lapse for item in ran if item.level == "mandatory" or item.announced for lapse in item.lapses]
     first = None if blocked else min(lapses, key=lambda lapse: lapse.until, default=None)
@@ -82,28 +73,6 @@ def evaluate(
     )
 
 
-def run_rule(rule: Rule, subject: Subject | Stack, context: Context) -> tuple[Outcome, ...]:
-    """Run the checks of a rule that fit a subject (declaration and resource checks), or all over a stack.
-
-    An unknown that a check reads, and any error in it, becomes undecided with the rule's id; never a pass.
-    """
-    if isinstance(subject, Stack):
-        found = [outcome for check in rule.checks for _, outcome in _run_check(rule, check, context, SCOPES)]
-        return tuple(outcome for outcome in found if outcome is not None)
-    return tuple(
-        outcome
-        for check in rule.checks
-        if check.scope != "stack" and _fits(check, subject)
-        for outcome in _guarded(rule, check, subject.value, context)
-    )
-
-
-def _fits(check: Check, subject: Subject) -> bool:
-    if subject.kind == "resource":
-        return check.scope == "resource" and check.matches(subject.type or "")
-    return check.scope == "declaration" and subject.kind in check.applies_to
-
-
 @dataclass(slots=True)
 class _Judged:
     """One rule over all its subjects."""
@@ -117,11 +86,16 @@ class _Judged:
     used: list[Waiver] = field(default_factory=list)
 
     @property
+    def standing(self) -> list[Finding]:
+        """Findings about what serves; what mode auto removed is told, and changes no verdict."""
+        return [finding for finding in self.findings if not finding.removed]
+
+    @property
     def waived(self) -> bool:
-        return bool(self.findings) and all(finding.waiver for finding in self.findings)
+        return bool(self.standing) and all(finding.waiver for finding in self.standing)
 
     def result(self) -> RuleResult:
-        verdicts: list[Verdict] = [finding.verdict for finding in self.findings]
+        verdicts: list[Verdict] = [finding.verdict for finding in self.standing]
         verdict = worst([*verdicts, "pass"] if self.subjects else verdicts)
         first = min(self.lapses, key=lambda lapse: lapse.until, default=None)
         return RuleResult(
@@ -134,136 +108,87 @@ class _Judged:
         )
 
 
-def _judge(
-    rule: Rule, context: Context, *, locked: bool, scopes: Collection[Scope], existing: bool
-) -> _Judged | None:
-    """None for a disabled rule, and for one that has no check in these scopes."""
-    now = register.level_now(rule, context, existing=existing)
-    if now.level == "disabled" or not any(_wanted(check, scopes) for check in rule.checks):
-        return None
-    judged = _Judged(rule, now.level, announced=now.mandatory_from is not None)
-    if not _applicable(rule, context):
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One evaluation: the context and how strictly it is judged."""
+
+    context: Context
+    scopes: frozenset[Scope]
+    locked: bool
+    existing: bool
+
+    def judge(self, rule: Rule) -> _Judged | None:
+        """None for a disabled rule, and for one that has no check in these scopes."""
+        context = self.context
+        now = register.level_now(rule, context, existing=self.existing)
+        if now.level == "disabled" or not any(wanted(check, self.scopes) for check in rule.checks):
+            return None
+        judged = _Judged(rule, self._level(rule, now.level), announced=now.mandatory_from is not None)
+        if context.removed and "declaration" in self.scopes:
+            self._add_removed(judged)
+        if not applicable(rule, context):
+            return judged
+        for check in rule.checks:
+            for subject, outcome in run_check(rule, check, context, self.scopes):
+                if outcome is None:
+                    judged.subjects += 1
+                else:
+                    self._add(judged, subject, outcome)
+        if judged.standing and not judged.waived and now.mandatory_from is not None:
+            what = f"{rule.id} becomes mandatory on {now.mandatory_from}"
+            judged.lapses.append(Lapse(register.day_before(now.mandatory_from), what))
         return judged
-    for check in rule.checks:
-        for subject, outcome in _run_check(rule, check, context, scopes):
-            if outcome is None:
-                judged.subjects += 1
-            elif isinstance(outcome, Lapse):
-                judged.lapses.append(outcome)
-            else:
-                _add_finding(judged, subject, outcome, context, locked=locked)
-    if judged.findings and not judged.waived and now.mandatory_from is not None:
-        what = f"{rule.id} becomes mandatory on {now.mandatory_from}"
-        judged.lapses.append(Lapse(register.day_before(now.mandatory_from), what))
-    return judged
 
+    def _level(self, rule: Rule, level: Level) -> Level:
+        """The level in the report: where each backend on a route has its own, the strictest of them."""
+        servings = self.context.servings if self.context.declared else ()
+        if isinstance(rule.level, str) or not rule.judges_servings or not servings:
+            return level
+        levels = {self._level_for(rule, serving) for serving in servings}
+        return "mandatory" if "mandatory" in levels else "advisory"
 
-def _wanted(check: Check, scopes: Collection[Scope]) -> bool:
-    # A stack run also decides the resource checks whose unknowns only a reference can settle.
-    return check.scope in scopes or (check.scope == "resource" and "stack" in scopes)
+    def _level_for(self, rule: Rule, serving: Serving) -> Level:
+        now = register.level_now(rule, self.context, existing=self.existing, serving=serving).level
+        return "mandatory" if now == "mandatory" else "advisory"
 
+    def _add(self, judged: _Judged, subject: Subject, outcome: Outcome) -> None:
+        if isinstance(outcome, Lapse):
+            judged.lapses.append(outcome)
+            return
+        waivers = self.context.declaration.waivers if self.context.declared else ()
+        waiver = register.waiver_for(judged.rule, subject, waivers, self.context) if waivers else None
+        if waiver is not None:
+            judged.used.append(waiver)
+            what = f"waiver {waiver.ticket} of {judged.rule.id}"
+            judged.lapses.append(Lapse(date.fromisoformat(waiver.expires), what))
+        judged.findings.append(self._finding(judged, subject, outcome, waiver))
 
-def _applicable(rule: Rule, context: Context) -> bool:
-    if rule.when is None:
-        return True
-    try:
-        return rule.when(context)
-    except Undecidable:
-        return True
+    def _add_removed(self, judged: _Judged) -> None:
+        """What the rule says about backends that mode auto leaves out; it denies where they are reached."""
+        for serving in self._removed(judged.rule):
+            ways = list(reached(serving, self.context)) if "stack" in self.scopes else []
+            for outcome in run_on_serving(judged.rule, serving, self.context):
+                if isinstance(outcome, Lapse):
+                    continue
+                finding = self._finding(judged, serving_subject(serving), outcome, None)
+                told = f"{outcome.message}; left out by mode auto, and still reached: {shown(ways)}"
+                judged.findings.append(
+                    replace(finding, message=told) if ways else replace(finding, removed=True, blocks=False)
+                )
 
+    def _removed(self, rule: Rule) -> Iterator[Serving]:
+        context = self.context
+        whole = Context(context.declaration, context.stack, context.as_of)
+        if rule.judges_servings and applicable(rule, whole):
+            yield from (serving for serving in context.listed if serving.pair in context.removed)
 
-def _run_check(
-    rule: Rule, check: Check, context: Context, scopes: Collection[Scope]
-) -> Iterator[tuple[Subject, Outcome | None]]:
-    """Every subject once with None (it was judged), then once per outcome."""
-    if not _wanted(check, scopes):
-        return
-    if check.scope == "stack":
-        matching = tuple(context.stack.of(*check.applies_to))
-        whole = Subject(kind="stack", name=_stack_name(context), value=context.stack)
-        if matching:
-            yield from ((Subject.of(resource), None) for resource in matching)
-            for outcome in _guarded(rule, check, matching, context):
-                named = outcome.subject if isinstance(outcome, Problem) else None
-                yield (Subject.of(named) if named else whole), outcome
-        return
-    for subject in _subjects(check, context, deferred_only=check.scope not in scopes):
-        yield subject, None
-        for outcome in _guarded(rule, check, subject.value, context):
-            yield subject, outcome
-
-
-def _subjects(check: Check, context: Context, *, deferred_only: bool) -> Iterator[Subject]:
-    if check.scope == "declaration":
-        yield from (subject for kind in check.applies_to for subject in declared_subjects(kind, context))
-        return
-    for resource in context.stack.of(*check.applies_to):
-        if not deferred_only or any(walk_unknowns(resource.props)):
-            yield Subject.of(resource)
-
-
-def declared_subjects(kind: str, context: Context) -> Iterator[Subject]:
-    """The declared things of a kind; without a declaration one without a name: the rule is undecided."""
-    if not context.declared:
-        yield Subject(kind=kind, name="", value=None)
-        return
-    spec = context.inference
-    if kind == "account":
-        yield Subject(kind=kind, name=str(context.spec.target.account), value=context.account, path="target")
-    elif spec is None:
-        return
-    elif kind == "spec":
-        yield Subject(kind=kind, name=spec.metadata.name, value=spec, path="")
-    elif kind == "route":
-        for index, route in enumerate(spec.routes):
-            yield Subject(kind=kind, name=route.name, value=route, path=f"routes[{index}]")
-    elif kind == "backend":
-        for name in spec.backends:
-            yield Subject(kind=kind, name=name, value=context.backend(name), path=f"backends.{name}")
-    elif kind == "vendor":
-        yield from (_vendor_subject(vendor) for vendor in context.vendors)
-
-
-def _vendor_subject(vendor: NamedVendor) -> Subject:
-    return Subject(
-        kind="vendor", name=vendor.name, value=vendor, path=f"backends.{vendor.backends[0]}.vendor"
-    )
-
-
-def _guarded(rule: Rule, check: Check, value: object, context: Context) -> Iterator[Outcome]:
-    """The outcomes of a check; whatever goes wrong in it is one more, undecided."""
-    if check.scope == "declaration" and not context.declared:
-        yield undecided("no declaration: name the spec that these resources belong to")
-        return
-    try:
-        yield from check.run(value, context)
-    except UnknownValueError as error:
-        if context.complete:
-            origins = ", ".join(urn.rpartition("::")[2] for urn in error.value.urns)
-            yield undecided(
-                f"{rule.id} reads a value that is only known after deployment"
-                + (f" (it comes from {origins})" if origins else "")
-            )
-    except Undecidable as error:
-        yield undecided(str(error))
-    except Exception as error:  # an error in a rule must neither pass nor stop the other rules
-        yield undecided(f"{rule.id} could not be evaluated ({type(error).__name__})")
-
-
-def _add_finding(
-    judged: _Judged, subject: Subject, problem: Problem, context: Context, *, locked: bool
-) -> None:
-    waivers = context.declaration.waivers if context.declared else ()
-    waiver = register.waiver_for(judged.rule, subject, waivers, context) if waivers else None
-    if waiver is not None:
-        judged.used.append(waiver)
-        what = f"waiver {waiver.ticket} of {judged.rule.id}"
-        judged.lapses.append(Lapse(date.fromisoformat(waiver.expires), what))
-    file, line, column, path = _place(subject, problem, context)
-    judged.findings.append(
-        Finding(
+    def _finding(self, judged: _Judged, subject: Subject, problem: Problem, waiver: Waiver | None) -> Finding:
+        serving = subject.value if isinstance(subject.value, Serving) else None
+        level = self._level_for(judged.rule, serving) if serving is not None else judged.level
+        file, line, column, path = self._place(subject, problem)
+        return Finding(
             rule=judged.rule.id,
-            level=judged.level,
+            level=level,
             verdict=problem.verdict,
             subject=SubjectRef(kind=subject.kind, name=subject.name, type=subject.type, urn=subject.urn),
             file=file,
@@ -275,82 +200,19 @@ def _add_finding(
             source=judged.rule.source,
             waiver=register.reference(waiver) if waiver else None,
             valid_until=waiver.expires if waiver else None,
-            blocks=judged.level == "mandatory" and waiver is None and (locked or not problem.pending),
+            blocks=level == "mandatory" and waiver is None and (self.locked or not problem.pending),
             pending=problem.pending,
         )
-    )
 
-
-def _place(
-    subject: Subject, problem: Problem, context: Context
-) -> tuple[str | None, int | None, int | None, str | None]:
-    """File, line and column of a declared subject; for resources only the property path."""
-    if subject.path is None or not context.declared:
-        return None, None, None, problem.path
-    path = ".".join(part for part in (subject.path, problem.path) if part)
-    file, line, column = context.declaration.locate(path)
-    return str(file), line, column, path
-
-
-def _register_findings(context: Context, ran: list[_Judged]) -> Iterator[Finding]:
-    """What is wrong with waivers that aim at this spec, and one line about old facts."""
-    if context.declared:
-        if context.declaration.organization_is_default:
-            message = "no organization was given: the built-in strict bar applies"
-            yield _register_finding("ORGANIZATION-DEFAULT", message, "name the platform team's folder")
-        used = {id(waiver) for item in ran for waiver in item.used}
-        implemented = {id_ for rule in all_rules() for id_ in (rule.id, *rule.aliases)}
-        for waiver in context.declaration.waivers:
-            if not register.covers(waiver, None, context):
-                continue
-            found = register.flaw(waiver, context)
-            here = waiver.scope.spec is not None and waiver.rule in implemented
-            if found is None and here and id(waiver) not in used:
-                found = (
-                    "WAIVER-UNUSED",
-                    f"waiver {waiver.ticket} of {waiver.rule} covers nothing: withdraw it",
-                )
-            if found is not None:
-                yield _register_finding(
-                    *found, "renew it with a reason and a different approver, or withdraw it"
-                )
-    packages = (item.package for item in context.stack.resources if item.custom)
-    unread = Counter(package for package in packages if package not in READ_PACKAGES)
-    if unread:
-        shown = ", ".join(f"{package} ({count})" for package, count in sorted(unread.items()))
-        message = f"no rule reads the resources of {shown}"
-        yield _register_finding("TYPES-UNREAD", message, "declare them by AWS or Kubernetes types")
-    old = sorted(
-        (day, fact)
-        for fact, day in context.facts_used.items()
-        if day is not None and (context.as_of - day).days > FACT_AGE_DAYS
-    )
-    if old:
-        message = (
-            f"{len(old)} facts are older than {FACT_AGE_DAYS} days; the oldest is {old[0][1]} of {old[0][0]}"
-        )
-        yield _register_finding(
-            "FACTS-AGE", message, "read their sources again and renew the dates in the catalog"
-        )
-
-
-def _register_finding(rule: str, message: str, fix: str) -> Finding:
-    return Finding(
-        rule=rule,
-        level="advisory",
-        verdict="fail",
-        subject=SubjectRef(kind="organization", name="organization"),
-        file=None,
-        line=None,
-        column=None,
-        path=None,
-        message=message,
-        fix=fix,
-        source=(),
-        waiver=None,
-        valid_until=None,
-        blocks=False,
-    )
+    def _place(
+        self, subject: Subject, problem: Problem
+    ) -> tuple[str | None, int | None, int | None, str | None]:
+        """File, line and column of a declared subject; for resources only the property path."""
+        if subject.path is None or not self.context.declared:
+            return None, None, None, problem.path
+        path = ".".join(part for part in (subject.path, problem.path) if part)
+        file, line, column = self.context.declaration.locate(path)
+        return str(file), line, column, path
 
 
 def _summary(ran: list[_Judged]) -> Summary:
@@ -358,10 +220,3 @@ def _summary(ran: list[_Judged]) -> Summary:
     for item in ran:
         counts["waived" if item.waived else item.result().verdict] += 1
     return Summary(passed=counts.pop("pass"), **counts)
-
-
-def _stack_name(context: Context) -> str:
-    root = context.stack.root
-    if root is not None:
-        return str(root.props.get("name"))
-    return context.spec.metadata.name if context.declared else "stack"

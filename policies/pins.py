@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from inferplan.records.verdicts import Finding, SubjectRef
 from inferplan.spec.model import InferenceStack
-from policies.verdicts import Finding, SubjectRef
+from policies.notices import LOCK_MISSING, PIN_MISSING, Notice
 
 if TYPE_CHECKING:
     from inferplan.spec.declaration import Declaration
 
-NO_LOCK, NO_PIN = "LOCK-MISSING", "PIN-MISSING"
 HUB = "hf://"
 
 
@@ -25,14 +25,12 @@ def missing(declaration: Declaration, *, locked: bool) -> Iterator[Finding]:
         return
     if lock is None:
         message = "there is no lock: images, model revisions and add-on versions are not pinned"
-        fix = "Write the pins into the .lock.yaml file beside the spec."
-        yield _pending(declaration, NO_LOCK, "metadata.name", message, fix, locked=locked)
+        yield _pending(declaration, LOCK_MISSING, "metadata.name", message, locked=locked)
         return
     for path, kind, name in _needed(spec):
         if name not in (lock.models if kind == "models" else lock.images):
-            fix = f"Add it under {kind} of the lock beside the spec."
-            message = f"{name} is not pinned in the lock"
-            yield _pending(declaration, NO_PIN, path, message, fix, locked=locked)
+            message = f"{name} is not pinned under {kind} of the lock"
+            yield _pending(declaration, PIN_MISSING, path, message, locked=locked)
 
 
 def _needed(spec: InferenceStack) -> Iterator[tuple[str, str, str]]:
@@ -56,12 +54,10 @@ def _needed(spec: InferenceStack) -> Iterator[tuple[str, str, str]]:
                 yield f"routes[{index}].redaction", "images", image
 
 
-def _pending(
-    declaration: Declaration, rule: str, path: str, message: str, fix: str, *, locked: bool
-) -> Finding:
+def _pending(declaration: Declaration, notice: Notice, path: str, message: str, *, locked: bool) -> Finding:
     file, line, column = declaration.locate(path)
     return Finding(
-        rule=rule,
+        rule=notice.id,
         level="mandatory",
         verdict="undecided",
         subject=SubjectRef(kind="spec", name=declaration.spec.metadata.name),
@@ -70,7 +66,7 @@ def _pending(
         column=column,
         path=path,
         message=message,
-        fix=fix,
+        fix=notice.fix,
         source=("002:44",),
         waiver=None,
         valid_until=None,

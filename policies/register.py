@@ -11,10 +11,10 @@ from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from inferplan.records.verdicts import Level, WaiverRef
 from inferplan.spec.organization import Waiver
-from policies.context import Context, Undecidable
-from policies.rule import Level, Rule, Subject
-from policies.verdicts import WaiverRef
+from policies.context import Context, Serving, Undecidable
+from policies.rule import Rule, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,13 @@ class LevelNow:
     mandatory_from: date | None = None
 
 
-def level_now(rule: Rule, context: Context, *, existing: bool) -> LevelNow:
-    """The rule's own level, unless the organization raises, announces or disables it.
+def level_now(rule: Rule, context: Context, *, existing: bool, serving: Serving | None = None) -> LevelNow:
+    """The rule's own level (for one backend on a route where one is named), unless the organization raises,
+    announces or disables it.
 
     An announced rule is advisory until its day; rules that cannot be waived keep at least their own level.
     """
-    own = _own_level(rule, context)
+    own = _own_level(rule, context, serving)
     if not context.declared:
         return LevelNow(own)
     organization = context.organization
@@ -49,11 +50,11 @@ def level_now(rule: Rule, context: Context, *, existing: bool) -> LevelNow:
     return LevelNow(own if fixed else "advisory", mandatory_from=starts)
 
 
-def _own_level(rule: Rule, context: Context) -> Level:
+def _own_level(rule: Rule, context: Context, serving: Serving | None) -> Level:
     if isinstance(rule.level, str):
         return rule.level
     try:
-        return rule.level(context)
+        return rule.level(context, serving)
     except Undecidable:
         return "mandatory"
 
@@ -76,7 +77,8 @@ def covers(waiver: Waiver, subject: Subject | None, context: Context) -> bool:
         return False
     if subject is None or waiver.scope.subject is None:
         return True
-    return any(fnmatchcase(name, waiver.scope.subject) for name in (subject.name, subject.urn) if name)
+    names = (subject.name, subject.urn, *subject.parts)
+    return any(fnmatchcase(name, waiver.scope.subject) for name in names if name)
 
 
 def flaw(waiver: Waiver, context: Context, rule: Rule | None = None) -> tuple[str, str] | None:

@@ -1,28 +1,29 @@
-"""What a rule is: one object that explains itself, its examples, and one pure check per kind of subject.
+"""What a rule is: one object that explains itself, its checks, and its examples, in the order they are read.
 
-Not here: who runs rules (evaluate), what they may ask (context), or any rule (sovereignty).
+Not here: who runs rules (evaluate), what they may ask (context), or any rule (sovereignty, governance).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from inferplan.records.verdicts import Level, Verdict
 from inferplan.resource import Resource
+from policies.matcher import matches
 
 if TYPE_CHECKING:
-    from policies.context import Context
+    from policies.context import Context, Serving
 
-Verdict = Literal["pass", "fail", "undecided", "not_applicable"]
 VERDICTS: tuple[Verdict, ...] = ("not_applicable", "pass", "undecided", "fail")  # mildest first
-Level = Literal["mandatory", "advisory"]
 Scope = Literal["declaration", "resource", "stack"]
 SCOPES: tuple[Scope, ...] = ("declaration", "resource", "stack")
-DECLARED_KINDS = ("spec", "route", "backend", "vendor", "account")
+# A backend on a route: of any kind, or of one.
+SERVING_KINDS = ("serving", "managed-api", "self-hosted")
+# What a declaration check is called with.
+DECLARED_KINDS = ("spec", "account", "route", *SERVING_KINDS)
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:
@@ -32,7 +33,10 @@ def worst(verdicts: list[Verdict]) -> Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What a verdict is about: a declared thing (`path` is its place in the spec) or a resource (`urn`)."""
+    """What a verdict is about: a declared thing (`path` is its place in the spec) or a resource (`urn`).
+
+    `parts` are further names by which a waiver may mean it.
+    """
 
     kind: str
     name: str
@@ -40,6 +44,7 @@ class Subject:
     path: str | None = None
     type: str | None = None
     urn: str | None = None
+    parts: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, resource: Resource) -> Subject:
@@ -81,6 +86,9 @@ def undecided(
     return Problem(verdict="undecided", message=message, path=path, subject=subject, pending=pending)
 
 
+CheckFunction = Callable[[Any, "Context"], Iterator[Outcome]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One pure function of a rule and the subjects it judges.
@@ -91,56 +99,52 @@ class Check:
 
     scope: Scope
     applies_to: tuple[str, ...]
-    run: Callable[[Any, Context], Iterator[Outcome]]
+    run: CheckFunction
 
     def matches(self, type_token: str) -> bool:
         """Whether a resource of this type is a subject of the check."""
-        return bool(_pattern(self.applies_to).fullmatch(type_token))
+        return matches(self.applies_to, type_token)
 
 
-@lru_cache(maxsize=512)
-def _pattern(applies_to: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(token).replace(r"\*", ".*") for token in applies_to))
-
-
-DROP = object()  # as the value of a change: take the property or field out
+DROP = object()  # as the value of an edit: take the property or field out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A small stack that keeps the rule: resources, and edits of the base declaration (policies.example)."""
+    """A small stack that keeps the rule: resources, and edits of a base declaration (policies.world)."""
 
     note: str
     resources: tuple[Resource, ...] = ()
-    spec: Mapping[str, Any] = field(default_factory=dict)
-    organization: Mapping[str, Any] = field(default_factory=dict)
-    base: Literal["own", "vendor", "both"] = "own"
+    world: str = "own"
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """The one change that makes a passing example break the rule; `props` keys are `resource name:path`.
+    """The one change that makes a passing example (`of` is its place) break the rule.
 
-    `also` names the other rules that the same change breaks, `verdict` what the rule then says.
+    Keys of `edits` are `resource name:path`, `spec:path` or `organization:path`. `also` names the other rules
+    that the same change breaks, `verdict` what the rule then says.
     """
 
     note: str
-    of: int = 0
-    props: Mapping[str, Any] = field(default_factory=dict)
+    of: int
+    edits: Mapping[str, Any] = field(default_factory=dict)
     add: tuple[Resource, ...] = ()
     remove: tuple[str, ...] = ()
-    spec: Mapping[str, Any] = field(default_factory=dict)
-    organization: Mapping[str, Any] = field(default_factory=dict)
     also: tuple[str, ...] = ()
     verdict: Literal["fail", "undecided"] = "fail"
 
 
-LevelOf = Callable[["Context"], Level]
+LevelOf = Callable[["Context", "Serving | None"], Level]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Rule:
-    """One rule: what it asks, why, how to mend it, where it comes from, and how it is checked."""
+    """One rule: what it asks, why, how to mend it, where it comes from; then its checks, then its examples.
+
+    `level` may be a function of the declaration and, where one is judged, of one backend on one route.
+    """
 
     id: str
     title: str
@@ -148,14 +152,86 @@ class Rule:
     fix: str
     source: tuple[str, ...]
     level: Level | LevelOf
-    checks: tuple[Check, ...]
-    passing: tuple[Example, ...]
-    failing: tuple[Change, ...]
     regimes: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     when: Callable[[Context], bool] | None = None  # False: not applicable to this declaration
-    pack: str = "sovereignty"
+    checks: tuple[Check, ...] = ()
+    passing: tuple[Example, ...] = ()
+    failing: tuple[Change, ...] = ()
 
+    # -- how a rule module is written --------------------------------------------------------------
+    def check(self, *applies_to: str) -> Callable[[CheckFunction], CheckFunction]:
+        """A check of one subject at a time: of declared kinds, or of resources by type token.
+
+        Declaration checks stop an update before anything exists.
+        """
+        return self._checking("resource" if ":" in applies_to[0] else "declaration", applies_to)
+
+    def check_stack(self, *types: str) -> Callable[[CheckFunction], CheckFunction]:
+        """A check that needs several resources: it gets the matching ones; context.stack has the others."""
+        return self._checking("stack", types)
+
+    def _checking(
+        self, scope: Scope, applies_to: tuple[str, ...]
+    ) -> Callable[[CheckFunction], CheckFunction]:
+        def add(run: CheckFunction) -> CheckFunction:
+            self.checks += (Check(scope=scope, applies_to=applies_to, run=run),)
+            return run
+
+        return add
+
+    def passes(
+        self, note: str, *resources: Resource, world: str = "own", given: Mapping[str, Any] | None = None
+    ) -> None:
+        """An example that keeps the rule; `given` edits the base declaration of `world`."""
+        self.passing += (Example(note=note, resources=resources, world=world, given=given or {}),)
+
+    def fails(
+        self,
+        note: str,
+        edits: Mapping[str, Any] | None = None,
+        *,
+        add: tuple[Resource, ...] = (),
+        remove: tuple[str, ...] = (),
+        also: tuple[str, ...] = (),
+    ) -> None:
+        """One change of the passing example above it that breaks the rule."""
+        self._broken(note, edits, add, remove, also, "fail")
+
+    def is_undecided(
+        self,
+        note: str,
+        edits: Mapping[str, Any] | None = None,
+        *,
+        add: tuple[Resource, ...] = (),
+        remove: tuple[str, ...] = (),
+        also: tuple[str, ...] = (),
+    ) -> None:
+        """One change of the passing example above it that leaves the rule without an answer."""
+        self._broken(note, edits, add, remove, also, "undecided")
+
+    def _broken(
+        self,
+        note: str,
+        edits: Mapping[str, Any] | None,
+        add: tuple[Resource, ...],
+        remove: tuple[str, ...],
+        also: tuple[str, ...],
+        verdict: Literal["fail", "undecided"],
+    ) -> None:
+        self.failing += (
+            Change(
+                note=note,
+                of=len(self.passing) - 1,
+                edits=edits or {},
+                add=add,
+                remove=remove,
+                also=also,
+                verdict=verdict,
+            ),
+        )
+
+    # -- what is said of it ------------------------------------------------------------------------
     @property
     def applies_to(self) -> tuple[str, ...]:
         """Kinds and type tokens of all checks."""
@@ -167,37 +243,16 @@ class Rule:
         return frozenset(check.scope for check in self.checks)
 
     @property
+    def judges_servings(self) -> bool:
+        """Whether it says which backend may serve which route."""
+        return any(kind in check.applies_to for check in self.checks for kind in SERVING_KINDS)
+
+    @property
+    def pack(self) -> str:
+        """The pack whose folder holds the rule's module."""
+        return self.checks[0].run.__module__.split(".")[1]
+
+    @property
     def level_name(self) -> str:
         """`mandatory`, `advisory`, or both where the declaration decides."""
         return self.level if isinstance(self.level, str) else "mandatory/advisory"
-
-
-CheckFunction = Callable[[Any, "Context"], Iterator[Outcome]]
-
-
-def on_declaration(run: CheckFunction, *kinds: str) -> Check:
-    """A check of declared things; under Pulumi it stops an update before anything exists."""
-    return Check(scope="declaration", applies_to=kinds, run=run)
-
-
-def on_resource(run: CheckFunction, *types: str) -> Check:
-    """A check of what one resource shows by itself."""
-    return Check(scope="resource", applies_to=types, run=run)
-
-
-def on_stack(run: CheckFunction, *types: str) -> Check:
-    """A check that needs several resources; it gets the matching ones, the others are in `context.stack`."""
-    return Check(scope="stack", applies_to=types, run=run)
-
-
-def rule(**fields: Any) -> Callable[[CheckFunction], Rule]:
-    """Make a rule of the function below: `on` says what it is called with, `more` adds further checks."""
-    kinds: tuple[str, ...] = fields.pop("on")
-    scope: Scope | None = fields.pop("scope", None)
-    more: tuple[Check, ...] = fields.pop("more", ())
-
-    def make(run: CheckFunction) -> Rule:
-        chosen = scope or ("declaration" if kinds[0] in DECLARED_KINDS else "resource")
-        return Rule(checks=(Check(scope=chosen, applies_to=kinds, run=run), *more), **fields)
-
-    return make

@@ -13,8 +13,9 @@ from functools import cached_property
 from typing import Any
 
 from inferplan.resource import Resource, Unknown, walk_unknowns
+from policies import types
+from policies.matcher import matches
 from policies.read import Arn, Text, arn, each, texts
-from policies.rule import Check
 
 # Properties by which other resources name a resource in plain text.
 NAME_PROPERTIES = (
@@ -29,7 +30,6 @@ NAME_PROPERTIES = (
 )
 # Types that are addressed by the name they were given, never by a generated id.
 BY_NAME = ("aws:s3/bucket", "aws:cloudwatch/logGroup", "aws:backup/vault", "aws:kinesis/")
-ROOT_TYPE = "inferplan:index:Deployment"
 
 
 class Stack:
@@ -52,13 +52,12 @@ class Stack:
             index[resource.type].append(resource)
         return dict(index)
 
-    def of(self, *types: str) -> list[Resource]:
+    def of(self, *tokens: str) -> list[Resource]:
         """Resources of these types; `*` stands for anything."""
-        if types not in self._found:
-            pattern = Check(scope="stack", applies_to=types, run=_nothing)
-            matching = (found for type_, found in self._by_type.items() if pattern.matches(type_))
-            self._found[types] = [resource for found in matching for resource in found]
-        return self._found[types]
+        if tokens not in self._found:
+            matching = (found for type_, found in self._by_type.items() if matches(tokens, type_))
+            self._found[tokens] = [resource for found in matching for resource in found]
+        return self._found[tokens]
 
     def texts(self, resource: Resource) -> tuple[Text, ...]:
         """Every machine-read string among the inputs of a resource."""
@@ -69,12 +68,12 @@ class Stack:
     @cached_property
     def root(self) -> Resource | None:
         """The component that carries the declaration, None for a program that is not ours."""
-        return next(iter(self._by_type.get(ROOT_TYPE, ())), None)
+        return next(iter(self._by_type.get(types.ROOT, ())), None)
 
     @cached_property
     def layers(self) -> frozenset[str]:
         """The layers that are present."""
-        roots = self._by_type.get(ROOT_TYPE, ())
+        roots = self._by_type.get(types.ROOT, ())
         return frozenset(str(root.props.get("layer")) for root in roots)
 
     def unknowns(self, resource: Resource) -> tuple[tuple[str, Unknown], ...]:
@@ -91,7 +90,7 @@ class Stack:
         """The resources of this stack that an unknown value comes from."""
         return [self._by_urn[urn] for urn in value.urns if urn in self._by_urn]
 
-    def targets(self, resource: Resource, path: str, *types: str) -> Iterator[Target]:
+    def targets(self, resource: Resource, path: str, *tokens: str) -> Iterator[Target]:
         """Every value at a property path with the resources of these types that it names.
 
         A value names a resource by reference (an unknown), by ARN, URN or plain name, and, where it is a
@@ -99,28 +98,28 @@ class Stack:
         """
         for place, value in each(resource.props, path):
             for item in value if isinstance(value, list) else [value]:
-                yield Target(place, item, tuple(self.meant(resource, path, item, *types)))
+                yield Target(place, item, tuple(self.meant(resource, path, item, *tokens)))
 
-    def meant(self, resource: Resource, path: str, value: Any, *types: str) -> list[Resource]:
+    def meant(self, resource: Resource, path: str, value: Any, *tokens: str) -> list[Resource]:
         """The resources of these types that one value, found at a path of a resource, means."""
-        found = [candidate for candidate in self.of(*types) if _names(value, candidate)]
+        found = [candidate for candidate in self.of(*tokens) if _names(value, candidate)]
         if found or not isinstance(value, str):
             return found
         origins = resource.property_dependencies.get(re.split(r"[.\[]", path, maxsplit=1)[0], ())
         return [
             candidate
-            for candidate in self.of(*types)
+            for candidate in self.of(*tokens)
             if candidate.urn in origins and not candidate.type.startswith(BY_NAME)
         ]
 
-    def named(self, resource: Resource, path: str, *types: str) -> list[Resource]:
+    def named(self, resource: Resource, path: str, *tokens: str) -> list[Resource]:
         """The resources of these types that a property names, each once."""
-        found = (item for target in self.targets(resource, path, *types) for item in target.resources)
+        found = (item for target in self.targets(resource, path, *tokens) for item in target.resources)
         return list({item.urn: item for item in found}.values())
 
-    def pointing_at(self, target: Resource, path: str, *types: str) -> list[Resource]:
+    def pointing_at(self, target: Resource, path: str, *tokens: str) -> list[Resource]:
         """Resources of these types whose property `path` names the target."""
-        return [item for item in self.of(*types) if target in self.named(item, path, target.type)]
+        return [item for item in self.of(*tokens) if target in self.named(item, path, target.type)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +129,6 @@ class Target:
     path: str
     value: Any
     resources: tuple[Resource, ...]
-
-
-def _nothing(_subject: Any, _context: Any) -> Iterator[Any]:
-    return iter(())
 
 
 def _names(value: Any, candidate: Resource) -> bool:

@@ -14,10 +14,8 @@ import msgspec
 from inferplan.errors import InferplanError
 from inferplan.properties import plain_number, provider_config
 from inferplan.resource import Provider, Resource, Unknown
+from policies.types import ENGINE_TYPES, PROVIDERS
 
-# What the engine adds of its own: the stack itself, and the provider behind stack references.
-ENGINE_TYPES = frozenset({"pulumi:pulumi:Stack", "pulumi:providers:pulumi"})
-PROVIDER_PREFIX = "pulumi:providers:"
 # Signatures of Pulumi's property encoding (sdk/go/common/resource/properties.go).
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
@@ -122,7 +120,7 @@ def _resources(states: Mapping[str, State], config: Mapping[str, Any]) -> Iterat
     providers = {
         urn: Provider(urn=urn, package=_package(state.type), config=provider_config(_inputs(state, [])))
         for urn, state in states.items()
-        if state.type.startswith(PROVIDER_PREFIX)
+        if state.type.startswith(PROVIDERS)
     }
     return (
         _resource(states[urn], providers, config)
@@ -134,7 +132,7 @@ def _resources(states: Mapping[str, State], config: Mapping[str, Any]) -> Iterat
 def _resource(state: State, providers: Mapping[str, Provider], config: Mapping[str, Any]) -> Resource:
     secrets: list[str] = []
     props = _inputs(state, secrets)
-    if state.type.startswith(PROVIDER_PREFIX):
+    if state.type.startswith(PROVIDERS):
         props = provider_config(props)
     return Resource(
         urn=state.urn,
@@ -168,7 +166,7 @@ def _provider(state: State, providers: Mapping[str, Provider], config: Mapping[s
 
 
 def _package(type_: str) -> str:
-    return type_.rpartition(PROVIDER_PREFIX)[2]
+    return type_.rpartition(PROVIDERS)[2]
 
 
 def _inputs(state: State, secrets: list[str]) -> dict[str, Any]:

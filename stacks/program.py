@@ -18,6 +18,7 @@ from inferplan.errors import InferplanError
 from inferplan.plan.make import make_plan
 from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load
+from policies.gates import gates
 from stacks import LAYERS, Layer, build
 
 ORGANIZATION = Path("organization")
@@ -31,7 +32,7 @@ def run() -> None:
     spec = Path(config.get("spec") or f"specs/{name or pulumi.get_stack()}.yaml")
     try:
         declaration = load(spec, _organization(config.get("organization")))
-        plan = make_plan(declaration, _as_of(config.get("as-of")))
+        plan = make_plan(declaration, _as_of(config.get("as-of")), gates)
         build(plan, layer, declaration)
     except (InferplanError, SpecErrors) as error:
         raise pulumi.RunError(str(error)) from error

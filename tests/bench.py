@@ -51,10 +51,11 @@ def sdk_imports() -> str:
 
     from inferplan.plan.make import make_plan
     from inferplan.spec.loading import load
+    from policies.gates import gates
     from stacks.record import record_plan
 
     declaration = load(ROOT / LARGEST, ROOT / "organization")
-    plan = make_plan(declaration, date.fromisoformat(AS_OF))
+    plan = make_plan(declaration, date.fromisoformat(AS_OF), gates)
     lines = ["import pulumi, pulumi_aws, pulumi_kubernetes"]
     for token in sorted({r.type for r in record_plan(plan, declaration) if r.custom}):
         package, module, name = token.split(":")
@@ -68,11 +69,13 @@ def sdk_imports() -> str:
 
 def engine_preview() -> None:
     """`check` judges both layers; the engine previews the foundation alone, which favors the engine."""
+    from policies.packs import pack_names
     from tests.engine.conftest import VERSIONS
     from tests.engine.provider import attached
     from tests.engine.workspace import Workspace, find_engine
 
-    title = "check / preview with the pack on the real engine"
+    title = "check / preview with the packs on the real engine"
+    packs = [word for pack in pack_names() for word in ("--policy-pack", str(ROOT / "policies" / pack))]
     with tempfile.TemporaryDirectory() as scratch, attached(VERSIONS) as (providers, _):
         folder = Path(scratch)
         engine = find_engine(folder)
@@ -87,8 +90,7 @@ def engine_preview() -> None:
 
         def preview() -> float:
             start = time.perf_counter()
-            pack = str(ROOT / "policies" / "sovereignty")
-            workspace.run("preview", "--stack", stack, "--policy-pack", pack, check=True)
+            workspace.run("preview", "--stack", stack, *packs, check=True)
             return time.perf_counter() - start
 
         compare(title, "< 1", wall(CHECK), preview)

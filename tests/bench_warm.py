@@ -14,6 +14,7 @@ from pathlib import Path
 
 from inferplan.plan.make import make_plan
 from inferplan.spec.loading import load
+from policies.gates import gates
 
 AS_OF = date(2026, 11, 20)
 RUNS = 9
@@ -32,7 +33,7 @@ def main() -> None:
         if spec.name.endswith(".lock.yaml") or spec.name.startswith("account-"):
             continue
         loading = partial(load, spec, Path("organization"))
-        planning = partial(make_plan, loading(), AS_OF)
+        planning = partial(make_plan, loading(), AS_OF, gates)
         planning()
         pairs = [(seconds(planning), seconds(loading)) for _ in range(RUNS)]
         ratio = statistics.median(a / b for a, b in pairs)

@@ -35,6 +35,7 @@ def diff(specs: tuple[str, ...], modes: tuple[str, ...], common: Common) -> int:
     from inferplan.records.no_plan import NoPlan
     from inferplan.report import diff_text
     from inferplan.spec.crossfield import refuse_mode
+    from policies.gates import gates
     from stacks.record import record_plan
 
     loaded = [(spec, _load(spec, common)) for spec in specs]
@@ -47,7 +48,7 @@ def diff(specs: tuple[str, ...], modes: tuple[str, ...], common: Common) -> int:
         name = spec if alike else declaration.spec.metadata.name
         label = name + (f" as {mode}" if mode else "")
         try:
-            plan = make_plan(declaration, common.as_of, mode)
+            plan = make_plan(declaration, common.as_of, gates, mode)
         except NoPlan as reason:
             sides.append(diff_text.Side(label=label, refusal=reason.summary))
             continue

@@ -35,6 +35,7 @@ def explain(spec: str, subject: str | None, common: Common) -> int:
     """
     from inferplan.plan.make import make_plan
     from inferplan.report import explain_text
+    from policies.gates import gates
     from policies.packs import find_rule
 
     with one_spec(spec) as file:
@@ -52,7 +53,7 @@ def explain(spec: str, subject: str | None, common: Common) -> int:
             _rule_parts(rule, report),
         )
         return 0
-    plan = make_plan(declaration, common.as_of)
+    plan = make_plan(declaration, common.as_of, gates)
     if subject is None:
         _answer(common, subject, file.name, explain_text.index(plan), {"derivations": plan.derivations})
     elif subject in TOPICS:

@@ -22,12 +22,13 @@ def plan(spec: str, mode: str | None, common: Common) -> int:
     """Plan SPEC: what would be deployed where, at what cost, and why."""
     from inferplan.plan.make import make_plan
     from inferplan.spec.crossfield import refuse_mode
+    from policies.gates import gates
 
     with one_spec(spec) as file:
         declaration = file.load(common)
     if mode is not None:
         refuse_mode(declaration, mode)
-    result = make_plan(declaration, common.as_of, mode)
+    result = make_plan(declaration, common.as_of, gates, mode)
     if common.format == "json":
         from inferplan.report import json_format
 

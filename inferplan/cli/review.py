@@ -46,8 +46,9 @@ def review(declaration: Declaration, as_of: date, *, state: Path | None, locked:
         held = StateFile(file=str(state), resources=len(resources), unknown_types=unknown)
     else:
         from inferplan.plan.make import make_plan
+        from policies.gates import gates
 
-        plan = make_plan(declaration, as_of)
+        plan = make_plan(declaration, as_of, gates)
         from stacks.record import record_plan
 
         resources = record_plan(plan, declaration)
@@ -58,11 +59,12 @@ def review(declaration: Declaration, as_of: date, *, state: Path | None, locked:
 def _unknown_types(resources: Iterable[Resource]) -> dict[str, int]:
     """Resources by type, of the types that no rule looks at; components declare nothing themselves."""
     from policies.packs import all_rules
+    from policies.types import PROVIDERS
 
     checks = [check for rule in all_rules() for check in rule.checks if check.scope != "declaration"]
     counts = Counter(resource.type for resource in resources if resource.custom)
     return {
         type_: count
         for type_, count in sorted(counts.items())
-        if not type_.startswith("pulumi:providers:") and not any(check.matches(type_) for check in checks)
+        if not type_.startswith(PROVIDERS) and not any(check.matches(type_) for check in checks)
     }

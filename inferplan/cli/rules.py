@@ -1,4 +1,4 @@
-"""`inferplan rules`: list the rules, or show one with why, fix and source.
+"""`inferplan rules`: list the rules and the findings that belong to none, or show one of them.
 
 Not here: the rules (policies).
 """
@@ -15,23 +15,31 @@ from inferplan.near import did_you_mean, near
 @click.argument("rule_id", required=False, metavar="[ID]")
 @click.option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def rules(rule_id: str | None, format: str) -> int:
-    """List every rule of the policy packs, or show the one named ID."""
+    """List every rule of the policy packs, or show the one named ID.
+
+    Findings that belong to no rule, such as PIN-MISSING, follow the rules and are found in the same way.
+    """
     from inferplan.report import json_format, rules_text
+    from policies.notices import NOTICES, find_notice
     from policies.packs import all_rules, find_rule
 
     if rule_id is None:
-        listed = all_rules()
         if format == "json":
-            click.echo(json_format.rules(listed))
+            click.echo(json_format.rules(all_rules(), NOTICES))
         else:
-            screen.show(rules_text.table(listed))
-        return 0
-    rule = find_rule(rule_id)
-    if rule is None:
-        hint = did_you_mean(near(rule_id, [known.id for known in all_rules()], 3))
-        raise click.UsageError(f"no rule {rule_id!r}" + (f"; {hint}" if hint else ""))
-    if format == "json":
-        click.echo(json_format.rules([rule]))
+            screen.show(rules_text.table(all_rules(), NOTICES))
+    elif (rule := find_rule(rule_id)) is not None:
+        if format == "json":
+            click.echo(json_format.rules([rule]))
+        else:
+            screen.show(rules_text.page(rule, width=screen.columns()))
+    elif (notice := find_notice(rule_id)) is not None:
+        if format == "json":
+            click.echo(json_format.rules([], [notice]))
+        else:
+            screen.show(rules_text.notice_page(notice, width=screen.columns()))
     else:
-        screen.show(rules_text.page(rule, width=screen.columns()))
+        known = [*(rule.id for rule in all_rules()), *(notice.id for notice in NOTICES)]
+        hint = did_you_mean(near(rule_id, known, 3))
+        raise click.UsageError(f"no rule {rule_id!r}" + (f"; {hint}" if hint else ""))
     return 0

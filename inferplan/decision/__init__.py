@@ -9,22 +9,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from inferplan.decision.bills import Options
-from inferplan.decision.gates import gates, kinds_left, without_removed
+from inferplan.decision.gates import kinds_left, without_removed
 from inferplan.decision.mode_choice import Weighed, choose, decisive, totals, weigh
-from inferplan.decision.question import Gate, Question
+from inferplan.decision.question import Question
 from inferplan.records.base import Kind
+from inferplan.records.gate import Gate
 from inferplan.records.no_plan import NoPlan
 from inferplan.records.outcome import Alternative, Decision
 from inferplan.records.plan import Plan
 
 MODES: tuple[Kind, ...] = ("self-hosted", "managed-api", "hybrid")
 
-__all__ = ["MODES", "Gate", "Question", "decide", "gates", "kinds_left", "said", "without_removed"]
+__all__ = ["MODES", "Question", "decide", "kinds_left", "said", "without_removed"]
 
 
 def said(question: Question, kind: Kind) -> Decision:
     """The record of a mode that the spec names: obeyed, with gates and scores printed all the same."""
-    found = gates(question)
+    found = question.gates
     weighed = weigh(question, {})
     points = totals(weighed)
     reasons = [

@@ -1,7 +1,6 @@
-"""Hard gates: which backends may not serve which routes, and the rule that says so.
+"""What the gates leave of a spec: routes without the removed backends, and the modes that remain.
 
-Computed from the declaration and the catalog alone. Policies check the same rules again, on their own and on
-the resources; nothing here lets a stack through. Not here: what remains after them (criteria, mode_choice).
+Not here: the rules that gates come from (policies), and the choice among what is left (mode_choice).
 """
 
 from __future__ import annotations
@@ -10,22 +9,11 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from inferplan.decision.question import Gate, Question
-from inferplan.decision.vendor_gates import vendor_gates
-from inferplan.decision.weights_gates import weights_gates
 from inferplan.records.base import Kind
+from inferplan.records.gate import Gate
 from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.spec.declaration import backend_kind
 from inferplan.spec.model import InferenceStack
-
-
-def gates(question: Question) -> tuple[Gate, ...]:
-    """Every gate, in the order of routes and their backends."""
-    found: list[Gate] = []
-    for route, name, backend in question.pairs():
-        own = question.kind(name) == "self-hosted"
-        found += (weights_gates if own else vendor_gates)(question, route, name, backend)
-    return tuple(found)
 
 
 def without_removed(spec: InferenceStack, removed: Sequence[Gate]) -> InferenceStack:

@@ -1,58 +1,50 @@
 """What every part of the decision looks at: a declaration on a day, its boundary, and the gates found in it.
 
-Not here: any gate (vendor_gates, weights_gates) or criterion (criteria).
+Not here: any rule that a gate comes from (policies, which the caller brings) or criterion (criteria).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Literal
 
-from inferplan import catalog
-from inferplan.records.base import Record
+from inferplan.records.gate import Gate, Gates
 from inferplan.spec.declaration import Declaration, allowed_countries, backend_kind, route_class
-from inferplan.spec.model import Backend, DataClass, InferenceStack, Route
+from inferplan.spec.model import DataClass, InferenceStack
 from inferplan.spec.organization import VendorEntry
-
-BEDROCK = "amazon-bedrock"
-
-
-class Gate(Record, frozen=True, kw_only=True):
-    """One rule that keeps a backend from serving a route; undecided keeps it out like fail does."""
-
-    rule: str
-    backend: str
-    kind: Literal["self-hosted", "managed-api"]  # of the backend
-    route: str
-    verdict: Literal["fail", "undecided"]
-    reason: str
-
-    @property
-    def modes(self) -> tuple[str, str]:
-        """The modes in which the backend would serve."""
-        return (self.kind, "hybrid")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A declaration as the decision reads it."""
+    """A declaration as the decision reads it; `judge` says which backends may not serve which routes."""
 
     declaration: Declaration
     spec: InferenceStack
     as_of: date
+    judge: Gates
+
+    @classmethod
+    def of(cls, declaration: Declaration, as_of: date, judge: Gates) -> Question:
+        """The question that a declaration itself asks."""
+        spec = declaration.spec
+        assert isinstance(spec, InferenceStack)
+        return cls(declaration=declaration, spec=spec, as_of=as_of, judge=judge)
+
+    def about(self, spec: InferenceStack) -> Question:
+        """The same question about another spec."""
+        return replace(self, spec=spec)
+
+    @cached_property
+    def gates(self) -> tuple[Gate, ...]:
+        """Every gate, in the order of routes and their backends, whatever the mode."""
+        return self.judge(replace(self.declaration, spec=self.spec), self.as_of)
 
     @cached_property
     def allowed(self) -> frozenset[str]:
         """Countries in which data may be."""
         return allowed_countries(self.declaration, self.spec)
-
-    @property
-    def allowed_text(self) -> str:
-        """The allowed countries for a message."""
-        return ", ".join(sorted(self.allowed)) or "none"
 
     @cached_property
     def classes(self) -> dict[str, DataClass]:
@@ -90,24 +82,3 @@ class Question:
         names = dict.fromkeys(backend.vendor for backend in used if backend.vendor)
         registered = self.declaration.organization.vendors
         return {name: registered[name] for name in names if name in registered}
-
-    def pairs(self) -> Iterator[tuple[Route, str, Backend]]:
-        """Every route with each of its backends."""
-        for route in self.spec.routes:
-            for name in route.backends:
-                yield route, name, self.spec.backends[name]
-
-    def confirmed(self, *fact_ids: str) -> bool:
-        """Whether a named person vouches for one of these facts by the day of the plan."""
-        return any(
-            fact.id in fact_ids and date.fromisoformat(fact.date) <= self.as_of
-            for fact in self.declaration.organization.facts.confirmed
-        )
-
-    def doubtful(self, fact_id: str, row: catalog.Row, part: str = "") -> bool:
-        """Whether a fact cannot carry a mandatory rule: unverified, or doubted in the part that matters."""
-        if self.confirmed(fact_id):
-            return False
-        return row.verified is False or bool(
-            part and any(part.lower() in text.lower() for text in row.unverified_parts)
-        )

@@ -5,7 +5,6 @@ Not here: which one is taken (decision) and how each is planned (the caller plan
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,9 +14,10 @@ from inferplan import catalog
 from inferplan.cost.break_even import break_even, none, utilization_of
 from inferplan.cost.fixed import pool_volume_gib
 from inferplan.cost.lines import HOURS_PER_MONTH, Case, pool_hours, total
-from inferplan.decision import MODES, Gate, Question, gates
+from inferplan.decision import MODES, Question
 from inferplan.plan.search import Built
 from inferplan.records.draft import Draft
+from inferplan.records.gate import Gate
 from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Alternative, Candidate, Cost, Kind, Pool, Range, Server
 from inferplan.spec.declaration import backend_kind
@@ -42,7 +42,7 @@ def compare(question: Question, taken: Built, plan: Planner, modes: Sequence[Alt
         return found[kind]
 
     possible = _possible(question.spec)
-    removed = gates(question)
+    removed = question.gates
     rows = [*modes] or [_mode(kind, taken, planned, removed, possible) for kind in MODES]
     rows += _own(planned, possible, removed)
     rows += _vendors(question, plan)
@@ -172,7 +172,7 @@ def _vendors(question: Question, plan: Planner) -> Iterator[Alternative]:
             said = spec.backends.get(backend) or Backend(vendor=name)
             routes = tuple(replace(route, backends=(backend,)) for route in spec.routes)
             alone = replace(spec, backends={**spec.backends, backend: said}, routes=routes)
-            barred = gates(dataclasses.replace(question, spec=alone))
+            barred = question.about(alone).gates
             title = f"{name} ({said.model})" if said.model else name
             if barred or said.model is None:
                 yield _row(title, "managed-api", None, "registered, no model named", barred)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from inferplan.decision import Question
 from inferplan.records.draft import Traffic
 from inferplan.records.plan import Kind, Route, fitting
 from inferplan.spec.declaration import Declaration
@@ -21,12 +22,25 @@ DEVELOPMENT = "development"
 class Case:
     """One spec in one mode as of a date."""
 
-    declaration: Declaration
-    spec: InferenceStack
+    question: Question
     kind: Kind
-    as_of: date
     routes: tuple[Route, ...]
     traffic: tuple[Traffic, ...]
+
+    @property
+    def declaration(self) -> Declaration:
+        """Spec and lock under the organization's bar."""
+        return self.question.declaration
+
+    @property
+    def spec(self) -> InferenceStack:
+        """The spec as it is planned, perhaps without backends that rules have removed."""
+        return self.question.spec
+
+    @property
+    def as_of(self) -> date:
+        """The day of the plan."""
+        return self.question.as_of
 
     @property
     def name(self) -> str:

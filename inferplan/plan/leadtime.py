@@ -89,9 +89,8 @@ def _misses(case: Case, items: dict[str, int], days: int, notes: Notes) -> tuple
 
 def _faster(case: Case, days: int) -> str | None:
     """Vendors instead, where no gate stands against them; everything they need is registered then."""
-    question = decision.Question(declaration=case.declaration, spec=case.spec, as_of=case.as_of)
     try:
-        left = decision.without_removed(case.spec, decision.gates(question))
+        left = decision.without_removed(case.spec, case.question.gates)
     except NoPlan:
         return None
     build = _days("build-managed-api")

@@ -14,6 +14,7 @@ import msgspec
 
 from inferplan import catalog, decision
 from inferplan.cost.bill_derivations import derive_bill, derive_candidates, derive_comparison
+from inferplan.decision import Question
 from inferplan.plan import infeasible
 from inferplan.plan.advice import advice
 from inferplan.plan.alternatives import compare
@@ -22,6 +23,7 @@ from inferplan.plan.flows import plan_flows
 from inferplan.plan.images import cluster_images
 from inferplan.plan.leadtime import plan_lead_time
 from inferplan.plan.search import Built, cheapest, in_regions, stack_case
+from inferplan.records.gate import Gates
 from inferplan.records.no_plan import Conflict, NoPlan, NotBuilt
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Alternative, Budget, Cost, Decision, Kind, Plan, Source
@@ -31,9 +33,11 @@ from inferplan.spec.model import InferenceStack, Mode
 SCHEMA: Literal["inferplan.plan/v1beta1"] = "inferplan.plan/v1beta1"
 
 
-def make_plan(declaration: Declaration, as_of: date, mode: str | None = None) -> Plan:
+def make_plan(declaration: Declaration, as_of: date, gates: Gates, mode: str | None = None) -> Plan:
     """Plan a stack as of a date; `mode` overrides the spec's.
 
+    `gates` judges which backends may not serve which routes: mode auto leaves these out, a named mode shows
+    them. The planner knows no rule; its caller brings those of the packs (policies.gates).
     Pure: the same declaration and date give the same plan. Raises NoPlan when nothing satisfies the spec,
     NotBuilt for what this version does not plan yet.
     """
@@ -63,7 +67,7 @@ def make_plan(declaration: Declaration, as_of: date, mode: str | None = None) ->
     asked = msgspec.structs.replace(spec, mode=wanted)
     failure: NoPlan | None = None
     try:
-        plan = _in_mode(declaration, spec, as_of, wanted)
+        plan = _in_mode(Question.of(declaration, as_of, gates), wanted)
         if not infeasible.over_budget(declaration, plan.cost.monthly_usd):
             return plan
     except NotBuilt:
@@ -71,7 +75,7 @@ def make_plan(declaration: Declaration, as_of: date, mode: str | None = None) ->
     except NoPlan as reason:
         failure = reason
     said = dataclasses.replace(declaration, spec=asked)
-    answer = infeasible.explain(said, lambda edited: cheapest(edited, as_of), failure)
+    answer = infeasible.explain(said, lambda one: cheapest(Question.of(one, as_of, gates)), failure)
     if answer is None:
         return plan
     raise answer
@@ -85,16 +89,15 @@ def _mode(text: str) -> Mode:
     raise ValueError(f"mode {text!r} is not one of {', '.join(modes)}")
 
 
-def _in_mode(declaration: Declaration, spec: InferenceStack, as_of: date, wanted: Mode) -> Plan:
-    question = decision.Question(declaration=declaration, spec=spec, as_of=as_of)
+def _in_mode(question: Question, wanted: Mode) -> Plan:
     if wanted == "auto":
         return _auto(question)
-    plan, built = _plan(declaration, spec, as_of, wanted, decision.said(question, wanted))
+    plan, built = _plan(question, wanted, decision.said(question, wanted))
     return _beside(question, plan, built, {}, ())
 
 
 def _beside(
-    question: decision.Question,
+    question: Question,
     plan: Plan,
     built: Built,
     made: Mapping[Kind, Built],
@@ -106,7 +109,7 @@ def _beside(
         if spec is question.spec and kind in made:
             return made[kind]
         try:
-            return in_regions(*stack_case(question.declaration, spec, question.as_of, kind, Notes()))[0]
+            return in_regions(*stack_case(question.about(spec), kind, Notes()))[0]
         except NoPlan as reason:
             return reason
 
@@ -120,30 +123,27 @@ def _beside(
     return msgspec.structs.replace(compared, warnings=advised)
 
 
-def _auto(question: decision.Question) -> Plan:
+def _auto(question: Question) -> Plan:
     """Every mode that the gates leave possible, then the decision among them."""
-    declaration, as_of = question.declaration, question.as_of
-    removed = decision.gates(question)
-    left = decision.without_removed(question.spec, removed)
+    removed = question.gates
+    left = question.about(decision.without_removed(question.spec, removed))
     options: dict[Kind, Plan | NoPlan] = {}
     made: dict[Kind, Built] = {}
-    for kind in decision.kinds_left(left):
+    for kind in decision.kinds_left(left.spec):
         undecided = Decision(mode=kind, asked="auto")
         try:
-            options[kind], made[kind] = _plan(declaration, left, as_of, kind, undecided)
+            options[kind], made[kind] = _plan(left, kind, undecided)
         except NoPlan as reason:
             options[kind] = reason
     best, record, modes = decision.decide(question, options, removed)
     taken = options[best]
     assert isinstance(taken, Plan)
     decided = msgspec.structs.replace(taken, decision=record)
-    return _beside(dataclasses.replace(question, spec=left), decided, made[best], made, modes)
+    return _beside(left, decided, made[best], made, modes)
 
 
-def _plan(
-    declaration: Declaration, spec: InferenceStack, as_of: date, kind: Kind, record: Decision
-) -> tuple[Plan, Built]:
-    case, regions, notes = stack_case(declaration, spec, as_of, kind, Notes())
+def _plan(question: Question, kind: Kind, record: Decision) -> tuple[Plan, Built]:
+    case, regions, notes = stack_case(question, kind, Notes())
     best, chosen = in_regions(case, regions, notes)
     return _finish(case, best, record, chosen), best
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 
 from inferplan import catalog, cost, decision
 from inferplan.catalog import BEDROCK
+from inferplan.decision import Question
 from inferplan.plan import placement
 from inferplan.plan.case import Case
 from inferplan.plan.cluster import plan_cluster
@@ -24,8 +24,6 @@ from inferplan.records.draft import Draft, Labor
 from inferplan.records.no_plan import Conflict, NoPlan, NotBuilt
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Candidate, Cost, Kind, Range
-from inferplan.spec.declaration import Declaration
-from inferplan.spec.model import InferenceStack
 
 NOTHING_OWN = Own(servers=(), pools=(), candidates=(), zones=(), weights_gib=0.0)
 
@@ -45,19 +43,17 @@ class Built:
         return cost.price(self.draft)
 
 
-def cheapest(declaration: Declaration, as_of: date) -> Built:
+def cheapest(question: Question) -> Built:
     """The cheapest stack of a spec in its own mode, without decision and lead time; raises NoPlan."""
-    spec = declaration.spec
-    assert isinstance(spec, InferenceStack)
+    spec = question.spec
     if spec.mode != "auto":
-        return in_regions(*stack_case(declaration, spec, as_of, spec.mode, Notes()))[0]
-    question = decision.Question(declaration=declaration, spec=spec, as_of=as_of)
-    left = decision.without_removed(spec, decision.gates(question))
+        return in_regions(*stack_case(question, spec.mode, Notes()))[0]
+    left = question.about(decision.without_removed(spec, question.gates))
     found: list[Built] = []
     failure = NoPlan("no backend is left")
-    for kind in decision.kinds_left(left):
+    for kind in decision.kinds_left(left.spec):
         try:
-            found.append(in_regions(*stack_case(declaration, left, as_of, kind, Notes()))[0])
+            found.append(in_regions(*stack_case(left, kind, Notes()))[0])
         except NoPlan as reason:
             failure = reason
     if not found:
@@ -66,12 +62,13 @@ def cheapest(declaration: Declaration, as_of: date) -> Built:
 
 
 def stack_case(
-    declaration: Declaration, spec: InferenceStack, as_of: date, kind: Kind, notes: Notes
+    question: Question, kind: Kind, notes: Notes
 ) -> tuple[Case, tuple[catalog.Region, ...], Notes]:
     """What is planned, and the Regions it may stand in."""
+    declaration, spec = question.declaration, question.spec
     routes = plan_routes(declaration, spec, kind, notes)
     traffic = plan_traffic(spec, routes, notes)
-    case = Case(declaration=declaration, spec=spec, kind=kind, as_of=as_of, routes=routes, traffic=traffic)
+    case = Case(question=question, kind=kind, routes=routes, traffic=traffic)
     bedrock = any(route.guardrail for route in routes) or any(
         declaration.organization.vendors[backend.vendor].provider == BEDROCK
         for name, backend in spec.backends.items()

@@ -33,10 +33,10 @@ class WaiverRef(Record, frozen=True, kw_only=True):
 
 
 class Finding(Record, frozen=True, kw_only=True):
-    """One problem: of a rule, or (ids that start with WAIVER or FACTS) of the register itself.
+    """One problem: of a rule, or one that belongs to no rule (policies.notices).
 
     `blocks` says whether it stands between the stack and a deployment; `pending` that only `inferplan lock`
-    can settle it.
+    can settle it; `removed` that mode auto leaves the backend out because of it, and nothing reaches it.
     """
 
     rule: str
@@ -54,6 +54,7 @@ class Finding(Record, frozen=True, kw_only=True):
     valid_until: str | None
     blocks: bool
     pending: bool = False
+    removed: bool = False
 
 
 class RuleResult(Record, frozen=True, kw_only=True):

@@ -53,7 +53,8 @@ def rule(rule: Rule, report: Report, *, width: int = WIDTH) -> str:
     ]
     for finding in report.findings:
         if finding.rule == rule.id:
-            lines.append(f"  {finding.verdict}: {finding.subject.name}: {finding.message}")
+            said = "removed by mode auto" if finding.removed else finding.verdict
+            lines.append(f"  {said}: {finding.subject.name}: {finding.message}")
     lines += [fill(f"why: {rule.why}", width, initial_indent="  ", subsequent_indent="  ")]
     lines += [fill(f"fix: {rule.fix}", width, initial_indent="  ", subsequent_indent="  ")]
     return "\n".join([*lines, f"  source: {', '.join(rule.source)}"])

@@ -16,11 +16,13 @@ from inferplan.exitcodes import ExitCode
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
     from inferplan.records.verdicts import Report, StateFile
+    from policies.notices import Notice
     from policies.rule import Rule
 
 CHECK_SCHEMA = "inferplan.check/v1beta1"
 ERRORS_SCHEMA = "inferplan.errors/v1beta1"
 EXPLAIN_SCHEMA = "inferplan.explain/v1beta1"
+RULES_SCHEMA = "inferplan.rules/v1beta1"
 
 
 def check(
@@ -71,9 +73,10 @@ def plan(result: Plan) -> str:
     return json_rows.text(msgspec.to_builtins(result), tables=("derivations",), parts=("servers",))
 
 
-def rules(listed: Sequence[Rule]) -> str:
-    """`rules --format json`: what each rule says of itself."""
-    return _text([rule_entry(rule) for rule in listed])
+def rules(listed: Sequence[Rule], notices: Sequence[Notice] = ()) -> str:
+    """`rules --format json`: what each rule says of itself, and in `notices` findings that belong to none."""
+    noted = [{"id": notice.id, "title": notice.title, "fix": notice.fix} for notice in notices]
+    return _text({"schema": RULES_SCHEMA, "rules": [rule_entry(rule) for rule in listed], "notices": noted})
 
 
 def rule_entry(rule: Rule) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Rules for people: the list, and one rule's page.
+"""Rules for people, and findings that belong to none: the list, and one page of each.
 
 Not here: the rules (policies) and their JSON (json_format).
 """
@@ -14,14 +14,17 @@ import click
 from inferplan.report.money import columns
 
 if TYPE_CHECKING:
+    from policies.notices import Notice
     from policies.rule import Rule
 
 WIDTH = 100
 
 
-def table(listed: Sequence[Rule]) -> str:
-    """One line per rule: id, level, title."""
-    return "\n".join(columns([[rule.id, rule.level_name, rule.title] for rule in listed], indent=""))
+def table(listed: Sequence[Rule], notices: Sequence[Notice]) -> str:
+    """One line per rule: id, level, title; then the findings that belong to no rule."""
+    lines = columns([[rule.id, rule.level_name, rule.title] for rule in listed], indent="")
+    noted = columns([[notice.id, notice.title] for notice in notices], indent="")
+    return "\n".join([*lines, "", click.style("Findings that belong to no rule:", bold=True), *noted])
 
 
 def page(rule: Rule, *, width: int = WIDTH) -> str:
@@ -35,3 +38,9 @@ def page(rule: Rule, *, width: int = WIDTH) -> str:
     lines += ["", "Passes:"] + [f"  {example.note}" for example in rule.passing]
     lines += ["Fails, after one change:"] + [f"  {change.note}" for change in rule.failing]
     return "\n".join(lines)
+
+
+def notice_page(notice: Notice, *, width: int = WIDTH) -> str:
+    """Everything that is to be said of a finding that belongs to no rule."""
+    title = click.style(f"{notice.id}  {notice.title}", bold=True)
+    return "\n".join([title, "", fill(f"Fix: {notice.fix}", width=width, subsequent_indent="  ")])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inferplan.records.verdicts import Finding, Report, StateFile, Summary
     from inferplan.spec.declaration import Declaration
 
-COLORS = {"fail": "red", "undecided": "yellow", "waived": "cyan", "pass": "green"}
+COLORS = {"fail": "red", "undecided": "yellow", "waived": "cyan", "removed": "cyan", "pass": "green"}
 MAX_SUBJECTS = 3
 LABELS = {"fail": "FAIL", "undecided": "UNDECIDED", "pass": "pass", "not_applicable": "n/a"}
 
@@ -120,7 +120,8 @@ def _groups(report: Report) -> list[list[Finding]]:
         key=lambda f: (not f.blocks, f.level != "mandatory", f.rule, f.subject.urn is not None),
     )
     for finding in order:
-        groups.setdefault((finding.rule, finding.verdict, finding.waiver), []).append(finding)
+        key = (finding.rule, finding.verdict, finding.waiver, finding.removed)
+        groups.setdefault(key, []).append(finding)
     return list(groups.values())
 
 
@@ -131,6 +132,8 @@ def _finding_lines(group: list[Finding], verbose: int) -> list[str]:
     )
     if first.pending:
         label, color = "PENDING", COLORS["undecided"]
+    if first.removed:
+        label, color = "REMOVED", COLORS["removed"]
     lines = [
         f"  {click.style(label, fg=color, bold=True)} {click.style(first.rule, bold=True)} {first.level}"
     ]
@@ -150,6 +153,8 @@ def _finding_lines(group: list[Finding], verbose: int) -> list[str]:
         lines.append(
             f"    waived until {waiver.expires}: {waiver.reason} ({waiver.ticket}, by {waiver.approver})"
         )
+    elif first.removed:
+        lines.append("    mode auto leaves the backend out; nothing that would be deployed reaches it")
     else:
         lines.append(f"    fix: {first.fix}")
         if first.source:

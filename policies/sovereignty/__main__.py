@@ -8,10 +8,10 @@ from pathlib import Path
 from pulumi_policy import EnforcementLevel, PolicyPack
 
 from policies.crossguard import policies
-from policies.sovereignty import RULES
+from policies.packs import rules_of
 
 PolicyPack(
     name="inferplan-sovereignty",
     enforcement_level=EnforcementLevel.MANDATORY,
-    policies=policies(RULES, Path(__file__).resolve().parents[2]),
+    policies=policies(rules_of("sovereignty"), Path(__file__).resolve().parents[2]),
 )

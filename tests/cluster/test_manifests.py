@@ -12,6 +12,7 @@ import pytest
 from inferplan.plan.make import make_plan
 from inferplan.resource import Resource, Unknown
 from inferplan.spec.loading import load
+from policies.gates import gates
 from stacks.record import record_plan
 from tests.cluster.conftest import ApiServer
 
@@ -37,7 +38,9 @@ def manifests(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every Kubernetes object of an example as its manifest, namespaces first."""
     declaration = load(ROOT / f"specs/{name}.yaml", ROOT / "organization")
     resources = [
-        r for r in record_plan(make_plan(declaration, AS_OF), declaration) if r.type.startswith("kubernetes:")
+        r
+        for r in record_plan(make_plan(declaration, AS_OF, gates), declaration)
+        if r.type.startswith("kubernetes:")
     ]
     assert resources, f"{name} has no Kubernetes objects"
     for resource in sorted(resources, key=lambda r: not r.type.endswith(":Namespace")):

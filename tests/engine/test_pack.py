@@ -1,11 +1,10 @@
-"""What the sovereignty pack stops on the real engine, and that its verdicts are those of the command line.
+"""What the packs stop on the real engine, and that their verdicts are those of the command line.
 
 Not here: the adapter without an engine (tests/unit/test_crossguard.py).
 """
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -18,7 +17,7 @@ from policies.state import read_state
 from tests.denied import DENIED, apply
 from tests.engine.provider import StandIn
 from tests.engine.state_fixtures import CONFIG, FOLDER
-from tests.engine.test_stacks import AS_OF, settings, with_pack
+from tests.engine.test_stacks import AS_OF, settings, with_packs
 from tests.engine.workspace import HERE, ROOT, Result, Workspace
 
 SPECS, ORGANIZATION = ROOT / "specs", ROOT / "organization"
@@ -62,7 +61,7 @@ def test_a_denied_declaration_stops_before_anything_exists(
     workspace.project()
     workspace.stack("minimal.foundation", settings(abroad))
 
-    result = workspace.run(*command, *with_pack(workspace))
+    result = workspace.run(*command, *with_packs(workspace))
 
     assert result.code != 0
     assert "SOV-001" in blocked_by(result)
@@ -74,7 +73,7 @@ def test_a_denied_declaration_stops_before_anything_exists(
 def test_what_the_command_line_denies_the_pack_denies(
     workspace: Workspace, stand_ins: dict[str, StandIn], tmp_path: Path, case: str
 ) -> None:
-    """The same change, the same rule; the pack takes the organization from its own side."""
+    """The same change, the same rule; the packs take the organization from their own side."""
     name, rule, changes = DENIED[case]
     shutil.copytree(SPECS, tmp_path / "specs")
     shutil.copytree(ORGANIZATION, tmp_path / "organization")
@@ -84,7 +83,7 @@ def test_what_the_command_line_denies_the_pack_denies(
     config = settings(tmp_path / "specs" / f"{name}.yaml") | {"inferplan:organization": organization}
     workspace.stack(f"{name}.foundation", config)
 
-    result = workspace.run("preview", *with_pack(workspace, organization=organization))
+    result = workspace.run("preview", *with_packs(workspace, organization=organization))
 
     assert result.code != 0
     assert rule in blocked_by(result)
@@ -103,7 +102,7 @@ def test_a_program_that_deploys_something_else_is_stopped(
     workspace.project(HERE / "programs" / "liar" / "__main__.py")
     workspace.stack("minimal.foundation", settings(SPECS / "minimal.yaml"))
 
-    result = workspace.run("up", "--yes", "--skip-preview", *with_pack(workspace))
+    result = workspace.run("up", "--yes", "--skip-preview", *with_packs(workspace))
 
     assert result.code != 0
     assert "the program deploys something else than" in result.text
@@ -117,7 +116,7 @@ def test_a_resource_outside_the_root_component_is_not_created(
     workspace.project(HERE / "programs" / "stray" / "__main__.py")
     workspace.stack("minimal.foundation", settings(SPECS / "minimal.yaml"))
 
-    result = workspace.run("up", "--yes", "--skip-preview", *with_pack(workspace))
+    result = workspace.run("up", "--yes", "--skip-preview", *with_packs(workspace))
 
     assert result.code != 0
     assert "pulumi:providers:aws elsewhere descends from no inferplan:index:Deployment" in result.text
@@ -132,18 +131,12 @@ def test_a_foreign_program_is_judged_like_its_state(workspace: Workspace) -> Non
     failed = {f.rule for f in report.findings if f.blocks and f.verdict == "fail"}
     workspace.project(HERE / "programs" / "rogue" / "__main__.py")
     workspace.stack("dev", CONFIG)
-    file = workspace.folder / "pack.json"
-    file.write_text(
-        json.dumps({"inferplan-declaration": {"as-of": AS_OF.isoformat(), "spec": "specs/minimal.yaml"}}),
-        encoding="utf-8",
-    )
-    pack = ["--policy-pack", str(ROOT / "policies" / "sovereignty"), "--policy-pack-config", str(file)]
 
-    result = workspace.run("preview", *pack)
+    result = workspace.run("preview", *with_packs(workspace, spec="specs/minimal.yaml"))
 
     assert result.code != 0
     assert report.decision == "deny"
     assert blocked_by(result) >= ROGUE
-    # A state masks secrets, so what reads a whole resource is undecided there; the pack sees the values.
+    # A state masks secrets, so what reads a whole resource is undecided there; the packs see the values.
     assert failed <= blocked_by(result) <= blocked
     assert CANARY not in result.text

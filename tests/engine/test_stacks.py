@@ -19,6 +19,8 @@ from inferplan.resource import Resource, Unknown
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load
 from policies.evaluate import evaluate
+from policies.gates import gates
+from policies.packs import pack_names
 from stacks import build
 from stacks.record import record
 from tests.engine.provider import StandIn
@@ -51,12 +53,15 @@ def settings(spec: Path) -> dict[str, str]:
     }
 
 
-def with_pack(workspace: Workspace, **config: str) -> tuple[str, ...]:
-    """Options that put the sovereignty pack on a command, on the day of the examples."""
+def with_packs(workspace: Workspace, **config: str) -> tuple[str, ...]:
+    """Options that put every pack on a command, on the day of the examples."""
     file = workspace.folder / "pack.json"
     said = {"inferplan-declaration": {"as-of": AS_OF.isoformat()} | config}
     file.write_text(json.dumps(said), encoding="utf-8")
-    return "--policy-pack", str(ROOT / "policies" / "sovereignty"), "--policy-pack-config", str(file)
+    folders = [str(ROOT / "policies" / pack) for pack in pack_names()]
+    return tuple(
+        word for pack in folders for word in ("--policy-pack", pack, "--policy-pack-config", str(file))
+    )
 
 
 @pytest.fixture
@@ -68,15 +73,15 @@ def ours(workspace: Workspace) -> Workspace:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_whole_life_of_an_example(ours: Workspace, stand_ins: dict[str, StandIn], example: str) -> None:
-    """Both layers come up under the pack, stay as they are, hold no secret, and go, but for what is kept."""
+    """Both layers come up under the packs, stay as they are, hold no secret, and go, but for what is kept."""
     ours.env |= dict.fromkeys(TEMPTATIONS, CANARY)
     stacks = [f"{example}.{layer}" for layer in LAYERS]
     for stack in stacks:
         ours.stack(stack, settings(ROOT / "specs" / f"{example}.yaml"))
-        ours.run("preview", "--stack", stack, *with_pack(ours), check=True)
-        ours.run("up", "--yes", "--stack", stack, *with_pack(ours), check=True)
+        ours.run("preview", "--stack", stack, *with_packs(ours), check=True)
+        ours.run("up", "--yes", "--stack", stack, *with_packs(ours), check=True)
     for stack in stacks:
-        ours.run("up", "--yes", "--expect-no-changes", "--stack", stack, *with_pack(ours), check=True)
+        ours.run("up", "--yes", "--expect-no-changes", "--stack", stack, *with_packs(ours), check=True)
         assert CANARY not in json.dumps(ours.export(stack))
     kept = {
         resource["urn"]
@@ -100,7 +105,7 @@ def test_recorder_and_engine_agree(ours: Workspace, tmp_path: Path, example: str
     """The same resources with the same inputs, parents, dependencies and providers, in both layers."""
     spec = ROOT / "specs" / f"{example}.yaml"
     declaration = load(spec, ROOT / "organization")
-    plan = make_plan(declaration, AS_OF)
+    plan = make_plan(declaration, AS_OF, gates)
     recorded = {
         layer: record(lambda layer=layer: build(plan, layer, declaration), stack=f"{example}.{layer}")
         for layer in LAYERS

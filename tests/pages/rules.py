@@ -1,4 +1,4 @@
-"""The page of rules: each with why, fix, source and examples, and those that are planned but not there yet.
+"""The page of rules, of findings that belong to none, and of rules that are planned but not there yet.
 
 Not here: the rules (policies) and the table of families (policies/families.json).
 """
@@ -10,10 +10,12 @@ from pathlib import Path
 
 import msgspec
 
+from policies.notices import NOTICES, Notice
 from policies.packs import all_rules
 from policies.rule import Rule
 from tests.pages.markdown import GENERATED, code, page, prose, table
 
+OF_NO_RULE = "Findings that belong to no rule"
 FAMILIES = Path(__file__).parents[2] / "policies" / "families.json"
 
 
@@ -53,6 +55,7 @@ def text() -> str:
             "Where the level reads `mandatory/advisory`, the declaration decides: class of data, sector,",
             "kinds of backend.",
             "Sources are cited by document and line: `004:73` is line 73 of document 004.",
+            f"[Findings that belong to no rule](#{anchor(OF_NO_RULE)}) have ids of their own.",
             "",
             *table(
                 ("family", "about", "implemented"),
@@ -68,6 +71,7 @@ def text() -> str:
             ),
             "",
             *(line for family in listed for line in _family(family, rules.values())),
+            *_of_no_rule(),
             *_not_yet(listed, rules),
         ]
     )
@@ -96,6 +100,7 @@ def _rule(rule: Rule) -> list[str]:
         f"### {rule.id}: {prose(rule.title)}",
         "",
         f"- Level: {rule.level_name}",
+        f"- Pack: {rule.pack}",
         f"- Why: {prose(rule.why)}",
         f"- Fix: {prose(rule.fix)}",
         f"- Source: {prose(', '.join(rule.source))}",
@@ -113,6 +118,15 @@ def _rule(rule: Rule) -> list[str]:
     ]
 
 
+def _of_no_rule() -> list[str]:
+    lead = "About pins, waivers, the organization, facts and packages, found beside the rules."
+    return [f"## {OF_NO_RULE}", "", lead, "", *(line for notice in NOTICES for line in _notice(notice))]
+
+
+def _notice(notice: Notice) -> list[str]:
+    return [f"### {notice.id}: {prose(notice.title)}", "", f"- Fix: {prose(notice.fix)}", ""]
+
+
 def _notes(label: str, notes: Sequence[str]) -> list[str]:
     return [f"- {label}:", *(f"  - {prose(note)}" for note in notes)] if notes else []
 
@@ -128,8 +142,7 @@ def _not_yet(listed: Sequence[Family], rules: dict[str, Rule]) -> list[str]:
     return [
         "## Not implemented yet",
         "",
-        "These ids are taken, and nothing checks them yet: a spec that is allowed was not judged by them,",
-        "even where the planner already heeds them as gates of `mode: auto`.",
+        "These ids are taken, and nothing checks them yet: a spec that is allowed was not judged by them.",
         "",
         *table(("family", "ids", "why not yet"), rows),
     ]

@@ -19,6 +19,7 @@ from inferplan.resource import Resource
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load
 from inferplan.spec.model import InferenceStack
+from policies.gates import gates
 from stacks.record import record_plan
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +36,7 @@ def declared(name: str) -> Declaration:
 @cache
 def planned(name: str, mode: str | None = None) -> Plan:
     """The plan of an example, made once per process; raises NoPlan where a mode has none."""
-    return make_plan(declared(name), AS_OF, mode)
+    return make_plan(declared(name), AS_OF, gates, mode)
 
 
 @cache

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import msgspec
 
+from inferplan.decision import Question
 from inferplan.plan.search import Built, cheapest
 from inferplan.records.draft import Draft
 from inferplan.records.plan import Cost, CostLine
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load
 from inferplan.spec.model import InferenceStack, Load
+from policies.gates import gates
 
 ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 20)
@@ -61,7 +63,7 @@ def times(load_: Load, factor: float) -> Load:
 def built(name: str, mode: str | None = None) -> Built:
     """The cheapest stack of an example, in its own mode or another."""
     declaration = declared(name)
-    return cheapest(with_spec(declaration, mode=mode) if mode else declaration, AS_OF)
+    return cheapest(Question.of(with_spec(declaration, mode=mode) if mode else declaration, AS_OF, gates))
 
 
 def draft(name: str, mode: str | None = None) -> Draft:

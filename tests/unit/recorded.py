@@ -17,6 +17,7 @@ from inferplan.plan.make import make_plan
 from inferplan.records.plan import GatewayService, Image, Plan, Pool, Server
 from inferplan.resource import Resource
 from inferplan.spec.declaration import Declaration
+from policies.gates import gates
 from stacks.record import record, record_plan
 from tests.unit.plan_edits import AS_OF, declared, spec_of, with_route, with_spec
 
@@ -74,7 +75,7 @@ def declaration_of(stack: str) -> Declaration:
 @cache
 def planned(stack: str) -> Plan:
     """The planner's plan of one of `STACKS` or of another example."""
-    return make_plan(declaration_of(stack), AS_OF)
+    return make_plan(declaration_of(stack), AS_OF, gates)
 
 
 @cache

@@ -16,6 +16,7 @@ from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Plan, Pool, RunningHours, Server
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import Objectives, Percentiles, Residency, Route, Scenarios, Schedule
+from policies.gates import gates
 from stacks.record import record_plan
 from tests.unit.plan_edits import (
     AS_OF,
@@ -34,14 +35,14 @@ RESERVED = "cr-0123456789abcdef0"
 
 
 def planned(declaration: Declaration, mode: str | None = None) -> tuple[Plan, Server, Pool]:
-    plan = make_plan(declaration, AS_OF, mode)
+    plan = make_plan(declaration, AS_OF, gates, mode)
     (server,), (pool,) = plan.servers, plan.pools
     return plan, server, pool
 
 
 def refused(declaration: Declaration) -> NoPlan:
     with pytest.raises(NoPlan) as caught:
-        make_plan(declaration, AS_OF)
+        make_plan(declaration, AS_OF, gates)
     return caught.value
 
 
@@ -197,7 +198,7 @@ def test_a_published_quantized_repository_is_left_alone_by_auto() -> None:
     plan, server, _ = planned(with_backend(declared("de-clinic-notes"), "qwen", quantization="auto"))
 
     assert server.quantization is None
-    assert plan.cost.monthly_usd == make_plan(declared("de-clinic-notes"), AS_OF).cost.monthly_usd
+    assert plan.cost.monthly_usd == make_plan(declared("de-clinic-notes"), AS_OF, gates).cost.monthly_usd
 
 
 # -- capacity
@@ -243,15 +244,15 @@ def test_p5e_is_planned_where_it_is_reserved(kind: str) -> None:
 
 def test_a_region_whose_nodes_have_no_price_is_not_the_cheapest() -> None:
     """What is not bought on demand is compared by its list price, so that unpriced is not free."""
-    plan = make_plan(lab(capacity={"kind": "spot"}), AS_OF)
+    plan = make_plan(lab(capacity={"kind": "spot"}), AS_OF, gates)
 
     assert plan.pools[0].instance_type == "g4dn.xlarge"
-    assert plan.target.region == make_plan(lab(), AS_OF).target.region
+    assert plan.target.region == make_plan(lab(), AS_OF, gates).target.region
 
 
 def test_the_quota_counts_vcpus_of_the_ceiling() -> None:
     """Two p5.48xlarge that may become four need 4 x 192 vCPUs of the quota for P instances."""
-    plan = make_plan(declared("in-bank-assistant"), AS_OF)
+    plan = make_plan(declared("in-bank-assistant"), AS_OF, gates)
     (pool,) = plan.pools
 
     assert (pool.nodes, pool.max_nodes) == (2, 4)
@@ -350,7 +351,7 @@ def test_every_region_of_the_boundary_is_searched() -> None:
     said = with_spec(
         declared("minimal"), data={"residency": Residency(countries=("DE", "ES", "FR", "IE", "SE"))}
     )
-    plan = make_plan(said, AS_OF)
+    plan = make_plan(said, AS_OF, gates)
     searched = plan.derivations["target.region"].inputs
 
     bills, lacking = searched["expected_usd_per_month"], searched["not_possible"]
@@ -365,7 +366,7 @@ def test_regions_that_cannot_hold_the_stack_say_why() -> None:
     said = lab(weights=LLAMA_405B)
     said = with_spec(said, data={"residency": Residency(countries=("IT", "SE"))})
 
-    plan = make_plan(said, AS_OF)
+    plan = make_plan(said, AS_OF, gates)
 
     assert plan.target.region == "eu-north-1"
     lacking = plan.derivations["target.region"].inputs["not_possible"]
@@ -375,7 +376,7 @@ def test_regions_that_cannot_hold_the_stack_say_why() -> None:
 @pytest.mark.parametrize("name", ["de-clinic-notes", "in-bank-assistant", "minimal"])
 def test_every_offered_type_is_judged(name: str) -> None:
     """Each type that the Region offers is a candidate: one is chosen, the rest have a reason."""
-    plan = make_plan(declared(name), AS_OF)
+    plan = make_plan(declared(name), AS_OF, gates)
 
     offered = {one.type for one in catalog.instances().values() if one.offers(plan.target.region)}
     assert {candidate.instance_type for candidate in plan.candidates} == offered
@@ -404,7 +405,7 @@ def test_development_gets_one_zone_and_small_nodes() -> None:
     assert plan.cluster is not None
     assert plan.cluster.system_instance_type == "m6i.large"
     assert not plan.gateway.database_multi_az
-    production = make_plan(with_environment(declared("minimal"), "production"), AS_OF)
+    production = make_plan(with_environment(declared("minimal"), "production"), AS_OF, gates)
     assert len(production.target.zones) == 2
     assert production.cost.monthly_usd.expected > plan.cost.monthly_usd.expected
 
@@ -435,6 +436,7 @@ def test_what_is_not_offered_twice() -> None:
             schedule=Schedule(timezone="Europe/Paris", start="08:00", stop="18:00"),
         ),
         AS_OF,
+        gates,
     )
 
     assert not advice(plan, "spot")
@@ -447,7 +449,7 @@ def test_a_schedule_lowers_hours_and_bill_of_gpu_nodes() -> None:
     said = with_spec(
         declared("minimal"), schedule=Schedule(timezone="Europe/Paris", start="08:00", stop="18:00")
     )
-    plan, usual = make_plan(said, AS_OF), make_plan(declared("minimal"), AS_OF)
+    plan, usual = make_plan(said, AS_OF, gates), make_plan(declared("minimal"), AS_OF, gates)
     (pool,) = plan.pools
     nodes, before = plan.cost.lines[0], usual.cost.lines[0]
 
@@ -469,7 +471,7 @@ def test_a_schedule_over_midnight_stops_on_the_next_day() -> None:
     schedule = Schedule(
         timezone="UTC", start="22:00", stop="06:00", days=("mon", "tue", "wed", "thu", "fri", "sat")
     )
-    (pool,) = make_plan(with_spec(declared("minimal"), schedule=schedule), AS_OF).pools
+    (pool,) = make_plan(with_spec(declared("minimal"), schedule=schedule), AS_OF, gates).pools
 
     assert pool.running is not None
     assert pool.running.start == "0 22 * * 1,2,3,4,5,6"
@@ -488,7 +490,7 @@ def test_a_schedule_that_is_not_applied_is_told(environment: str, kind: str, why
     """Production is never taken down by it, and what is paid all the time is not billed by the hour."""
     schedule = Schedule(timezone="UTC", start="08:00", stop="18:00")
     said = with_backend(with_spec(declared("minimal"), schedule=schedule), "small", capacity={"kind": kind})
-    plan = make_plan(with_environment(said, environment), AS_OF)
+    plan = make_plan(with_environment(said, environment), AS_OF, gates)
 
     assert plan.pools[0].running is None
     (told,) = [text for text in plan.warnings if "schedule is not applied" in text]
@@ -498,8 +500,8 @@ def test_a_schedule_that_is_not_applied_is_told(environment: str, kind: str, why
 def test_a_cheaper_vendor_is_told() -> None:
     """A vendor that costs less than own GPUs is named to a development account, with both bills."""
     said = with_route(declared("eu-both-ways"), load={"monthly_requests": 30000})
-    plan = make_plan(with_environment(said, "development"), AS_OF, "self-hosted")
-    managed = make_plan(with_environment(said, "development"), AS_OF, "managed-api")
+    plan = make_plan(with_environment(said, "development"), AS_OF, gates, "self-hosted")
+    managed = make_plan(with_environment(said, "development"), AS_OF, gates, "managed-api")
 
     (told,) = advice(plan, "cheaper")
 
@@ -509,7 +511,7 @@ def test_a_cheaper_vendor_is_told() -> None:
 
 def test_without_a_named_vendor_the_price_that_would_be_cheaper_is_told() -> None:
     """407 of GPU and 73 of cluster for 262,800 requests of 1,300 tokens: 480 / 341.64 million = 1.41 USD."""
-    plan = make_plan(declared("minimal"), AS_OF)
+    plan = make_plan(declared("minimal"), AS_OF, gates)
 
     (told,) = advice(plan, "per million tokens")
 
@@ -520,14 +522,14 @@ def test_without_a_named_vendor_the_price_that_would_be_cheaper_is_told() -> Non
 @pytest.mark.parametrize("name", ["de-clinic-notes", "in-bank-assistant", "eu-support-desk", "eu-both-ways"])
 def test_production_is_not_advised_like_development(name: str) -> None:
     """Spot and schedules are no advice for production."""
-    assert not advice(make_plan(declared(name), AS_OF), "")
+    assert not advice(make_plan(declared(name), AS_OF, gates), "")
 
 
 def test_a_schedule_takes_the_nodes_away_by_their_groups() -> None:
     """One action restores the ceiling and leaves the count to the autoscaler, the other sets both to 0."""
     schedule = Schedule(timezone="UTC", start="08:00", stop="18:00")
     said = with_spec(declared("minimal"), schedule=schedule)
-    plan = make_plan(said, AS_OF)
+    plan = make_plan(said, AS_OF, gates)
     actions = {
         one.props["scheduledActionName"].rpartition("-")[2]: one.props
         for one in record_plan(plan, said)
@@ -557,6 +559,7 @@ def test_the_expected_case_is_the_volume_and_gives_the_peak() -> None:
             },
         ),
         AS_OF,
+        gates,
         "self-hosted",
     )
     assumed = {one.path: one.value for one in plan.defaults if ".load." in one.path}
@@ -582,7 +585,7 @@ def test_embeddings_have_no_answer_tokens() -> None:
     own = structs.replace(backends["mistral-own"], weights="hf://BAAI/bge-m3", quantization=None)
     said = with_spec(said, backends={**backends, "vectors": own})
     said = with_route(said, api="embeddings", backends=("vectors",), load={"output_tokens": None})
-    plan = make_plan(said, AS_OF, "self-hosted")
+    plan = make_plan(said, AS_OF, gates, "self-hosted")
 
     assert not [one for one in plan.defaults if one.path.endswith("output_tokens")]
     assert plan.cost.scenarios[1].monthly_output_tokens == 0
@@ -604,7 +607,7 @@ def test_a_zone_and_another_backend_are_not_lost_at_once() -> None:
             structs.replace(heavy, name="heavy", backends=("second", "mistral-own")),
         ),
     )
-    plan = make_plan(said, AS_OF, "self-hosted")
+    plan = make_plan(said, AS_OF, gates, "self-hosted")
     server = next(one for one in plan.servers if one.backend == "mistral-own")
     inputs = plan.derivations[f"servers[{plan.servers.index(server)}].replicas"].inputs
     rate = inputs["requests_per_second_of_a_replica"]
@@ -618,8 +621,8 @@ def test_a_zone_and_another_backend_are_not_lost_at_once() -> None:
 def test_percentiles_that_are_held_otherwise_are_told() -> None:
     """The speed model has one limit: a stated p99 is held as if it were p95, and the plan says so."""
     said = with_route(declared("eu-both-ways"), objectives={"ttft_ms": Percentiles(p99=3000.0)})
-    plan = make_plan(said, AS_OF, "self-hosted")
+    plan = make_plan(said, AS_OF, gates, "self-hosted")
 
     assert any("p99 limits are held as if they were p95" in text for text in plan.warnings)
-    usual = make_plan(declared("eu-both-ways"), AS_OF, "self-hosted")
+    usual = make_plan(declared("eu-both-ways"), AS_OF, gates, "self-hosted")
     assert not any("held as if" in text for text in usual.warnings)

@@ -125,6 +125,37 @@ def test_explain_offers_rules_that_are_spelled_nearly_so() -> None:
     assert "did you mean SOV-0" in done.err
 
 
+def test_rules_lists_what_belongs_to_no_rule_beside_the_rules() -> None:
+    """The JSON of `rules` names its schema and holds rules and notices apart; text shows notices last."""
+    answer = json.loads(inferplan("rules", "--format", "json").out)
+    lines = inferplan("rules").out.splitlines()
+
+    assert answer["schema"] == "inferplan.rules/v1beta1"
+    assert set(answer["rules"][0]) >= {"id", "title", "level", "pack", "source", "regimes", "applies_to"}
+    assert {"id", "title", "fix"} == set(answer["notices"][0])
+    ids = [entry["id"] for kind in ("rules", "notices") for entry in answer[kind]]
+    assert [line.split(" ")[0] for line in lines if line.split(" ")[0] in ids] == ids
+
+
+@pytest.mark.parametrize(("wanted", "kind"), [("sov-003", "rules"), ("pin-missing", "notices")])
+def test_rules_finds_one_by_its_id(wanted: str, kind: str) -> None:
+    """However it is cased, a rule or a finding that belongs to none."""
+    answer = json.loads(inferplan("rules", wanted, "--format", "json").out)
+    told = inferplan("rules", wanted).out
+
+    assert {key: len(answer[key]) for key in ("rules", "notices")} == {"rules": 0, "notices": 0} | {kind: 1}
+    assert told.startswith(wanted.upper())
+    assert f"Fix: {answer[kind][0]['fix'][:20]}" in told
+
+
+def test_rules_offers_what_is_spelled_nearly_so() -> None:
+    """Rules and other findings alike."""
+    done = inferplan("rules", "pin-mising")
+
+    assert done.code == 2
+    assert "did you mean PIN-MISSING" in done.err
+
+
 def test_standard_input_is_called_what_the_user_called_it() -> None:
     """Messages and findings say `-`, never a temporary file."""
     spec = (ROOT / "specs/minimal.yaml").read_bytes()

@@ -15,6 +15,7 @@ import pytest
 from inferplan.plan.make import make_plan
 from inferplan.records.plan import fitting
 from inferplan.resource import Resource, Unknown
+from policies.gates import gates
 from stacks import tags
 from stacks.record import record_plan
 from tests.unit.plan_edits import AS_OF, declared, spec_of, with_spec
@@ -89,7 +90,7 @@ def stack_called(name: str, spec: str) -> tuple[Resource, ...]:
     declaration = declared(spec)
     metadata = spec_of(declaration).metadata
     renamed = with_spec(declaration, metadata=type(metadata)(name=name, owner=metadata.owner))
-    return record_plan(make_plan(renamed, AS_OF), renamed)
+    return record_plan(make_plan(renamed, AS_OF, gates), renamed)
 
 
 def names(resources: tuple[Resource, ...]) -> list[tuple[str, str]]:
@@ -275,7 +276,7 @@ def test_replicas_that_must_survive_a_zone_are_forced_apart() -> None:
         if resource.type == "kubernetes:apps/v1:Deployment" and "autoscaler" not in resource.name:
             spec = resource.props["spec"]["template"]["spec"]["topologySpreadConstraints"][0]
             found[resource.name] = (spec["whenUnsatisfiable"], spec.get("minDomains"))
-    plan = make_plan(declared("de-clinic-notes"), AS_OF)
+    plan = make_plan(declared("de-clinic-notes"), AS_OF, gates)
 
     for server in plan.servers:
         apart = (
@@ -289,7 +290,7 @@ def test_a_balancer_stands_in_two_zones_even_where_nodes_stand_in_one() -> None:
     """An application balancer asks for subnets in two zones, as EKS and RDS do."""
     declaration = declared("de-clinic-notes")
     one_zone = with_spec(declaration, target={"zones": 1})
-    plan = make_plan(one_zone, AS_OF)
+    plan = make_plan(one_zone, AS_OF, gates)
     zones = {tier: {s.zone for s in plan.network.subnets if s.tier == tier} for tier in ("gpu", "balancer")}
 
     assert len(zones["gpu"]) == 1

@@ -370,8 +370,9 @@ def test_no_vendor_no_price_library() -> None:
     code = (
         "import sys\nfrom datetime import date\nfrom pathlib import Path\n"
         "from inferplan.spec.loading import load\nfrom inferplan.plan.make import make_plan\n"
+        "from policies.gates import gates\n"
         "for name in ('in-bank-assistant', 'de-clinic-notes'):\n"
-        "    make_plan(load(Path(f'specs/{name}.yaml'), Path('organization')), date(2026, 11, 20))\n"
+        "    make_plan(load(Path(f'specs/{name}.yaml'), Path('organization')), date(2026, 11, 20), gates)\n"
         "assert not {'genai_prices', 'pydantic'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

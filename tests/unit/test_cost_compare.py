@@ -11,9 +11,11 @@ from priced_stacks import AS_OF, EXAMPLES, built, declared, draft, stack, times,
 
 from inferplan import cost
 from inferplan.cost.break_even import curve
+from inferplan.decision import Question
 from inferplan.plan.search import cheapest
 from inferplan.records.plan import Alternative, Plan
 from inferplan.spec.declaration import Declaration
+from policies.gates import gates
 from tests.unit.plan_edits import planned as plan
 
 MODES = ("self-hosted", "managed-api", "hybrid")
@@ -132,7 +134,11 @@ def test_the_curve_is_the_bill_of_that_load(factor: float) -> None:
             backends[server.backend] = msgspec.structs.replace(said, capacity=capacity)
         target = msgspec.structs.replace(spec.target, region=side.draft.target.region)
         again = cheapest(
-            with_spec(declaration, mode=mode, routes=routes, target=target, backends=backends), AS_OF
+            Question.of(
+                with_spec(declaration, mode=mode, routes=routes, target=target, backends=backends),
+                AS_OF,
+                gates,
+            )
         )
 
         usd = curve(side.draft, side.cost)(factor)

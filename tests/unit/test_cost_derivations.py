@@ -12,6 +12,7 @@ from inferplan.cost.growth import Need
 from inferplan.plan.make import make_plan
 from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Derivation, Plan
+from policies.gates import gates
 from tests.unit.plan_edits import AS_OF, EXAMPLES, declared, planned, with_backend, with_route
 
 MODES = ("self-hosted", "managed-api", "hybrid", "auto")
@@ -150,7 +151,7 @@ def test_break_even_follows_from_its_inputs() -> None:
 def test_no_requests_have_no_break_even() -> None:
     """Nothing to scale: no curve of zeros, and the reason is said."""
     idle = with_route(declared("eu-both-ways"), load={"monthly_requests": 0})
-    found = make_plan(idle, AS_OF, "self-hosted").cost.break_even
+    found = make_plan(idle, AS_OF, gates, "self-hosted").cost.break_even
 
     assert found is not None
     assert found["monthly_requests"] is None
@@ -161,7 +162,7 @@ def test_no_requests_have_no_break_even() -> None:
 @pytest.mark.parametrize("kind", ["spot", "capacity-block"])
 def test_no_alternative_mixes_list_prices_with_prices_of_the_day(kind: str) -> None:
     """Another type is not shown at the on-demand price beside a pool that is not bought so."""
-    plan = make_plan(with_backend(declared("minimal"), "small", capacity={"kind": kind}), AS_OF)
+    plan = make_plan(with_backend(declared("minimal"), "small", capacity={"kind": kind}), AS_OF, gates)
     types = [one for one in plan.cost.alternatives if one.name.startswith("small on ")]
     chosen, *others = types
 

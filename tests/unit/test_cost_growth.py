@@ -8,9 +8,11 @@ from priced_stacks import AS_OF, EXAMPLES, built, declared, draft, line, stack, 
 
 from inferplan import cost
 from inferplan.cost.growth import courses, nodes_for, pool_growth
+from inferplan.decision import Question
 from inferplan.plan.search import cheapest
 from inferplan.records.draft import Draft
 from inferplan.spec.model import Scenarios
+from policies.gates import gates
 
 
 def growing(given: Draft, percent: float) -> Draft:
@@ -72,10 +74,18 @@ def test_grown_nodes_are_what_planning_the_grown_load_gives(
     )
     target = msgspec.structs.replace(spec.target, region=given.target.region)
     again = cheapest(
-        with_spec(
-            declaration, mode=mode or spec.mode, backends=backends, routes=routes, target=target, budget=None
-        ),
-        AS_OF,
+        Question.of(
+            with_spec(
+                declaration,
+                mode=mode or spec.mode,
+                backends=backends,
+                routes=routes,
+                target=target,
+                budget=None,
+            ),
+            AS_OF,
+            gates,
+        )
     ).draft
 
     factors = {one.route: factor for one in given.traffic}
@@ -166,7 +176,7 @@ def test_scenarios_are_low_expected_and_high_volumes() -> None:
     scenarios = {"low": 30_000, "expected": 90_000, "high": 300_000}
 
     declaration = with_load(declared("eu-support-desk"), scenarios=Scenarios(**scenarios))
-    priced = cheapest(declaration, AS_OF).cost
+    priced = cheapest(Question.of(declaration, AS_OF, gates)).cost
 
     tokens = line(priced, "tokens openai for support-chat")
     assert (tokens.low_usd, tokens.expected_usd, tokens.high_usd) == (132.0, 396.0, 1320.0)
@@ -193,7 +203,7 @@ def test_a_high_scenario_needs_more_nodes() -> None:
     declaration = with_load(
         declared("de-clinic-notes"), scenarios=Scenarios(low=100_000, expected=400_000, high=1_600_000)
     )
-    priced = cheapest(declaration, AS_OF)
+    priced = cheapest(Question.of(declaration, AS_OF, gates))
     (pool,) = priced.draft.pools
     gpus = line(priced.cost, f"GPU nodes {pool.name}")
     most = nodes_for(priced.draft, pool, {"clinical-notes": 4.0})

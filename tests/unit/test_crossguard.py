@@ -6,13 +6,16 @@ Not here: the engine itself (tests/engine) and the real rules (test_rules); thos
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pulumi
+import pulumi_policy
 import pytest
+import yaml
 from pulumi_policy import (
     EnforcementLevel,
     PolicyResource,
@@ -26,10 +29,12 @@ from pulumi_policy.proxy import UNKNOWN_BOOLEAN_VALUE, UNKNOWN_STRING_VALUE, unk
 
 from inferplan.resource import Resource, Unknown
 from inferplan.spec.loading import load
+from policies import types
 from policies.context import Context
 from policies.crossguard import ANCHOR, BLOCKING, NOTICES, digest_of, plain, policies, resource_of
+from policies.packs import pack_names, rules_of
 from policies.read import get
-from policies.rule import Check, Outcome, Rule, fail, on_declaration, on_resource, on_stack
+from policies.rule import CheckFunction, Outcome, Rule, fail
 
 ROOT = Path(__file__).parents[2]
 SPEC = ROOT / "specs" / "minimal.yaml"
@@ -38,19 +43,22 @@ DEPLOYMENT = f"{PREFIX}inferplan:index:Deployment::minimal"
 BUCKET = f"{DEPLOYMENT.replace('::minimal', '$aws:s3/bucket:Bucket')}::b"
 
 
-def rule(id_: str, *checks: Check, level: Any = "mandatory") -> Rule:
-    """A rule with the given checks."""
-    return Rule(
-        id=id_,
-        title=f"Title of {id_}",
-        why="why",
-        fix=f"mend {id_}",
-        source=("001:1",),
-        level=level,
-        checks=checks,
-        passing=(),
-        failing=(),
+def rule(
+    id_: str,
+    *checks: CheckFunction,
+    of: str = types.BUCKET,
+    whole: CheckFunction | None = None,
+    level: Any = "mandatory",
+) -> Rule:
+    """A rule with checks of buckets (or of what `of` says), and one of all buckets together."""
+    found = Rule(
+        id=id_, title=f"Title of {id_}", why="why", fix=f"mend {id_}", source=("001:1",), level=level
     )
+    for check in checks:
+        found.check(of)(check)
+    if whole is not None:
+        found.check_stack(of)(whole)
+    return found
 
 
 def declared(_subject: Any, context: Context) -> Iterator[Outcome]:
@@ -202,7 +210,7 @@ def test_provider_configuration_is_decoded() -> None:
 
 def test_declaration_rules_run_on_the_root_component() -> None:
     """They stop an update before anything else exists, under the rule's id, and say so once."""
-    pack = Pack(rule("T-1", on_declaration(declared, "spec")))
+    pack = Pack(rule("T-1", declared, of="spec"))
 
     said = pack.see_root()
 
@@ -214,7 +222,7 @@ def test_declaration_rules_run_on_the_root_component() -> None:
 
 def test_resource_rules_run_on_each_resource() -> None:
     """A violation is reported on the resource, with the property's path and not its value."""
-    pack = Pack(rule("T-1", on_resource(bucket_is_named, "aws:s3/bucket:Bucket")))
+    pack = Pack(rule("T-1", bucket_is_named))
     pack.see_root()
 
     said = pack.see("aws:s3/bucket:Bucket", BUCKET, {"bucket": "bad"})
@@ -226,7 +234,7 @@ def test_resource_rules_run_on_each_resource() -> None:
 
 def test_an_unknown_value_is_left_to_the_stack_rule_and_blocks_there() -> None:
     """The resource policy is silent; the stack policy of the same rule is undecided and names the origin."""
-    pack = Pack(rule("T-1", on_resource(bucket_is_named, "aws:s3/bucket:Bucket")))
+    pack = Pack(rule("T-1", bucket_is_named))
     pack.see_root()
 
     assert pack.see("aws:s3/bucket:Bucket", BUCKET, {"bucket": UNKNOWN_STRING_VALUE}) == {}
@@ -240,11 +248,7 @@ def test_an_unknown_value_is_left_to_the_stack_rule_and_blocks_there() -> None:
 
 def test_stack_rules_judge_the_inputs_that_were_analyzed() -> None:
     """AnalyzeStack shows outputs, here none; the inputs seen before count, and nothing is said twice."""
-    checks = (
-        on_resource(bucket_is_named, "aws:s3/bucket:Bucket"),
-        on_stack(two_buckets, "aws:s3/bucket:Bucket"),
-    )
-    pack = Pack(rule("T-1", *checks))
+    pack = Pack(rule("T-1", bucket_is_named, whole=two_buckets))
     pack.see_root()
     pack.see("aws:s3/bucket:Bucket", BUCKET, {"bucket": "bad"})
     pack.see("aws:s3/bucket:Bucket", BUCKET + "2", {"bucket": "good"})
@@ -257,8 +261,8 @@ def test_stack_rules_judge_the_inputs_that_were_analyzed() -> None:
 def test_an_error_in_a_rule_is_undecided_with_its_id_and_without_values() -> None:
     """It blocks at the rule's own level and stops no other rule."""
     pack = Pack(
-        rule("T-1", on_resource(broken, "aws:s3/bucket:Bucket")),
-        rule("T-2", on_resource(bucket_is_named, "aws:s3/bucket:Bucket")),
+        rule("T-1", broken),
+        rule("T-2", bucket_is_named),
     )
     pack.see_root()
 
@@ -271,7 +275,7 @@ def test_an_error_in_a_rule_is_undecided_with_its_id_and_without_values() -> Non
 
 def test_levels_that_the_declaration_decides_go_to_the_general_policies() -> None:
     """A rule that turned advisory does not block; its own policy has one level for good."""
-    pack = Pack(rule("T-1", on_declaration(declared, "spec"), level=lambda _context: "advisory"))
+    pack = Pack(rule("T-1", declared, of="spec", level=lambda _context, _serving: "advisory"))
 
     assert list(pack.see_root()) == [NOTICES]
 
@@ -299,7 +303,7 @@ def test_the_anchor_comes_first_and_names_are_unique() -> None:
 )
 def test_a_root_without_honest_declaration_blocks(inputs: dict[str, Any], message: str) -> None:
     """And its declaration is not taken."""
-    pack = Pack(rule("T-1", on_declaration(declared, "spec")))
+    pack = Pack(rule("T-1", declared, of="spec"))
 
     said = pack.see_root(**inputs)
 
@@ -361,12 +365,12 @@ def test_findings_know_the_lines_of_a_spec_file_that_can_be_found(monkeypatch: p
     """Under the engine as on the command line."""
     monkeypatch.setenv("PULUMI_STACK", "minimal.foundation")
 
-    assert "specs/minimal.yaml" in str(Pack(rule("T-1", on_declaration(declared, "spec"))).see_root())
+    assert "specs/minimal.yaml" in str(Pack(rule("T-1", declared, of="spec")).see_root())
 
 
 def test_a_program_without_root_is_judged_by_the_configured_spec() -> None:
     """Its declaration rules run on the first resource, and its resources need no root."""
-    pack = Pack(rule("T-1", on_declaration(declared, "spec")), config={"spec": "specs/minimal.yaml"})
+    pack = Pack(rule("T-1", declared, of="spec"), config={"spec": "specs/minimal.yaml"})
 
     assert list(pack.see("aws:s3/bucket:Bucket", BUCKET, {}, parent=None)) == ["T-1"]
     assert pack.see("aws:s3/bucket:Bucket", BUCKET + "2", {}, parent=None) == {}
@@ -374,7 +378,7 @@ def test_a_program_without_root_is_judged_by_the_configured_spec() -> None:
 
 def test_a_program_without_any_declaration_blocks() -> None:
     """Declaration rules are undecided at the end."""
-    pack = Pack(rule("T-1", on_declaration(declared, "spec")))
+    pack = Pack(rule("T-1", declared, of="spec"))
     pack.see("random:index:Id", f"{PREFIX}random:index:Id::r", {}, parent=None)
 
     said = pack.stack(item("random:index:Id", f"{PREFIX}random:index:Id::r"))
@@ -413,9 +417,7 @@ def test_the_organization_comes_from_the_side_of_the_pack(
         seen.append(context.declaration.organization_is_default)
         return iter(())
 
-    Pack(
-        rule("T-1", on_declaration(note, "spec")), root=ROOT if config else tmp_path, config=config
-    ).see_root()
+    Pack(rule("T-1", note, of="spec"), root=ROOT if config else tmp_path, config=config).see_root()
 
     assert seen == [is_default]
 
@@ -429,23 +431,27 @@ def test_the_day_can_be_configured() -> None:
         return iter(())
 
     for config in ({"as-of": "2027-03-31"}, {}):
-        Pack(rule("T-1", on_declaration(note, "spec")), config=config).see_root()
+        Pack(rule("T-1", note, of="spec"), config=config).see_root()
 
     assert seen == [date(2027, 3, 31), date.today()]
 
 
-def test_every_rule_of_the_pack_becomes_policies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pack's `__main__` is the only place that makes a PolicyPack, from all rules."""
-    import runpy
-
-    import pulumi_policy
-
-    from policies.sovereignty import RULES
-
+@pytest.mark.parametrize("pack", pack_names())
+def test_every_rule_of_a_pack_becomes_policies(monkeypatch: pytest.MonkeyPatch, pack: str) -> None:
+    """The pack's `__main__` is the only place that makes a PolicyPack, from all rules of its folder."""
     made: list[dict[str, Any]] = []
     monkeypatch.setattr(pulumi_policy, "PolicyPack", lambda **arguments: made.append(arguments))
-    runpy.run_path(str(ROOT / "policies" / "sovereignty"), run_name="__main__")
+    runpy.run_path(str(ROOT / "policies" / pack), run_name="__main__")
     names = {policy.name for policy in made[0]["policies"]}
 
-    assert made[0]["name"] == "inferplan-sovereignty"
-    assert {rule.id for rule in RULES} < names
+    assert made[0]["name"] == f"inferplan-{pack}"
+    assert {rule.id for rule in rules_of(pack)} < names
+
+
+@pytest.mark.parametrize("pack", pack_names())
+def test_every_pack_can_be_started(pack: str) -> None:
+    """Its file is YAML, and names the virtual environment that the program runs in."""
+    read = yaml.safe_load((ROOT / "policies" / pack / "PulumiPolicy.yaml").read_text(encoding="utf-8"))
+    folder = read["runtime"]["options"]["virtualenv"]
+
+    assert (ROOT / "policies" / pack / folder).resolve() == ROOT / ".venv"

@@ -21,9 +21,10 @@ from inferplan.catalog.table import stated_date, table_names
 from inferplan.cli import VERBS
 from inferplan.spec.schema import KINDS
 from policies.evaluate import evaluate
-from policies.example import failing_case, passing_case
+from policies.notices import NOTICES
 from policies.packs import all_rules
 from policies.rule import Rule
+from policies.world.cases import failing_case, passing_case
 from tests import documentation
 from tests.pages import catalog, commands, rules, spec
 from tests.unit.recorded import component, names
@@ -54,6 +55,13 @@ def test_page_is_current(path: Path, text: Callable[[], str]) -> None:
 def test_every_rule_has_a_heading() -> None:
     """Each rule is on the page of rules under its own heading."""
     wanted = {f"{rule.id}: {rules.prose(rule.title)}" for rule in all_rules()}
+
+    assert wanted <= headings("docs/rules.md")
+
+
+def test_every_notice_has_a_heading() -> None:
+    """Findings that belong to no rule are on the same page."""
+    wanted = {f"{notice.id}: {rules.prose(notice.title)}" for notice in NOTICES}
 
     assert wanted <= headings("docs/rules.md")
 

@@ -11,20 +11,21 @@ from typing import Any
 import msgspec
 import pytest
 
+from inferplan.records.verdicts import Report
 from inferplan.resource import Resource, Unknown
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.organization import RuleSetting, Waiver
+from policies import types
 from policies.context import Context
-from policies.evaluate import evaluate, run_rule
-from policies.example import Example, failing_case, passing_case, resource
-from policies.packs import all_rules
-from policies.rule import Lapse, Outcome, Rule, Subject, fail, on_resource, on_stack, undecided
-from policies.rule import rule as make_rule
+from policies.evaluate import evaluate
+from policies.packs import all_rules, find_rule
+from policies.rule import Example, Lapse, Outcome, Rule, Subject, fail, undecided
+from policies.run import run_rule
 from policies.stack import Stack
-from policies.verdicts import Report
+from policies.world.cases import failing_case, passing_case
+from policies.world.things import bucket, resource
 
 AS_OF = date(2026, 11, 20)
-BUCKET = "aws:s3/bucket:Bucket"
 
 
 def declaration(**edits: Any) -> Declaration:
@@ -33,10 +34,12 @@ def declaration(**edits: Any) -> Declaration:
     return replace(base, organization=msgspec.structs.replace(base.organization, **edits))
 
 
-def probe(check: Any, *more: Any, level: Any = "mandatory", id_: str = "SOV-001", **fields: Any) -> Rule:
-    """A rule of one check over buckets."""
-    texts = {"title": "t", "why": "w", "fix": "f", "source": ("000:1",), "passing": (), "failing": ()}
-    return make_rule(id=id_, level=level, on=(BUCKET,), more=more, **texts, **fields)(check)
+def probe(*checks: Any, level: Any = "mandatory", id_: str = "SOV-001", **fields: Any) -> Rule:
+    """A rule of checks over buckets."""
+    rule = Rule(id=id_, title="t", why="w", fix="f", source=("000:1",), level=level, **fields)
+    for check in checks:
+        rule.check(types.BUCKET)(check)
+    return rule
 
 
 def fails(_resource: Resource, _context: Context) -> Iterator[Outcome]:
@@ -47,7 +50,7 @@ def passes(_resource: Resource, _context: Context) -> Iterator[Outcome]:
     yield from ()
 
 
-DATA = resource(BUCKET, "data", {"bucket": "example-data"})
+DATA = bucket("data")
 
 
 def judge(rule: Rule, declared: Declaration | None = None, **options: Any) -> Report:
@@ -98,7 +101,7 @@ def test_unknown_as_condition_is_undecided(read: Any) -> None:
         if read(item.props["arn"]):
             yield fail("never")
 
-    unknown = resource(BUCKET, "data", {"arn": Unknown(("urn:pulumi:s::p::aws:kms/key:Key::k",))})
+    unknown = resource(types.BUCKET, "data", {"arn": Unknown(("urn:pulumi:s::p::aws:kms/key:Key::k",))})
     report = evaluate(declaration(), (unknown,), AS_OF, rules=(probe(check),))
 
     assert (report.decision, report.findings[0].verdict) == ("deny", "undecided")
@@ -139,7 +142,7 @@ def test_resource_run_leaves_unknowns_to_the_stack_run() -> None:
         if item.props["arn"]:
             yield fail("never")
 
-    unknown = resource(BUCKET, "data", {"arn": Unknown()})
+    unknown = resource(types.BUCKET, "data", {"arn": Unknown()})
     rule = probe(check)
 
     assert evaluate(declaration(), (unknown,), AS_OF, rules=(rule,), scopes=("resource",)).decision == "allow"
@@ -167,7 +170,7 @@ def test_advisory_failure_allows() -> None:
 
 def test_level_that_the_declaration_decides() -> None:
     """A level function sees the declaration; without one it is mandatory."""
-    rule = probe(fails, level=lambda context: "advisory" if context.spec else "mandatory")
+    rule = probe(fails, level=lambda context, _serving: "advisory" if context.spec else "mandatory")
 
     assert judge(rule).decision == "allow"
     assert evaluate(None, (DATA,), AS_OF, rules=(rule,)).decision == "deny"
@@ -324,7 +327,7 @@ def test_passes_that_lapse_date_the_decision() -> None:
 
     assert (report.valid_until, report.valid_because) == ("2027-03-31", "vendor review")
     assert report.rules[0].valid_until == "2027-03-31"
-    assert judge(probe(check, on_resource(fails, BUCKET))).valid_until is None
+    assert judge(probe(check, fails)).valid_until is None
 
 
 def test_old_facts_give_one_line() -> None:
@@ -359,7 +362,10 @@ def test_stack_check_names_its_resource() -> None:
         yield fail("this one", subject=items[0])
         yield fail("all of it")
 
-    report = judge(probe(passes, on_stack(check, BUCKET)))
+    rule = probe(passes)
+    rule.check_stack(types.BUCKET)(check)
+
+    report = judge(rule)
 
     assert [(item.subject.kind, item.subject.name) for item in report.findings] == [
         ("resource", "data"),
@@ -379,7 +385,8 @@ def test_run_rule_on_one_subject_and_on_a_stack() -> None:
 
 def test_report_encodes_to_the_contract() -> None:
     """The JSON of one stack has the fields that tools rely on."""
-    rule = next(rule for rule in all_rules() if rule.id == "SOV-010")
+    rule = find_rule("SOV-010")
+    assert rule is not None
     case = failing_case(rule, rule.failing[0])
     stack = json.loads(msgspec.json.encode(evaluate(case.declaration, case.resources, AS_OF)))
 
@@ -400,8 +407,10 @@ def test_report_encodes_to_the_contract() -> None:
 
 def test_declared_finding_has_its_place_in_the_spec() -> None:
     """A finding about a route names its field path."""
-    rule = next(rule for rule in all_rules() if rule.id == "SOV-010")
-    case = failing_case(rule, rule.failing[1])
+    rule = find_rule("SOV-010")
+    assert rule is not None
+    noted = {change.note: change for change in rule.failing}
+    case = failing_case(rule, noted["a restricted route falls back to a vendor"])
     report = evaluate(case.declaration, case.resources, AS_OF, rules=(rule,))
 
     assert [item.path for item in report.findings] == ["routes[0].backends[1]"]

@@ -58,10 +58,7 @@ def exists(name: str, seen_from: Path) -> bool:
     return False
 
 
-NAMED = [path for path in MODULES if "policies" not in path.parts]
-
-
-@pytest.mark.parametrize("path", NAMED, ids=map(name_of, NAMED))
+@pytest.mark.parametrize("path", MODULES, ids=map(name_of, MODULES))
 def test_modules_that_docstrings_name_exist(path: Path) -> None:
     """Who reads where something is not is told where it is."""
     assert [name for name in named(docstring(path)) if not exists(name, path)] == []

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inferplan.cli.app import run
+from inferplan.decision import Question
 from inferplan.exitcodes import ExitCode
 from inferplan.plan import infeasible, make, search
 from inferplan.plan.infeasible.conflict import fewest_with, hitting_set, smallest_conflict
@@ -20,6 +21,7 @@ from inferplan.plan.make import make_plan
 from inferplan.records.no_plan import NoPlan
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import Objectives, Percentiles, Residency
+from policies.gates import gates
 from tests.unit.plan_edits import (
     AS_OF,
     ROOT,
@@ -34,7 +36,7 @@ from tests.unit.plan_edits import (
 
 def refused(declaration: Declaration, mode: str | None = None) -> NoPlan:
     with pytest.raises(NoPlan) as caught:
-        make_plan(declaration, AS_OF, mode)
+        make_plan(declaration, AS_OF, gates, mode)
     return caught.value
 
 
@@ -140,7 +142,7 @@ def brute_force(declaration: Declaration, said: tuple[Requirement, ...]) -> dict
                 if change >= 0:
                     edited = requirement.changes[change].edit(edited)
             try:
-                built = search.cheapest(edited, AS_OF)
+                built = search.cheapest(Question.of(edited, AS_OF, gates))
             except NoPlan:
                 planned[key] = False
             else:
@@ -295,7 +297,7 @@ def test_a_proposed_change_is_planned_at_the_price_it_says(
 
     assert conflict.change is not None
     assert words in conflict.change
-    assert conflict.monthly_usd == make_plan(changed(said), AS_OF).cost.monthly_usd.expected
+    assert conflict.monthly_usd == make_plan(changed(said), AS_OF, gates).cost.monthly_usd.expected
     assert f"{conflict.monthly_usd:,.0f} USD a month" in conflict.change
 
 
@@ -363,7 +365,7 @@ def test_only_a_budget_below_the_low_bill_has_no_plan(
 
     The low bill is below the expected one there, because g7e has no list price in eu-central-1.
     """
-    bill = make_plan(declared("de-clinic-notes"), AS_OF).cost.monthly_usd
+    bill = make_plan(declared("de-clinic-notes"), AS_OF, gates).cost.monthly_usd
     assert bill.low < 0.99 * bill.expected
     usd = bill.low * share_of_low if share_of_low else bill.expected * (share_of_expected or 0)
     said = with_spec(declared("de-clinic-notes"), budget={"monthly_usd": usd})
@@ -371,14 +373,16 @@ def test_only_a_budget_below_the_low_bill_has_no_plan(
     if not planned:
         assert "budget.monthly_usd" in {one.path for one in refused(said).conflicts}
         return
-    warned = [text for text in make_plan(said, AS_OF).warnings if text.startswith("budget.monthly_usd")]
+    warned = [
+        text for text in make_plan(said, AS_OF, gates).warnings if text.startswith("budget.monthly_usd")
+    ]
     assert len(warned) == 1
 
 
 def test_auto_is_refused_only_when_every_mode_is_over_budget() -> None:
     """500 USD buy no mode; 3,000 buy the vendor but not own GPUs."""
     answer = refused(with_spec(declared("eu-both-ways"), budget={"monthly_usd": 500}))
-    plan = make_plan(with_spec(declared("eu-both-ways"), budget={"monthly_usd": 3000}), AS_OF)
+    plan = make_plan(with_spec(declared("eu-both-ways"), budget={"monthly_usd": 3000}), AS_OF, gates)
 
     assert [one.path for one in answer.conflicts] == ["routes[*].load", "budget.monthly_usd"]
     assert answer.conflicts[0].monthly_usd is not None
@@ -394,8 +398,10 @@ def test_load_is_reduced_no_further_than_needed() -> None:
     share = next(share for share in LOAD_SHARES if f"{share:.0%} of it" in (conflict.change or ""))
     place = LOAD_SHARES.index(share)
 
-    assert search.cheapest(load.changes[place].edit(said), AS_OF).monthly_usd.low <= 500
-    assert search.cheapest(load.changes[place - 1].edit(said), AS_OF).monthly_usd.low > 500
+    assert search.cheapest(Question.of(load.changes[place].edit(said), AS_OF, gates)).monthly_usd.low <= 500
+    assert (
+        search.cheapest(Question.of(load.changes[place - 1].edit(said), AS_OF, gates)).monthly_usd.low > 500
+    )
 
 
 def test_the_answer_is_the_same_each_time() -> None:
@@ -410,7 +416,7 @@ def test_explain_gives_none_where_there_is_a_plan() -> None:
     """A spec that fits its budget has nothing to explain."""
     said = declared("minimal")
 
-    assert infeasible.explain(said, lambda one: search.cheapest(one, AS_OF), None) is None
+    assert infeasible.explain(said, lambda one: search.cheapest(Question.of(one, AS_OF, gates)), None) is None
 
 
 def test_the_command_line_ends_with_3(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -16,8 +16,14 @@ from inferplan.cli import VERBS
 ROOT = Path(__file__).parents[2]
 # Imports inside `inferplan/` run one way: no package imports one that stands after it.
 ORDER = ("catalog", "spec", "records", "sizing", "cost", "decision", "plan", "report", "cli")
-# Modules beside the packages, below all of them.
-GROUND = ("errors", "exitcodes", "json_rows", "near", "properties", "resource")
+GROUND = (
+    "errors",
+    "exitcodes",
+    "json_rows",
+    "near",
+    "properties",
+    "resource",
+)  # modules beside the packages, below all of them
 PLANNING = tuple(f"inferplan.{package}" for package in ("records", "sizing", "cost", "decision", "plan"))
 PULUMI = ("pulumi", "pulumi_aws", "pulumi_kubernetes", "pulumi_policy")
 IMPURE = ("os", "time", "socket", "subprocess", "urllib", "requests", "boto3", "botocore", "random")
@@ -113,7 +119,7 @@ def test_policies_do_not_trust_the_planner(path: Path) -> None:
     """Rules see declaration, facts and resources; only the adapter knows pulumi_policy."""
     names = imports(path)
 
-    told = reaches(names, "inferplan.records.verdicts")
+    told = reaches(names, "inferplan.records.gate", "inferplan.records.verdicts")
 
     assert reaches(names - told, *PLANNING, "stacks", "components", "inferplan.cli") == set()
     if path.name not in ("crossguard.py", "__main__.py"):
@@ -173,3 +179,70 @@ def test_planning_loads_no_pulumi() -> None:
 def test_the_program_is_short() -> None:
     """`__main__.py` only calls the one road."""
     assert len((ROOT / "__main__.py").read_text().splitlines()) <= 15
+
+
+# -- the rooms of policies/
+PACKS = sorted(found.parent.name for found in (ROOT / "policies").glob("*/PulumiPolicy.yaml"))
+PACK_MODULES = tuple(f"policies.{pack}" for pack in PACKS)
+RULE_MODULES = [path for pack in PACKS for path in modules(f"policies/{pack}") if path.stem[0] != "_"]
+OF_INFERPLAN = (
+    "inferplan.spec",
+    "inferplan.catalog",
+    "inferplan.resource",
+    "inferplan.properties",
+    "inferplan.errors",
+    "inferplan.records.gate",
+    "inferplan.records.verdicts",
+)
+BELOW_VIEWS = ("read", "types", "stack", "context", "rule", "views")
+
+
+def named(path: Path) -> str:
+    """The name under which a file is imported."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def among_policies() -> dict[str, set[str]]:
+    """Every module of policies/ with those that it imports."""
+    files = {named(path): path for path in modules("policies")}
+    return {name: imports(path) & files.keys() - {"policies"} for name, path in files.items()}
+
+
+@pytest.mark.parametrize("path", modules("policies"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_policies_know_of_inferplan_what_is_declared(path: Path) -> None:
+    """Declaration, facts and resources, and the one record by which the planner is told what rules deny."""
+    names = reaches(imports(path) - {"inferplan"}, "inferplan")
+
+    assert names - reaches(names, *OF_INFERPLAN) == set()
+
+
+@pytest.mark.parametrize("path", RULE_MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_rule_module_imports_another(path: Path) -> None:
+    """What two of them need is a view."""
+    assert reaches(imports(path), *PACK_MODULES) == set()
+
+
+@pytest.mark.parametrize("path", modules("policies/views"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_views_know_what_is_below_them(path: Path) -> None:
+    """They read a stack for a context, and know neither who runs rules nor any rule."""
+    names = reaches(imports(path) - {"policies"}, "policies")
+
+    assert names - reaches(names, *(f"policies.{room}" for room in BELOW_VIEWS)) == set()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "policies").glob("*.py")), ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_what_runs_rules_knows_none(path: Path) -> None:
+    """Rules are found in their folders; the world of their examples belongs to them and to tests."""
+    assert reaches(imports(path), "policies.world", *PACK_MODULES) == set()
+
+
+def test_policies_import_in_no_circle() -> None:
+    """Taking away what imports nothing that is left takes everything away."""
+    left = among_policies()
+    while free := {name for name, needed in left.items() if not needed & left.keys() - {name}}:
+        left = {name: needed for name, needed in left.items() if name not in free}
+
+    assert left == {}

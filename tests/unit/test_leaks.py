@@ -15,108 +15,111 @@ import pytest
 
 from inferplan.resource import Resource
 from inferplan.spec.organization import Waiver
+from policies import types
 from policies.evaluate import evaluate
-from policies.example import Case, aws_arn, aws_host, failing_case, passing_case, ref, resource
 from policies.packs import all_rules
 from policies.rule import Example, Rule
-from policies.sovereignty.egress import egr_001
+from policies.sovereignty.nodes_have_no_way_out import nodes_have_no_way_out
+from policies.world.cases import Case, failing_case, passing_case
+from policies.world.things import (
+    STRANGER,
+    allow,
+    arn,
+    association,
+    aws_host,
+    bucket,
+    bucket_arn,
+    container,
+    document,
+    endpoint,
+    key,
+    ref,
+    resource,
+    route_table,
+    subnet,
+    workload,
+)
 
 AS_OF = date(2026, 11, 20)
-EUROPE = {"data.residency.countries": ["EEA", "CH"]}
-ACCOUNT = {"accounts.111111111111.countries": ["EEA", "CH"]}
-OUTSIDE = egr_001.passing[1]  # a vendor's way out that GPU nodes do not share
-NETWORK = {item.name: item for item in OUTSIDE.resources}
+EUROPE = {
+    "spec:data.residency.countries": ["EEA", "CH"],
+    "organization:accounts.111111111111.countries": ["EEA", "CH"],
+}
+OUTSIDE = nodes_have_no_way_out.passing[1]  # a vendor's way out that GPU nodes do not share
 PROFILE = "bedrock/eu.mistral.mistral-large-2402-v1:0"
 MODELS = {"model_list": [{"model_name": "desk", "litellm_params": {"model": PROFILE}}]}
 ENCODED = base64.b64encode(json.dumps(MODELS).encode()).decode()
 
-SUBNET = resource("aws:ec2/subnet:Subnet", "open", {})
-TABLE = resource(
-    "aws:ec2/routeTable:RouteTable",
-    "open-routes",
-    {"routes": [{"cidrBlock": "0.0.0.0/0", "gatewayId": ref(NETWORK["internet"])}]},
+OPEN = (
+    subnet("open"),
+    route_table("open-routes", routes=[{"cidrBlock": "0.0.0.0/0", "gatewayId": ref("internet")}]),
+    association("open", "open-routes"),
+    resource(types.NAT_GATEWAY, "open-nat", {"subnetId": ref("open")}),
 )
-JOINED = resource(
-    "aws:ec2/routeTableAssociation:RouteTableAssociation",
-    "open-association",
-    {"subnetId": ref(SUBNET), "routeTableId": ref(TABLE)},
-)
-TRANSLATOR = resource("aws:ec2/natGateway:NatGateway", "open-nat", {"subnetId": ref(SUBNET)})
-OPEN = (SUBNET, TABLE, JOINED, TRANSLATOR)
 MIXED = {
-    "launchTemplateSpecification": {"launchTemplateId": ref(NETWORK["gpu-template"])},
+    "launchTemplateSpecification": {"launchTemplateId": ref("gpu-template")},
     "overrides": [{"instanceType": "p5.48xlarge"}],
 }
-LIST = resource("aws:ec2/managedPrefixList:ManagedPrefixList", "list", {})
-ENTRY = resource(
-    "aws:ec2/managedPrefixListEntry:ManagedPrefixListEntry",
-    "entry",
-    {"prefixListId": ref(LIST), "cidr": "::/0"},
+ANY_MACHINE = resource(types.LAUNCH_TEMPLATE, "any", {"instanceRequirements": {"vcpuCount": 8}})
+FILLED_LIST = (
+    resource(types.PREFIX_LIST, "list"),
+    resource(types.PREFIX_LIST_ENTRY, "entry", {"prefixListId": ref("list"), "cidr": "::/0"}),
 )
-OWN_BUCKET = resource("aws:s3/bucket:Bucket", "own", {"bucket": "example-own"})
+OWN_BUCKET = bucket("own")
 COPY = resource(
-    "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
+    types.REPLICATION,
     "copy",
     {
         "rules": [
-            {"destination": {"bucket": ref(OWN_BUCKET)}},
-            {"destination": {"bucket": aws_arn("s3:::elsewhere")}},
+            {"destination": {"bucket": ref("own")}},
+            {"destination": {"bucket": bucket_arn("elsewhere")}},
         ]
     },
 )
 
 
-def _group(**props: object) -> Resource:
-    return resource("aws:autoscaling/group:Group", "machines", {"vpcZoneIdentifiers": [ref(SUBNET)], **props})
+def _machines(**props: object) -> Resource:
+    return resource(types.SCALING_GROUP, "machines", {"vpcZoneIdentifiers": [ref("open")], **props})
 
 
-def _workload(kind: str, **pod: object) -> Resource:
-    props = {"metadata": {"namespace": "kube-system"}, "spec": {"template": {"spec": pod}}}
-    return resource(f"kubernetes:{kind}", "workload", props)
+def _job(one: dict[str, object]) -> Resource:
+    return workload(types.JOB, "workload", one)
 
 
 def _everybody(**more: object) -> str:
-    statement = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*", **more}
-    return json.dumps({"Statement": [statement]})
+    return document(allow("kms:*", "*", Principal="*", **more))
 
 
 LEAKS: dict[str, tuple[str, tuple[Resource, ...]]] = {
     "a scaling group of mixed machines": (
         "EGR-001",
-        (*OPEN, _group(mixedInstancesPolicy={"launchTemplate": MIXED})),
+        (*OPEN, _machines(mixedInstancesPolicy={"launchTemplate": MIXED})),
     ),
     "a scaling group whose machines AWS chooses": (
         "EGR-001",
-        (
-            *OPEN,
-            resource(
-                "aws:ec2/launchTemplate:LaunchTemplate", "any", {"instanceRequirements": {"vcpuCount": 8}}
-            ),
-            _group(launchTemplate={"name": aws_arn("ec2:eu-central-1:111111111111:launch-template/any")}),
-        ),
+        (*OPEN, ANY_MACHINE, _machines(launchTemplate={"name": arn("ec2", "launch-template/any")})),
     ),
     "a node group on a template that the stack lacks": (
         "EGR-001",
         (
             *OPEN,
             resource(
-                "aws:eks/nodeGroup:NodeGroup",
+                types.NODE_GROUP,
                 "hidden",
-                {"subnetIds": [ref(SUBNET)], "launchTemplate": {"id": "lt-0123"}},
+                {"subnetIds": [ref("open")], "launchTemplate": {"id": "lt-0123"}},
             ),
         ),
     ),
     "a prefix list filled by entries": (
         "EGR-001",
         (
-            LIST,
-            ENTRY,
+            *FILLED_LIST,
             resource(
-                "aws:ec2/route:Route",
+                types.ROUTE,
                 "out",
                 {
-                    "routeTableId": ref(NETWORK["gpu-routes"]),
-                    "destinationPrefixListId": ref(LIST),
+                    "routeTableId": ref("gpu-routes"),
+                    "destinationPrefixListId": ref("list"),
                     "transitGatewayId": "tgw-1",
                 },
             ),
@@ -125,18 +128,17 @@ LEAKS: dict[str, tuple[str, tuple[Resource, ...]]] = {
     "an older rule by prefix list": (
         "EGR-002",
         (
-            LIST,
-            ENTRY,
+            *FILLED_LIST,
             resource(
-                "aws:ec2/securityGroupRule:SecurityGroupRule",
+                types.SECURITY_GROUP_RULE,
                 "out",
                 {
                     "type": "egress",
-                    "securityGroupId": ref(NETWORK["gpu-group"]),
+                    "securityGroupId": ref("gpu-group"),
                     "protocol": "tcp",
                     "fromPort": 443,
                     "toPort": 443,
-                    "prefixListIds": [ref(LIST)],
+                    "prefixListIds": [ref("list")],
                 },
             ),
         ),
@@ -149,7 +151,7 @@ LEAKS: dict[str, tuple[str, tuple[Resource, ...]]] = {
         "SOV-006",
         (
             resource(
-                "kubernetes:core/v1:ConfigMap",
+                types.CONFIG_MAP,
                 "proxy",
                 {"data": {"config.yaml": json.dumps({"Effect": "Deny", **MODELS})}},
             ),
@@ -157,42 +159,34 @@ LEAKS: dict[str, tuple[str, tuple[Resource, ...]]] = {
     ),
     "a proxy configuration encoded in a Secret": (
         "SOV-006",
-        (resource("kubernetes:core/v1:Secret", "proxy", {"data": {"config.yaml": ENCODED}}),),
+        (resource(types.KUBERNETES_SECRET, "proxy", {"data": {"config.yaml": ENCODED}}),),
     ),
     "a proxy configuration encoded in an object": (
         "SOV-006",
-        (resource("aws:s3/bucketObjectv2:BucketObjectv2", "proxy", {"key": "k", "contentBase64": ENCODED}),),
+        (resource(types.BUCKET_OBJECT_V2, "proxy", {"key": "k", "contentBase64": ENCODED}),),
     ),
     "a server whose pod is only known later": (
         "EGR-008",
         (
-            SUBNET,
+            subnet("open"),
             resource(
                 "kubernetes:apps/v1:DaemonSet",
                 "server",
-                {"metadata": {"namespace": "kube-system"}, "spec": ref(SUBNET)},
+                {"metadata": {"namespace": "kube-system"}, "spec": ref("open")},
             ),
         ),
     ),
     "a server with a claimed device": (
         "EGR-008",
-        (_workload("batch/v1:Job", containers=[{"name": "s", "resources": {"claims": [{"name": "gpu"}]}}]),),
+        (_job({"name": "s", "resources": {"claims": [{"name": "gpu"}]}}),),
     ),
     "a server behind a wrapper": (
         "EGR-008",
-        (
-            _workload(
-                "apps/v1:StatefulSet", containers=[{"name": "s", "command": ["env", "A=1", "B=2", "vllm"]}]
-            ),
-        ),
+        (workload(types.STATEFUL_SET, "workload", {"name": "s", "command": ["env", "A=1", "B=2", "vllm"]}),),
     ),
     "a bucket in S3's older kind of host name": (
         "SOV-001",
-        (
-            _workload(
-                "batch/v1:Job", containers=[{"name": "s", "args": [f"https://{aws_host('s3-us-west-2')}/b"]}]
-            ),
-        ),
+        (_job(container("s", args=[f"https://{aws_host('s3-us-west-2')}/b"])),),
     ),
     "a machine asked for at the spot price": (
         "EGR-001",
@@ -206,26 +200,16 @@ LEAKS: dict[str, tuple[str, tuple[Resource, ...]]] = {
     ),
     "Bedrock's other endpoint": (
         "EGR-011",
-        (
-            resource(
-                "aws:ec2/vpcEndpoint:VpcEndpoint",
-                "door",
-                {"serviceName": "com.amazonaws.eu-central-1.bedrock-runtime-fips", "privateDnsEnabled": True},
-            ),
-        ),
+        (endpoint("bedrock-runtime-fips", policy=None, privateDnsEnabled=True),),
     ),
     "a chart that nobody has rendered": (
         "EGR-003",
         (resource("kubernetes:helm.sh/v4:Chart", "chart", {"chart": "vllm"}),),
     ),
-    "a key for anybody": ("SOV-017", (resource("aws:kms/key:Key", "key", {"policy": _everybody()}),)),
+    "a key for anybody": ("SOV-017", (key(policy=_everybody()),)),
     "a share with an account by its bare number": (
         "SOV-017",
-        (
-            resource(
-                "aws:ram/principalAssociation:PrincipalAssociation", "share", {"principal": "999999999999"}
-            ),
-        ),
+        (resource("aws:ram/principalAssociation:PrincipalAssociation", "share", {"principal": STRANGER}),),
     ),
     "an endpoint service for everybody": (
         "SOV-017",
@@ -236,14 +220,14 @@ HARMLESS: dict[str, tuple[Resource, ...]] = {
     "the network as it was": (),
     "machines without accelerators beside the firewall": (
         *OPEN,
-        resource("aws:eks/nodeGroup:NodeGroup", "small", {"subnetIds": [ref(SUBNET)]}),
+        resource(types.NODE_GROUP, "small", {"subnetIds": [ref("open")]}),
     ),
     "a prefix list of AWS for its own endpoint": (
         resource(
-            "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+            types.EGRESS_RULE,
             "out",
             {
-                "securityGroupId": ref(NETWORK["gpu-group"]),
+                "securityGroupId": ref("gpu-group"),
                 "ipProtocol": "tcp",
                 "fromPort": 443,
                 "toPort": 443,
@@ -252,21 +236,15 @@ HARMLESS: dict[str, tuple[Resource, ...]] = {
         ),
     ),
     "a key for anybody of the account": (
-        resource(
-            "aws:kms/key:Key",
-            "key",
-            {"policy": _everybody(Condition={"StringEquals": {"kms:CallerAccount": "111111111111"}})},
-        ),
+        key(policy=_everybody(Condition={"StringEquals": {"kms:CallerAccount": "111111111111"}})),
     ),
     "twelve digits that are no account": (
-        resource("aws:ssm/parameter:Parameter", "bytes", {"insecureValue": "137438953472"}),
+        resource(types.PARAMETER, "bytes", {"insecureValue": "137438953472"}),
     ),
     "a yaml component whose objects are seen": (
-        resource("kubernetes:yaml/v2:ConfigGroup", "objects", {}),
-        resource(
-            "kubernetes:core/v1:ConfigMap",
-            "object",
-            {"data": {"a": "b"}},
+        resource("kubernetes:yaml/v2:ConfigGroup", "objects"),
+        replace(
+            resource(types.CONFIG_MAP, "object", {"data": {"a": "b"}}),
             parent="urn:pulumi:example::inferplan::kubernetes:yaml/v2:ConfigGroup::objects",
         ),
     ),
@@ -275,12 +253,7 @@ HARMLESS: dict[str, tuple[Resource, ...]] = {
 
 def _blocking(resources: tuple[Resource, ...]) -> set[str]:
     """The rules that stop a network with a vendor path and these resources."""
-    example = replace(
-        OUTSIDE,
-        spec={**OUTSIDE.spec, **EUROPE},
-        organization=ACCOUNT,
-        resources=(*OUTSIDE.resources, *resources),
-    )
+    example = replace(OUTSIDE, given={**OUTSIDE.given, **EUROPE}, resources=(*OUTSIDE.resources, *resources))
     case = passing_case(example)
     report = evaluate(case.declaration, case.resources, AS_OF)
     return {finding.rule for finding in report.findings if finding.blocks}

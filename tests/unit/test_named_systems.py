@@ -17,6 +17,7 @@ from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Plan
 from inferplan.spec import load
 from inferplan.spec.faults import SpecErrors
+from policies.gates import gates
 
 AS_OF = date(2026, 11, 20)
 ACCOUNT = "123456789012"
@@ -77,7 +78,7 @@ def plan(folder: Path, backend: dict[str, Any], api: str = "chat", **route: Any)
     (folder / "organization").mkdir()
     (folder / "organization" / "organization.yaml").write_text(json.dumps(organization()))
     (folder / "asked.yaml").write_text(json.dumps(spec))
-    return make_plan(load(folder / "asked.yaml", folder / "organization"), AS_OF)
+    return make_plan(load(folder / "asked.yaml", folder / "organization"), AS_OF, gates)
 
 
 def weights(model: str) -> dict[str, Any]:

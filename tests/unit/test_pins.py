@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from inferplan.records.verdicts import Report
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load
 from policies.evaluate import evaluate
-from policies.verdicts import Report
 
 ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 20)
@@ -43,13 +43,21 @@ def test_the_examples_lack_no_pin(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "lock", "message"),
     [
-        ("minimal", ("Qwen/Qwen3-4B:", "Qwen/Qwen3-8B:"), "Qwen/Qwen3-4B is not pinned in the lock"),
-        ("minimal", ("  vllm:", "  vllm-old:"), "vllm is not pinned in the lock"),
-        ("eu-support-desk", ("  litellm:", "  litellm-old:"), "litellm is not pinned in the lock"),
+        (
+            "minimal",
+            ("Qwen/Qwen3-4B:", "Qwen/Qwen3-8B:"),
+            "Qwen/Qwen3-4B is not pinned under models of the lock",
+        ),
+        ("minimal", ("  vllm:", "  vllm-old:"), "vllm is not pinned under images of the lock"),
+        (
+            "eu-support-desk",
+            ("  litellm:", "  litellm-old:"),
+            "litellm is not pinned under images of the lock",
+        ),
         (
             "eu-support-desk",
             ("  presidio-analyzer:", "  presidio:"),
-            "presidio-analyzer is not pinned in the lock",
+            "presidio-analyzer is not pinned under images of the lock",
         ),
     ],
 )

@@ -20,6 +20,7 @@ from inferplan.records.no_plan import NoPlan, NotBuilt
 from inferplan.records.plan import Plan
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load
+from policies.gates import gates
 
 ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 20)
@@ -51,7 +52,7 @@ def route_load(declaration: Declaration, **fields: Any) -> Declaration:
 
 @pytest.fixture(scope="module")
 def plans() -> dict[str, Plan]:
-    return {name: make_plan(declared(name), AS_OF) for name in EXAMPLES}
+    return {name: make_plan(declared(name), AS_OF, gates) for name in EXAMPLES}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_the_search_stays_inside_the_boundary(plans: dict[str, Plan]) -> None:
 
 def test_a_named_region_is_planned_even_outside_the_boundary() -> None:
     """What the spec names is planned as said: the rules deny it, not the planner."""
-    plan = make_plan(edited("de-clinic-notes", target={"region": "us-east-1"}), AS_OF)
+    plan = make_plan(edited("de-clinic-notes", target={"region": "us-east-1"}), AS_OF, gates)
 
     assert plan.target.region == "us-east-1"
     assert plan.target.country == "US"
@@ -100,7 +101,7 @@ def test_a_named_region_is_planned_even_outside_the_boundary() -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_one_spec_flips_between_all_modes(mode: str) -> None:
     """The same spec gives each kind of stack, and only that kind's parts."""
-    plan = make_plan(declared("eu-both-ways"), AS_OF, mode)
+    plan = make_plan(declared("eu-both-ways"), AS_OF, gates, mode)
 
     kind = plan.mode
     assert mode in {kind, "auto"}
@@ -112,7 +113,7 @@ def test_one_spec_flips_between_all_modes(mode: str) -> None:
 
 def test_auto_keeps_every_mode_as_an_alternative() -> None:
     """Auto says which mode it took and why, and prices the others beside it."""
-    plan = make_plan(declared("eu-both-ways"), AS_OF)
+    plan = make_plan(declared("eu-both-ways"), AS_OF, gates)
 
     priced = {one.mode: one.monthly_usd for one in plan.cost.alternatives if one.name == one.mode}
     assert set(priced) == {"self-hosted", "managed-api", "hybrid"}
@@ -142,7 +143,7 @@ def test_an_unknown_engine_argument_is_refused() -> None:
         )
 
         with pytest.raises(NoPlan, match=argument):
-            make_plan(replace(declaration, spec=spec), AS_OF)
+            make_plan(replace(declaration, spec=spec), AS_OF, gates)
 
 
 def test_production_survives_the_loss_of_a_zone(plans: dict[str, Plan]) -> None:
@@ -159,7 +160,7 @@ def test_production_survives_the_loss_of_a_zone(plans: dict[str, Plan]) -> None:
 
 def test_a_one_zone_offering_is_not_taken_where_a_zone_may_be_lost() -> None:
     """p6-b200 stands in one zone of ap-south-1: it is listed as passed over, with that reason."""
-    plan = make_plan(declared("in-bank-assistant"), AS_OF)
+    plan = make_plan(declared("in-bank-assistant"), AS_OF, gates)
 
     found = {candidate.instance_type: candidate for candidate in plan.candidates}
     assert "one zone only" in found["p6-b200.48xlarge"].reason
@@ -178,7 +179,7 @@ def test_a_type_without_on_demand_price_is_not_planned_on_demand() -> None:
     )
 
     with pytest.raises(NoPlan, match="no on-demand list price"):
-        make_plan(replace(declaration, spec=spec), AS_OF)
+        make_plan(replace(declaration, spec=spec), AS_OF, gates)
 
 
 def test_no_plan_names_what_every_type_lacks() -> None:
@@ -192,7 +193,7 @@ def test_no_plan_names_what_every_type_lacks() -> None:
     spec = msgspec.structs.replace(declaration.spec, backends={"qwen": backend})
 
     with pytest.raises(NoPlan) as caught:
-        make_plan(replace(declaration, spec=spec), AS_OF)
+        make_plan(replace(declaration, spec=spec), AS_OF, gates)
 
     assert "eu-central-1" in caught.value.summary
     assert {one.instance_type for one in caught.value.candidates} >= {"g6.48xlarge", "p4de.24xlarge"}
@@ -210,7 +211,7 @@ def test_more_load_never_needs_fewer_replicas() -> None:
 
     peaks = (0.1, 0.5, 1.0, 3.0, 10.0, 40.0)
     replicas = [
-        make_plan(route_load(fixed, peak_requests_per_second=peak), AS_OF).servers[0].replicas
+        make_plan(route_load(fixed, peak_requests_per_second=peak), AS_OF, gates).servers[0].replicas
         for peak in peaks
     ]
 
@@ -225,7 +226,7 @@ def test_a_wider_boundary_never_costs_more(mode: str) -> None:
     for countries in (("IE", "FR"), ("IE", "FR", "DE"), ("IE", "FR", "DE", "ES"), ("EEA",)):
         residency = msgspec.structs.replace(declared("eu-both-ways").spec.data.residency, countries=countries)
         try:
-            plan = make_plan(edited("eu-both-ways", data={"residency": residency}), AS_OF, mode)
+            plan = make_plan(edited("eu-both-ways", data={"residency": residency}), AS_OF, gates, mode)
         except NoPlan:
             assert not bills
             continue
@@ -240,7 +241,9 @@ def test_plans_are_byte_identical_across_processes(plans: dict[str, Plan]) -> No
     script = (
         "import sys, msgspec; from datetime import date; from pathlib import Path\n"
         "from inferplan.spec.loading import load; from inferplan.plan.make import make_plan\n"
-        "plan = make_plan(load(Path('specs/eu-both-ways.yaml'), Path('organization')), date(2026, 11, 20))\n"
+        "from policies.gates import gates\n"
+        "declaration = load(Path('specs/eu-both-ways.yaml'), Path('organization'))\n"
+        "plan = make_plan(declaration, date(2026, 11, 20), gates)\n"
         "sys.stdout.buffer.write(msgspec.json.encode(plan))"
     )
     seen = {
@@ -290,13 +293,13 @@ def test_every_number_of_servers_and_pools_has_a_derivation(plans: dict[str, Pla
 def test_the_account_baseline_is_refused_honestly() -> None:
     """A spec of the account baseline ends in NoPlan that says it is not built yet."""
     with pytest.raises(NotBuilt, match="not plan yet"):
-        make_plan(declared("account-desk"), AS_OF)
+        make_plan(declared("account-desk"), AS_OF, gates)
 
 
 def test_mode_without_a_fitting_backend_has_no_plan() -> None:
     """A route whose backends are all vendors cannot be self-hosted; the route and the mode are named."""
     with pytest.raises(NoPlan, match="self-hosted") as caught:
-        make_plan(declared("eu-support-desk"), AS_OF, "self-hosted")
+        make_plan(declared("eu-support-desk"), AS_OF, gates, "self-hosted")
 
     assert caught.value.conflicts[0].path == "routes[0].backends"
 
@@ -304,7 +307,7 @@ def test_mode_without_a_fitting_backend_has_no_plan() -> None:
 def test_own_kubernetes_is_refused_honestly() -> None:
     """Own nodes are part of the language and not of this planner: it says so."""
     with pytest.raises(NotBuilt, match="own Kubernetes"):
-        make_plan(edited("minimal", target={"platform": "kubernetes"}), AS_OF)
+        make_plan(edited("minimal", target={"platform": "kubernetes"}), AS_OF, gates)
 
 
 def test_defaults_and_warnings_are_told(plans: dict[str, Plan]) -> None:
@@ -317,7 +320,7 @@ def test_defaults_and_warnings_are_told(plans: dict[str, Plan]) -> None:
 
 def test_a_deadline_that_is_missed_is_named() -> None:
     """Lead time is compared with the deadline, item by item."""
-    plan = make_plan(edited("de-clinic-notes", deadline="2026-12-01"), AS_OF)
+    plan = make_plan(edited("de-clinic-notes", deadline="2026-12-01"), AS_OF, gates)
 
     assert any(miss.startswith("build: ") for miss in plan.lead_time.misses)
     assert plan.lead_time.days >= plan.lead_time.items["build"] > 11

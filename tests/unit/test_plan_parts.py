@@ -23,6 +23,7 @@ from inferplan.records.notes import Notes
 from inferplan.records.plan import Plan, Target
 from inferplan.spec.loading import load
 from inferplan.spec.model import InferenceStack
+from policies.gates import gates
 from tests.unit.plan_edits import planned
 
 ROOT = Path(__file__).parents[2]
@@ -102,7 +103,7 @@ def test_a_second_zone_moves_no_subnet() -> None:
     """Going from one zone to two keeps every subnet that was there."""
     spec = spec_of("de-clinic-notes")
     one, two = (
-        {subnet.name: subnet.cidr for subnet in make_plan(_with_zones(count), AS_OF).network.subnets}
+        {subnet.name: subnet.cidr for subnet in make_plan(_with_zones(count), AS_OF, gates).network.subnets}
         for count in (1, 2)
     )
 

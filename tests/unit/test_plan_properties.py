@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inferplan import catalog
+from inferplan.decision import Question
 from inferplan.plan.make import make_plan
 from inferplan.plan.search import cheapest
 from inferplan.records.no_plan import NoPlan
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import Residency
+from policies.gates import gates
 from tests.unit.plan_edits import (
     AS_OF,
     EXAMPLES,
@@ -47,12 +49,12 @@ def test_more_load_never_lowers_replicas(instance_type: str, one: float, other: 
     """On a fixed instance type, a higher peak needs at least as many replicas, nodes and dollars."""
     less, more = sorted((one, other))
     try:
-        small = cheapest(clinic_on(instance_type, less, tokens), AS_OF)
+        small = cheapest(Question.of(clinic_on(instance_type, less, tokens), AS_OF, gates))
     except NoPlan:
         with pytest.raises(NoPlan):  # what does not fit is not made to fit by load
-            cheapest(clinic_on(instance_type, more, tokens), AS_OF)
+            cheapest(Question.of(clinic_on(instance_type, more, tokens), AS_OF, gates))
         return
-    large = cheapest(clinic_on(instance_type, more, tokens), AS_OF)
+    large = cheapest(Question.of(clinic_on(instance_type, more, tokens), AS_OF, gates))
 
     assert small.draft.servers[0].replicas <= large.draft.servers[0].replicas
     assert small.draft.pools[0].nodes <= large.draft.pools[0].nodes
@@ -72,7 +74,7 @@ def test_one_more_country_never_costs_more(mode: str, countries: set[str], added
         residency = Residency(countries=tuple(sorted(allowed)))
         said = with_spec(declared("eu-both-ways"), data={"residency": residency}, mode=mode, budget=None)
         try:
-            return cheapest(said, AS_OF).monthly_usd.expected
+            return cheapest(Question.of(said, AS_OF, gates)).monthly_usd.expected
         except NoPlan:
             return None
 
@@ -88,7 +90,7 @@ def test_one_more_country_never_costs_more(mode: str, countries: set[str], added
 def test_a_plan_stands_inside_the_boundary(name: str, peak: float) -> None:
     """Whatever the load, a Region that the spec leaves open lies in an allowed country."""
     said = with_spec(with_route(declared(name), load={"peak_requests_per_second": peak}), budget=None)
-    target = cheapest(with_spec(said, target={"region": None}), AS_OF).draft.target
+    target = cheapest(Question.of(with_spec(said, target={"region": None}), AS_OF, gates)).draft.target
 
     residency = spec_of(said).data.residency
     assert residency is not None
@@ -104,7 +106,7 @@ def test_the_same_inputs_give_the_same_bytes(name: str, peak: float) -> None:
 
     def once() -> bytes:
         try:
-            return msgspec.json.encode(make_plan(said, AS_OF))
+            return msgspec.json.encode(make_plan(said, AS_OF, gates))
         except NoPlan as reason:
             return str(reason).encode()
 
@@ -119,11 +121,13 @@ import msgspec
 from inferplan.records.no_plan import NoPlan
 from inferplan.plan.make import make_plan
 from inferplan.spec.loading import load
+from policies.gates import gates
 for name in sys.argv[1:]:
     declaration = load(Path("specs") / f"{name}.yaml", Path("organization"))
     for mode in ("self-hosted", "managed-api", "hybrid", "auto"):
         try:
-            sys.stdout.buffer.write(msgspec.json.encode(make_plan(declaration, date(2026, 11, 20), mode)))
+            plan = make_plan(declaration, date(2026, 11, 20), gates, mode)
+            sys.stdout.buffer.write(msgspec.json.encode(plan))
         except NoPlan as reason:
             sys.stdout.buffer.write(str(reason).encode())
         sys.stdout.buffer.write(b"\\n")

@@ -16,6 +16,7 @@ from inferplan import catalog
 from inferplan.plan.make import make_plan
 from inferplan.records.no_plan import NoPlan
 from inferplan.report import diff_text
+from policies.gates import gates
 from tests.unit.plan_edits import AS_OF, EXAMPLES, declared, planned, recorded
 
 HOURS = 730
@@ -174,7 +175,7 @@ def test_a_mode_without_backends_is_refused(example: str, mode: str) -> None:
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_bill_of_gpus_is_the_nodes_at_the_price_of_the_region(example: str) -> None:
     """Nodes times 730 hours times the price of the type in that Region, and of no other."""
-    plan = make_plan(declared(example), AS_OF)
+    plan = make_plan(declared(example), AS_OF, gates)
 
     for pool in plan.pools:
         price = catalog.instance_price(pool.instance_type, plan.target.region)

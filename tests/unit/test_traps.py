@@ -11,6 +11,7 @@ from inferplan.plan.make import make_plan
 from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Candidate, Plan, Server
 from inferplan.spec.declaration import Declaration
+from policies.gates import gates
 from tests.unit.plan_edits import AS_OF, EXAMPLES, declared, with_backend, with_route, with_spec
 
 GIB = 2**30
@@ -24,7 +25,7 @@ def lab(region: str | None, **backend: Any) -> Declaration:
 
 
 def server_of(declaration: Declaration, mode: str | None = None) -> Server:
-    (server,) = make_plan(declaration, AS_OF, mode).servers
+    (server,) = make_plan(declaration, AS_OF, gates, mode).servers
     return server
 
 
@@ -44,7 +45,7 @@ def test_trap_01_nominal_memory_is_not_usable_memory(
     name: str, gpu: str, nominal: float, usable: float
 ) -> None:
     """A card is planned with what its driver reports, in GiB, not with what it is sold as."""
-    plan = make_plan(declared(name), AS_OF)
+    plan = make_plan(declared(name), AS_OF, gates)
 
     memory = plan.servers[0].memory
     assert plan.pools[0].gpu == gpu
@@ -119,7 +120,9 @@ def test_trap_06_heads_must_divide(model: str) -> None:
     heads = catalog.model(model).heads
     assert heads is not None
 
-    plan = make_plan(lab("eu-central-1", weights=f"hf://{model}", engine={"max_model_len": 32768}), AS_OF)
+    plan = make_plan(
+        lab("eu-central-1", weights=f"hf://{model}", engine={"max_model_len": 32768}), AS_OF, gates
+    )
 
     sizes = {one.tensor_parallel for one in plan.candidates if one.nodes}
     assert sizes
@@ -133,7 +136,7 @@ def test_trap_07_fp8_on_older_cards_is_no_speed_up() -> None:
     said = with_backend(declared("in-bank-assistant"), "llama", capacity={"instance_type": "p4d.24xlarge"})
     said = with_spec(said, budget=None)
 
-    plan = make_plan(said, AS_OF)
+    plan = make_plan(said, AS_OF, gates)
     (server,) = plan.servers
 
     assert any("weight-only on compute capability 8.0" in warning for warning in plan.warnings)
@@ -146,12 +149,12 @@ def test_trap_07_fp8_on_older_cards_is_no_speed_up() -> None:
 @pytest.mark.parametrize("instance_type", ["p5.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge"])
 def test_trap_08_there_is_no_p5_in_eu_central_1(instance_type: str) -> None:
     """H100, H200 and B200 are not offered in Frankfurt: no candidates, and refused where they are named."""
-    plan = make_plan(declared("de-clinic-notes"), AS_OF)
+    plan = make_plan(declared("de-clinic-notes"), AS_OF, gates)
     named = with_backend(declared("de-clinic-notes"), "qwen", capacity={"instance_type": instance_type})
 
     assert instance_type not in {one.instance_type for one in plan.candidates}
     with pytest.raises(NoPlan, match="not offered in eu-central-1"):
-        make_plan(named, AS_OF)
+        make_plan(named, AS_OF, gates)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +163,7 @@ def test_trap_08_there_is_no_p5_in_eu_central_1(instance_type: str) -> None:
 )
 def test_trap_09_the_price_is_that_of_the_region(region: str, here: float | None, us_east_1: float) -> None:
     """A g6.xlarge is billed at the Region's own price, which is up to 45 % above that of us-east-1."""
-    plan = make_plan(lab(region, capacity={"instance_type": "g6.xlarge"}), AS_OF)
+    plan = make_plan(lab(region, capacity={"instance_type": "g6.xlarge"}), AS_OF, gates)
 
     (line,) = [line for line in plan.cost.lines if line.name.startswith("GPU nodes")]
     assert line.unit_usd is not None
@@ -176,8 +179,8 @@ def test_trap_10_p5e_is_never_free() -> None:
     reserved = p5e | {"kind": "reservation", "id": "cr-0123456789abcdef0"}
 
     with pytest.raises(NoPlan, match="no on-demand list price"):
-        make_plan(lab("eu-north-1", capacity=p5e), AS_OF)
-    plan = make_plan(lab("eu-north-1", capacity=reserved), AS_OF)
+        make_plan(lab("eu-north-1", capacity=p5e), AS_OF, gates)
+    plan = make_plan(lab("eu-north-1", capacity=reserved), AS_OF, gates)
 
     (line,) = [line for line in plan.cost.lines if line.name.startswith("GPU nodes")]
     assert line.expected_usd is None
@@ -187,7 +190,7 @@ def test_trap_10_p5e_is_never_free() -> None:
 
 def test_trap_10_p5e_is_no_candidate_on_demand() -> None:
     """Where p5e is offered, it is listed as passed over for its missing price, not as the cheapest."""
-    plan = make_plan(lab("eu-north-1"), AS_OF)
+    plan = make_plan(lab("eu-north-1"), AS_OF, gates)
 
     assert "no on-demand list price" in candidate(plan, "p5e.48xlarge").reason
     assert not candidate(plan, "p5e.48xlarge").chosen
@@ -202,7 +205,7 @@ def test_trap_11_tokens_are_priced_by_the_request(month: int) -> None:
     """
     said = with_spec(declared("eu-both-ways"), budget=None)
     said = with_backend(said, "mistral-api", model="anthropic.claude-sonnet-4-5-20250929-v1:0")
-    plan = make_plan(with_route(said, load={"monthly_requests": month}), AS_OF, "managed-api")
+    plan = make_plan(with_route(said, load={"monthly_requests": month}), AS_OF, gates, "managed-api")
 
     (line,) = [line for line in plan.cost.lines if line.name.startswith("tokens")]
     assert line.expected_usd == pytest.approx(month * 0.0069 * 1.1, rel=1e-6, abs=0.01)
@@ -211,7 +214,7 @@ def test_trap_11_tokens_are_priced_by_the_request(month: int) -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_trap_12_the_quota_counts_vcpus(name: str) -> None:
     """A quota of GPU instances is asked for in vCPUs of the whole ceiling, with its code."""
-    for pool in make_plan(declared(name), AS_OF, "hybrid" if name == "eu-both-ways" else None).pools:
+    for pool in make_plan(declared(name), AS_OF, gates, "hybrid" if name == "eu-both-ways" else None).pools:
         instance = catalog.instance(pool.instance_type)
         assert pool.quota_vcpus == pool.max_nodes * instance.vcpu > pool.max_nodes
         assert pool.quota_code == instance.quota_od
@@ -225,7 +228,7 @@ def test_trap_13_old_cards_have_no_bfloat16() -> None:
     assert "--dtype half" in " ".join(t4.flags)
     assert "--dtype" not in l4.flags
     with pytest.raises(NoPlan, match="no kernels"):
-        make_plan(lab("eu-west-1", capacity={"instance_type": "p3dn.24xlarge"}), AS_OF)
+        make_plan(lab("eu-west-1", capacity={"instance_type": "p3dn.24xlarge"}), AS_OF, gates)
 
 
 def test_trap_14_tokens_of_hybrid_models_are_derived() -> None:
@@ -249,7 +252,9 @@ def test_trap_15_the_whole_context_does_not_fit_a_24_gb_card() -> None:
     g6 = {"instance_type": "g6.xlarge"}
 
     with pytest.raises(NoPlan, match=r"one request of 131072 tokens needs 16\.00 GiB"):
-        make_plan(lab("eu-central-1", weights=llama, capacity=g6, engine={"max_model_len": 131072}), AS_OF)
+        make_plan(
+            lab("eu-central-1", weights=llama, capacity=g6, engine={"max_model_len": 131072}), AS_OF, gates
+        )
     server = server_of(lab("eu-central-1", weights=llama, capacity=g6))
 
     assert server.max_model_len == 8192

@@ -25,6 +25,7 @@ from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load
 from inferplan.spec.organization import Organization
 from policies.evaluate import evaluate
+from policies.gates import gates
 from stacks.record import record_plan
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws")
@@ -44,7 +45,7 @@ def planned(spec: str, organization: str) -> tuple[Resource, ...]:
     """What a declaration deploys; empty where it has no plan."""
     try:
         declaration = declare(json.loads(spec), json.loads(organization))
-        return record_plan(make_plan(declaration, AS_OF), declaration)
+        return record_plan(make_plan(declaration, AS_OF, gates), declaration)
     except NoPlan:
         return ()
 

@@ -15,6 +15,7 @@ from inferplan.plan.make import make_plan
 from inferplan.records.plan import Memory, Plan, Pool, Server, Startup, Throughput
 from inferplan.report import plan_text
 from inferplan.spec.declaration import Declaration
+from policies.gates import gates
 
 OWN_IMAGE = "ami-0123456789abcdef0"
 MISSING = {
@@ -40,7 +41,7 @@ def planned(name: str) -> Plan:
         "embeddings": lambda: serving("embeddings", "google-bert/bert-base-uncased"),
         "own image": lambda: with_backend(declared("minimal"), "small", capacity={"ami": OWN_IMAGE}),
     }[name]()
-    return make_plan(said, AS_OF)
+    return make_plan(said, AS_OF, gates)
 
 
 def figures(record: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -117,7 +118,7 @@ def test_a_region_without_a_list_price_is_not_the_cheapest() -> None:
     assert catalog.instance("g6.xlarge").offers("eu-central-2")
     assert catalog.instance_price("g6.xlarge", "eu-central-2").usd_hour is None
 
-    plan = make_plan(in_switzerland_too(), AS_OF)
+    plan = make_plan(in_switzerland_too(), AS_OF, gates)
 
     assert plan.cost.unpriced == ("GPU nodes gpu-small",)
     assert plan.target.region == "eu-central-1"
@@ -125,7 +126,7 @@ def test_a_region_without_a_list_price_is_not_the_cheapest() -> None:
 
 def test_an_alternative_without_a_price_is_not_said_to_cost_nothing() -> None:
     """Where a type has no list price, its nodes have no known price, not 0 USD."""
-    plan = make_plan(with_countries(in_switzerland_too(), "CH"), AS_OF)
+    plan = make_plan(with_countries(in_switzerland_too(), "CH"), AS_OF, gates)
     (taken,) = [one for one in plan.cost.alternatives if one.name == "small on 1 x g6.xlarge"]
 
     assert plan.target.region == "eu-central-2"
@@ -136,8 +137,8 @@ def test_an_alternative_without_a_price_is_not_said_to_cost_nothing() -> None:
 def test_no_token_price_is_advised_against_nodes_without_a_price() -> None:
     """What a vendor may ask at most cannot be said where the nodes that it would replace have no price."""
     assert spec_of(declared("minimal")).mode == "self-hosted"
-    on_demand = make_plan(declared("minimal"), AS_OF)
-    spot = make_plan(with_backend(declared("minimal"), "small", capacity={"kind": "spot"}), AS_OF)
+    on_demand = make_plan(declared("minimal"), AS_OF, gates)
+    spot = make_plan(with_backend(declared("minimal"), "small", capacity={"kind": "spot"}), AS_OF, gates)
 
     assert any("USD per million tokens would cost less" in text for text in on_demand.warnings)
     assert not any("USD per million tokens" in text for text in spot.warnings)

@@ -8,8 +8,9 @@ import pulumi
 
 from inferplan.plan.make import make_plan
 from inferplan.spec.loading import load
+from policies.gates import gates
 from stacks import build
 
 config = pulumi.Config("inferplan")
 declaration = load(Path(os.environ["TESTS_OTHER_SPEC"]), Path(config.require("organization")))
-build(make_plan(declaration, date.fromisoformat(config.require("as-of"))), "foundation", declaration)
+build(make_plan(declaration, date.fromisoformat(config.require("as-of")), gates), "foundation", declaration)

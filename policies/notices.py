@@ -1,0 +1,146 @@
+"""Findings that belong to no rule: about pins, waivers, the organization, facts and types that nobody reads.
+
+Not here: pins themselves (pins), what makes a waiver void (register), and rules.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inferplan.records.verdicts import Finding, SubjectRef
+from inferplan.spec.organization import Waiver
+from policies import register
+from policies.context import FACT_AGE_DAYS, Context
+
+if TYPE_CHECKING:
+    from policies.rule import Rule
+
+READ_PACKAGES = frozenset({"aws", "kubernetes", "pulumi", "inferplan"})
+RENEW = "renew it with a reason and a different approver, or withdraw it"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A finding that no rule makes: its id, what it says, and what to do."""
+
+    id: str
+    title: str
+    fix: str
+
+
+LOCK_MISSING = Notice(
+    "LOCK-MISSING",
+    "There is no lock, so nothing is pinned; refused by `--locked` and under Pulumi",
+    "Write the pins into the .lock.yaml file beside the spec.",
+)
+PIN_MISSING = Notice(
+    "PIN-MISSING",
+    "The lock lacks a pin that the spec needs; refused by `--locked` and under Pulumi",
+    "Add it to the lock beside the spec.",
+)
+ORGANIZATION_DEFAULT = Notice(
+    "ORGANIZATION-DEFAULT",
+    "No organization was given, so the built-in strict one applies",
+    "name the platform team's folder",
+)
+WAIVER_NOT_WAIVABLE = Notice("WAIVER-NOT-WAIVABLE", "A waiver of a rule that nobody may waive", RENEW)
+WAIVER_SELF_APPROVED = Notice("WAIVER-SELF-APPROVED", "Owner and approver of a waiver are one person", RENEW)
+WAIVER_NOT_YET = Notice("WAIVER-NOT-YET", "A waiver that was created after the day of the run", RENEW)
+WAIVER_EXPIRED = Notice("WAIVER-EXPIRED", "A waiver that has ended", RENEW)
+WAIVER_UNUSED = Notice("WAIVER-UNUSED", "A waiver that covers nothing", RENEW)
+TYPES_UNREAD = Notice(
+    "TYPES-UNREAD", "Resources of packages that no rule reads", "declare them by AWS or Kubernetes types"
+)
+FACTS_AGE = Notice(
+    "FACTS-AGE",
+    f"Facts that the verdicts rest on are older than {FACT_AGE_DAYS} days",
+    "read their sources again and renew the dates in the catalog",
+)
+NOTICES = (
+    LOCK_MISSING,
+    PIN_MISSING,
+    ORGANIZATION_DEFAULT,
+    WAIVER_NOT_WAIVABLE,
+    WAIVER_SELF_APPROVED,
+    WAIVER_NOT_YET,
+    WAIVER_EXPIRED,
+    WAIVER_UNUSED,
+    TYPES_UNREAD,
+    FACTS_AGE,
+)
+_BY_ID = {notice.id: notice for notice in NOTICES}
+
+
+def find_notice(notice_id: str) -> Notice | None:
+    """The notice with this id, however it is cased."""
+    return _BY_ID.get(notice_id.upper())
+
+
+def notices(context: Context, used: Collection[int], rules: Collection[Rule]) -> Iterator[Finding]:
+    """What is wrong with waivers that aim at this spec (`used` are those that cover something), one line
+    about old facts, and packages that nobody reads."""
+    if context.declared:
+        if context.declaration.organization_is_default:
+            yield _finding(ORGANIZATION_DEFAULT, "no organization was given: the built-in strict bar applies")
+        yield from _waivers(context, used, {id_ for rule in rules for id_ in (rule.id, *rule.aliases)})
+    yield from _unread(context)
+    yield from _old_facts(context)
+
+
+def _waivers(context: Context, used: Collection[int], implemented: Collection[str]) -> Iterator[Finding]:
+    for waiver in context.declaration.waivers:
+        if not register.covers(waiver, None, context):
+            continue
+        found = register.flaw(waiver, context)
+        here = waiver.scope.spec is not None and waiver.rule in implemented
+        if found is None and here and id(waiver) not in used:
+            found = WAIVER_UNUSED.id, _unused(waiver)
+        if found is not None:
+            yield _finding(_BY_ID[found[0]], found[1])
+
+
+def _unused(waiver: Waiver) -> str:
+    return f"waiver {waiver.ticket} of {waiver.rule} covers nothing: withdraw it"
+
+
+def _unread(context: Context) -> Iterator[Finding]:
+    packages = (item.package for item in context.stack.resources if item.custom)
+    unread = Counter(package for package in packages if package not in READ_PACKAGES)
+    if unread:
+        shown = ", ".join(f"{package} ({count})" for package, count in sorted(unread.items()))
+        yield _finding(TYPES_UNREAD, f"no rule reads the resources of {shown}")
+
+
+def _old_facts(context: Context) -> Iterator[Finding]:
+    old = sorted(
+        (day, fact)
+        for fact, day in context.facts_used.items()
+        if day is not None and (context.as_of - day).days > FACT_AGE_DAYS
+    )
+    if old:
+        message = (
+            f"{len(old)} facts are older than {FACT_AGE_DAYS} days; the oldest is {old[0][1]} of {old[0][0]}"
+        )
+        yield _finding(FACTS_AGE, message)
+
+
+def _finding(notice: Notice, message: str) -> Finding:
+    return Finding(
+        rule=notice.id,
+        level="advisory",
+        verdict="fail",
+        subject=SubjectRef(kind="organization", name="organization"),
+        file=None,
+        line=None,
+        column=None,
+        path=None,
+        message=message,
+        fix=notice.fix,
+        source=(),
+        waiver=None,
+        valid_until=None,
+        blocks=False,
+    )

@@ -1,0 +1,159 @@
+"""Which class of data may go to which kind of backend, as declared and as the proxy is configured.
+
+Not here: where a backend is (vendors_process_inside, profiles_stay_inside) and the network between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inferplan.resource import Resource
+from inferplan.spec.model import DATA_CLASSES, DataClass, Route
+from inferplan.spec.organization import AccountEntry
+from policies import types
+from policies.context import Context, Serving
+from policies.rule import Outcome, Rule, fail
+from policies.views.gateway import Entry, configurations, entries, fallbacks, route_of, side_doors
+from policies.world.things import group, proxy, proxy_data
+
+classes_go_where_they_may = Rule(
+    id="SOV-010",
+    title="Restricted and proprietary data goes to own weights only",
+    why="What may not leave the house must not reach a vendor, neither at first choice nor as a fallback.",
+    fix="Take the vendor out of the route, split the route by class, or have the caller's registered class "
+    "corrected.",
+    source=("004:97",),
+    level="mandatory",
+)
+
+
+@classes_go_where_they_may.check("serving")
+def _backend(serving: Serving, context: Context) -> Iterator[Outcome]:
+    data_class, backend = serving.data_class, serving.backend
+    allowed = context.organization.classes.get(data_class)
+    if allowed is None or backend.kind not in allowed.backends:
+        yield fail(f"{data_class} data may not go to a {backend.kind} backend ({backend.name})")
+    elif backend.vendor is not None and _stricter(data_class, backend.vendor.max_class):
+        ceiling = f"{backend.backend.vendor} may get ({backend.vendor.max_class})"
+        yield fail(f"{data_class} data is above what {ceiling}")
+
+
+@classes_go_where_they_may.check("account")
+def _account(account: AccountEntry, context: Context) -> Iterator[Outcome]:
+    if context.inference is not None and _stricter(context.data_class, account.max_class):
+        yield fail(
+            f"carries {context.data_class} data in an account for at most {account.max_class}", path="account"
+        )
+
+
+@classes_go_where_they_may.check(*types.CONFIGURATION_CARRIERS)
+def _configured(item: Resource, context: Context) -> Iterator[Outcome]:
+    routes = context.inference.routes if context.inference else ()
+    for path, config in configurations(item, context):
+        found = list(entries(config))
+        for entry in found:
+            yield from _entry(entry, routes, context, path)
+        for place in side_doors(config):
+            yield fail(f"{place} lets calls past the routes of the spec", path=path)
+        leaving = {entry.model_name for entry in found if not entry.own}
+        for place, source, target in fallbacks(config):
+            route = route_of(source, routes)
+            if target in leaving and (route is None or not _managed_allowed(route, context)):
+                yield fail(f"{source} falls back to {target}, which a vendor serves ({place})", path=path)
+
+
+def _entry(entry: Entry, routes: tuple[Route, ...], context: Context, path: str) -> Iterator[Outcome]:
+    route = route_of(entry.model_name, routes)
+    if route is None:
+        yield fail(f"{entry.path}: the model group {entry.model_name} is no route of the spec", path=path)
+    elif not entry.own and not _managed_allowed(route, context):
+        yield fail(
+            f"{entry.path}: {context.route_class(route)} data of route {route.name} would go to a vendor",
+            path=path,
+        )
+
+
+def _managed_allowed(route: Route, context: Context) -> bool:
+    allowed = context.organization.classes.get(context.route_class(route))
+    return allowed is not None and "managed-api" in allowed.backends
+
+
+def _stricter(one: DataClass, other: DataClass) -> bool:
+    return DATA_CLASSES.index(one) > DATA_CLASSES.index(other)
+
+
+_SERVER = "http://qwen.inference.svc.cluster.local:8000/v1"
+_NOTES = group("notes", "hosted_vllm/qwen", _SERVER)
+_DESK = group("desk", "bedrock/mistral.mistral-large-2402-v1:0")
+_ASSESSED = ("PRIV-001",)
+_RESTRICTED = "spec:routes[0].backends"
+
+classes_go_where_they_may.passes(
+    "mode auto where own weights can serve",
+    world="both",
+    given={"spec:mode": "auto", _RESTRICTED: ["mistral", "qwen"]},
+)
+classes_go_where_they_may.fails("no backend of the route may", {_RESTRICTED: ["mistral"]}, also=_ASSESSED)
+
+classes_go_where_they_may.passes(
+    "restricted data on own weights, internal data on Bedrock",
+    proxy(_NOTES, _DESK),
+    world="both",
+    given={"spec:routes[1].backends": ["mistral", "qwen"]},
+)
+classes_go_where_they_may.fails(
+    "a restricted route lists a vendor", {_RESTRICTED: ["mistral"]}, also=_ASSESSED
+)
+classes_go_where_they_may.fails(
+    "a restricted route falls back to a vendor",
+    {_RESTRICTED: ["qwen", "mistral"]},
+    also=_ASSESSED,
+)
+classes_go_where_they_may.fails(
+    "a caller that sends restricted data", {"spec:routes[1].callers": ["ward"]}, also=_ASSESSED
+)
+classes_go_where_they_may.fails(
+    "nobody registered: the account's ceiling counts", {"spec:routes[1].callers": []}, also=_ASSESSED
+)
+classes_go_where_they_may.fails(
+    "the application is registered higher",
+    {"organization:applications.office.class": "confidential"},
+    also=_ASSESSED,
+)
+classes_go_where_they_may.fails(
+    "the class goes to own weights only", {"organization:classes.internal.backends": ["self-hosted"]}
+)
+classes_go_where_they_may.fails(
+    "the class goes to vendors only", {"organization:classes.internal.backends": ["managed-api"]}
+)
+classes_go_where_they_may.fails(
+    "the vendor's ceiling is lower", {"organization:vendors.bedrock.max_class": "public"}
+)
+classes_go_where_they_may.fails(
+    "the account's ceiling is lower", {"organization:accounts.111111111111.max_class": "confidential"}
+)
+
+
+def _proxied(note: str, *groups: dict[str, object], **settings: object) -> None:
+    classes_go_where_they_may.fails(note, {"proxy:data": proxy_data(*groups, **settings)})
+
+
+_AT_A_VENDOR = group("notes", "bedrock/mistral.x-1", _SERVER)
+_ANYWHERE = group("notes", "hosted_vllm/qwen", _SERVER, configurable_clientside_auth_params=["api_base"])
+
+_proxied("the proxy sends a restricted route to a vendor", _AT_A_VENDOR, _DESK)
+for _note, _setting in (
+    ("the proxy falls back to a vendor", {"fallbacks": [{"notes": ["desk"]}]}),
+    ("another name leads to a vendor", {"model_group_alias": {"notes": "desk"}}),
+    ("a hidden one does", {"model_group_alias": {"notes": {"model": "desk", "hidden": True}}}),
+):
+    _proxied(_note, _NOTES, _DESK, router_settings=_setting)
+_proxied(
+    "calls pass through to any address",
+    _NOTES,
+    _DESK,
+    general_settings={"pass_through_endpoints": [{"path": "/x", "target": "https://x"}]},
+)
+_proxied("models may be added at run time", _NOTES, _DESK, general_settings={"store_model_in_db": True})
+_proxied("callers choose the address", _ANYWHERE, _DESK)
+_proxied("the proxy offers what no route declares", _NOTES, _DESK, group("spare", "bedrock/mistral.x-1"))

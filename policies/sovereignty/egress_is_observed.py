@@ -1,0 +1,61 @@
+"""What leaves and what is refused is written down.
+
+Not here: where those logs land (logs_stay_inside) and audit trails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inferplan.resource import Resource
+from policies import types
+from policies.context import Context
+from policies.levels import regulated_sectors
+from policies.rule import Outcome, Rule, fail
+from policies.world.things import log_group_arn, ref, resource, vpc
+
+egress_is_observed = Rule(
+    id="EGR-009",
+    title="Allowed and refused egress is logged inside the boundary",
+    why="Without a record nobody can show what did not leave.",
+    fix="Add VPC flow logs, resolver query logs and the firewall's logs, each into a log group of the "
+    "Region.",
+    source=("000:114",),
+    level=regulated_sectors,
+)
+
+
+@egress_is_observed.check_stack(types.VPC)
+def _networks(vpcs: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
+    stack = context.stack
+    for network in vpcs:
+        if not stack.pointing_at(network, "vpcId", types.FLOW_LOG):
+            yield fail("the network has no flow log", subject=network)
+        associated = stack.pointing_at(network, "resourceId", types.QUERY_LOG_ASSOCIATION)
+        if not stack.of(types.QUERY_LOG) or not associated:
+            yield fail("the names that the network asks for are not logged", subject=network)
+
+
+@egress_is_observed.check_stack(types.FIREWALL)
+def _firewalls(firewalls: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
+    for firewall in firewalls:
+        if not context.stack.pointing_at(firewall, "firewallArn", types.FIREWALL_LOG):
+            yield fail(
+                "the firewall writes nothing down: add ALERT, FLOW and TLS logs in the Region",
+                subject=firewall,
+            )
+
+
+egress_is_observed.passes(
+    "flow, query and firewall logs",
+    vpc(),
+    resource(types.FIREWALL, "firewall", {"name": "fw"}),
+    resource(types.FLOW_LOG, "flows", {"vpcId": ref("vpc"), "logDestination": log_group_arn()}),
+    resource(types.QUERY_LOG, "queries", {"destinationArn": log_group_arn()}),
+    resource(types.QUERY_LOG_ASSOCIATION, "queries-of-vpc", {"resourceId": ref("vpc")}),
+    resource(types.FIREWALL_LOG, "firewall-log", {"firewallArn": ref("firewall")}),
+)
+egress_is_observed.fails("no flow log", remove=("flows",))
+egress_is_observed.fails("no query log", remove=("queries",))
+egress_is_observed.fails("queries of another network are logged", remove=("queries-of-vpc",))
+egress_is_observed.fails("no firewall log", remove=("firewall-log",))

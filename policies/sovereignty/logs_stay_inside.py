@@ -1,0 +1,215 @@
+"""Where logs, trails and streams land: what is logged may hold prompts and answers.
+
+Not here: copies of stored data (copies_stay_inside) and whether anything is logged at all
+(egress_is_observed).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from inferplan.resource import Resource
+from policies import types
+from policies.context import Context
+from policies.read import get
+from policies.rule import Outcome, Rule, fail
+from policies.views.destinations import misplaced
+from policies.views.gateway import configurations, outside_callbacks
+from policies.views.pods import pods
+from policies.world.things import (
+    ACCOUNT,
+    REGION,
+    STRANGER,
+    arn,
+    bucket,
+    bucket_arn,
+    log_group,
+    log_group_arn,
+    proxy,
+    proxy_data,
+    ref,
+    resource,
+)
+
+FIREHOSE = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
+FILTER = "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter"
+GATHERED = "aws:cloudwatch/logDestination:LogDestination"
+METRICS = "aws:cloudwatch/metricStream:MetricStream"
+INVOCATIONS = "aws:bedrockmodel/invocationLoggingConfiguration:InvocationLoggingConfiguration"
+BUCKET_LOG = "aws:s3/bucketLogging:BucketLogging"
+WEB_FIREWALL_LOG = "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"
+# Sinks by address; bucket names are global, so they must be resolved.
+SINKS: dict[str, tuple[str, ...]] = {
+    types.TRAIL: ("s3BucketName", "cloudWatchLogsGroupArn"),
+    FILTER: ("destinationArn",),
+    GATHERED: ("targetArn",),
+    METRICS: ("firehoseArn",),
+    types.QUERY_LOG: ("destinationArn",),
+    INVOCATIONS: (
+        "loggingConfig.s3Config.bucketName",
+        "loggingConfig.cloudwatchConfig.largeDataDeliveryS3Config.bucketName",
+    ),
+    types.FLOW_LOG: ("logDestination",),
+    types.FIREWALL_LOG: ("loggingConfiguration.logDestinationConfigs[].logDestination.bucketName",),
+    BUCKET_LOG: ("targetBucket",),
+    FIREHOSE: ("extendedS3Configuration.bucketArn",),
+    types.BALANCER: ("accessLogs.bucket", "connectionLogs.bucket"),
+    WEB_FIREWALL_LOG: ("logDestinationConfigs[]",),
+}
+LOCAL_DRIVERS = frozenset({None, "awslogs", "json-file", "journald", "none"})
+OUTSIDE_SINKS = ("httpEndpointConfiguration", "splunkConfiguration", "snowflakeConfiguration")
+
+logs_stay_inside = Rule(
+    id="SOV-005",
+    title="Logs, trails, metric streams and invocation logs land inside the boundary",
+    why="Prompts and answers may be inside a log, so a log is data like any other.",
+    fix="Send it to a bucket or log group of this account in an allowed Region, declared in the stack or "
+    "named by ARN.",
+    source=("000:144",),
+    level="mandatory",
+)
+
+
+@logs_stay_inside.check_stack(*SINKS)
+def _lands(resources: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
+    for item in resources:
+        for path in SINKS[item.type]:
+            for target in context.stack.targets(item, path, *types.BUCKETS, types.LOG_GROUP, FIREHOSE):
+                if problem := misplaced(target, context, "what is logged comes to rest outside"):
+                    yield fail(problem.message, path=problem.path, subject=item)
+
+
+@logs_stay_inside.check(types.LOG_GROUP)
+def _log_group(item: Resource, context: Context) -> Iterator[Outcome]:
+    if (region := context.region_of(item)) and (wrong := context.outside(region)):
+        yield fail(f"logs come to rest outside: {wrong}", path="region")
+
+
+@logs_stay_inside.check(FIREHOSE)
+def _leaves_aws(item: Resource, _context: Context) -> Iterator[Outcome]:
+    for key in OUTSIDE_SINKS:
+        if item.props.get(key) is not None:
+            yield fail(
+                "delivers what it collects to a host outside AWS, whose place is not provable", path=key
+            )
+
+
+@logs_stay_inside.check(types.TASK_DEFINITION)
+def _driver(task: Resource, _context: Context) -> Iterator[Outcome]:
+    for pod in pods(task):
+        for container in pod.containers:
+            if (driver := get(container.value, "logConfiguration.logDriver")) not in LOCAL_DRIVERS:
+                yield fail(
+                    f"{container.name} logs through {driver}, whose destination is not provable; use awslogs",
+                    path=f"{container.path}.logConfiguration",
+                )
+
+
+@logs_stay_inside.check(*types.CONFIGURATION_CARRIERS)
+def _handed_on(item: Resource, context: Context) -> Iterator[Outcome]:
+    for path, config in configurations(item, context):
+        for place, name in outside_callbacks(config):
+            yield fail(
+                f"{place}: the proxy hands what it sees to {name}, whose place is not provable", path=path
+            )
+
+
+def _stream(*, region: str = REGION, account: str = ACCOUNT) -> str:
+    return arn("firehose", "deliverystream/d", region=region, account=account)
+
+
+def _containers(driver: str) -> str:
+    return json.dumps([{"name": "t", "logConfiguration": {"logDriver": driver}}])
+
+
+_LOGS = "example-logs"
+_FIREWALL = {"logDestinationConfigs": [{"logDestination": {"bucketName": _LOGS}}]}
+_PROMPTS = {
+    "s3Config": {"bucketName": _LOGS},
+    "cloudwatchConfig": {
+        "logGroupName": "/example/group",
+        "largeDataDeliveryS3Config": {"bucketName": _LOGS},
+    },
+}
+
+logs_stay_inside.passes(
+    "every sink is a bucket or group of the stack, or an ARN in the Region",
+    bucket("logs"),
+    log_group("group"),
+    log_group("group-two"),
+    resource(
+        types.TRAIL,
+        "trail",
+        {"s3BucketName": ref("logs"), "cloudWatchLogsGroupArn": log_group_arn("/example/group:*")},
+    ),
+    resource(FILTER, "filter", {"destinationArn": _stream()}),
+    resource(GATHERED, "gathered", {"targetArn": arn("kinesis", "stream/s")}),
+    resource(METRICS, "metrics", {"firehoseArn": _stream()}),
+    resource(types.QUERY_LOG, "queries", {"destinationArn": log_group_arn("/example/group")}),
+    resource(INVOCATIONS, "prompts", {"loggingConfig": _PROMPTS}),
+    resource(types.FLOW_LOG, "flows", {"logDestination": ref("group")}),
+    resource(types.FIREWALL_LOG, "firewall", {"loggingConfiguration": _FIREWALL}),
+    resource(BUCKET_LOG, "bucket-log", {"targetBucket": ref("logs")}),
+    resource(FIREHOSE, "firehose", {"extendedS3Configuration": {"bucketArn": ref("logs")}}),
+    resource(
+        types.BALANCER,
+        "balancer",
+        {"internal": True, "accessLogs": {"bucket": _LOGS}, "connectionLogs": {"bucket": _LOGS}},
+    ),
+    resource(WEB_FIREWALL_LOG, "waf", {"logDestinationConfigs": [log_group_arn("aws-waf-logs")]}),
+    resource(types.TASK_DEFINITION, "task", {"containerDefinitions": _containers("awslogs")}),
+    proxy(litellm_settings={"callbacks": ["prometheus"]}),
+)
+_ABROAD, _FOREIGN = ("SOV-001",), ("SOV-017",)
+
+for _sink in (
+    "trail:s3BucketName",
+    "prompts:loggingConfig.s3Config.bucketName",
+    "prompts:loggingConfig.cloudwatchConfig.largeDataDeliveryS3Config.bucketName",
+    "firewall:loggingConfiguration.logDestinationConfigs[0].logDestination.bucketName",
+    "bucket-log:targetBucket",
+    "balancer:accessLogs.bucket",
+    "balancer:connectionLogs.bucket",
+):
+    logs_stay_inside.fails(f"a bucket of unknown place: {_sink}", {_sink: "elsewhere"})
+for _sink in ("flows:logDestination", "firehose:extendedS3Configuration.bucketArn"):
+    logs_stay_inside.fails(f"a bucket of unknown place: {_sink}", {_sink: bucket_arn("elsewhere")})
+logs_stay_inside.fails("the bucket of the logs is abroad", {"logs:region": "us-east-1"}, also=_ABROAD)
+logs_stay_inside.fails(
+    "the trail's group is abroad",
+    {"trail:cloudWatchLogsGroupArn": log_group_arn("/x:*", region="us-east-1")},
+    also=_ABROAD,
+)
+logs_stay_inside.fails(
+    "a subscription of another account", {"filter:destinationArn": _stream(account=STRANGER)}, also=_FOREIGN
+)
+logs_stay_inside.fails(
+    "a log destination of another account",
+    {"gathered:targetArn": arn("kinesis", "stream/s", account=STRANGER)},
+    also=_FOREIGN,
+)
+logs_stay_inside.fails(
+    "metrics stream abroad", {"metrics:firehoseArn": _stream(region="us-east-1")}, also=_ABROAD
+)
+logs_stay_inside.fails(
+    "queries are logged abroad",
+    {"queries:destinationArn": log_group_arn("/x", region="us-east-1")},
+    also=_ABROAD,
+)
+logs_stay_inside.fails(
+    "WAF logs of another account",
+    {"waf:logDestinationConfigs[0]": log_group_arn("aws-waf-logs", account=STRANGER)},
+    also=_FOREIGN,
+)
+logs_stay_inside.fails("a log group abroad", {"group-two:region": "us-east-1"}, also=_ABROAD)
+logs_stay_inside.fails(
+    "a stream to a host outside AWS", {"firehose:httpEndpointConfiguration": {"url": "https://x.example"}}
+)
+logs_stay_inside.fails(
+    "a task that logs to a service outside", {"task:containerDefinitions": _containers("splunk")}
+)
+logs_stay_inside.fails(
+    "a proxy that hands prompts to a service outside",
+    {"proxy:data": proxy_data(litellm_settings={"success_callback": ["langfuse"]})},
+)

@@ -1,0 +1,201 @@
+"""Bedrock profiles: every Region where a model id or a guardrail may be served.
+
+Not here: how Bedrock is called (bedrock_is_called_narrowly) and other vendors (vendors_process_inside).
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from inferplan import catalog
+from inferplan.resource import Resource
+from policies import types
+from policies.context import Context, Serving
+from policies.rule import Outcome, Problem, Rule, fail, undecided
+from policies.world.things import (
+    FIRST_VARIABLE,
+    allow,
+    container,
+    deployment,
+    document,
+    endpoint,
+    group,
+    model_arn,
+    profile_arn,
+    proxy,
+    proxy_data,
+    resource,
+)
+
+profiles_stay_inside = Rule(
+    id="SOV-006",
+    title="Every Region that a Bedrock profile may route to is allowed",
+    why="A profile sends prompts and answers to any of its Regions; eu. can mean London or Zurich, apac. the "
+    "Emirates.",
+    fix="Use the in-Region model id, or a narrower profile whose every Region is allowed.",
+    source=("000:77",),
+    level="mandatory",
+)
+
+
+@profiles_stay_inside.check("managed-api")
+def _declared(serving: Serving, context: Context) -> Iterator[Outcome]:
+    model = serving.backend.backend.model if serving.backend.on_bedrock else None
+    if model and (problem := _profile_problem(model, context)):
+        yield problem
+
+
+@profiles_stay_inside.check(types.AWS, types.KUBERNETES)
+def _named(item: Resource, context: Context) -> Iterator[Outcome]:
+    seen = set()
+    for text in context.texts(item):
+        for model_id in _profiles_in(text.value):
+            problem = _profile_problem(model_id, context, text.path) if model_id not in seen else None
+            seen.add(model_id)
+            if problem:
+                yield problem
+        for profile_id in _GUARDRAIL.findall(text.value):
+            if problem := _guardrail_problem(profile_id, item.props.get("region"), context, text.path):
+                yield problem
+
+
+def _profile_problem(model_id: str, context: Context, path: str | None = None) -> Problem | None:
+    """Why a Bedrock model id may be served outside the boundary, None when it cannot be."""
+    profile = catalog.bedrock_profile(model_id)
+    if profile is None:
+        return None
+    fact = f"bedrock_profiles/{profile.prefix}"
+    if profile.destinations is None:
+        if context.confirmed(fact):
+            return None
+        return fail(
+            f"no fact says where profile {profile.prefix} routes; use an in-Region model id", path=path
+        )
+    places = {name: context.country_of(name) for name in profile.destinations}
+    outside = [
+        f"{name} ({country})" for name, country in places.items() if country not in context.allowed_countries
+    ]
+    if outside:
+        shown = ", ".join(outside[:5]) + (f" and {len(outside) - 5} more" if len(outside) > 5 else "")
+        narrower = model_id.partition(".")[2].rpartition("/")[2] or "an in-Region model id"
+        return fail(f"profile {profile.prefix} may route to {shown}; use {narrower} in the Region", path=path)
+    doubt = context.doubt(fact, profile)
+    return undecided(doubt, path=path) if doubt else None
+
+
+@cache
+def _prefixed() -> re.Pattern[str]:
+    makers = "|".join(sorted(map(re.escape, catalog.bedrock_providers())))
+    # A model id has a dash, digit or star after its maker; a host such as api.openai.com has not.
+    return re.compile(
+        rf"(?<![a-z0-9-])((?:[a-z]{{2,8}}(?:-[a-z]+)?)\.(?:{makers})\.(?=[a-z.]*[0-9*-])[a-z0-9.:*-]+)"
+    )
+
+
+_PROFILE_ARN = re.compile(r"(?:application-)?inference-profile/([^\s\"',]+)")
+_GUARDRAIL = re.compile(r"(?<![a-z0-9-])([a-z]{2,8}(?:-[a-z]+)?\.guardrail\.v[0-9]+:[0-9]+)")
+
+
+def _profiles_in(text: str) -> list[str]:
+    """Every cross-Region model id that a text names; `inference-profile/*` counts as an unknown one."""
+    named = [match.group(1) for match in _prefixed().finditer(text)]
+    return list(dict.fromkeys([*named, *(match.group(1) for match in _PROFILE_ARN.finditer(text))]))
+
+
+def _guardrail_problem(
+    profile_id: str, source_region: str | None, context: Context, path: str
+) -> Problem | None:
+    """Why a cross-Region guardrail profile leaves the boundary."""
+    profile = catalog.guardrail_profiles().get(profile_id)
+    if profile is None or profile.destinations is None:
+        return fail(f"no fact says where guardrail profile {profile_id} routes", path=path)
+    extra = profile.extra_when_source_is.get(source_region or "", ())
+    for name in (*profile.destinations, *extra):
+        if wrong := context.outside(name):
+            return fail(f"guardrail profile {profile_id} may route outside: {wrong}", path=path)
+    doubt = context.doubt(f"guardrail_profiles/{profile_id}", profile)
+    return undecided(doubt, path=path) if doubt else None
+
+
+_MODEL = "mistral.mistral-large-2402-v1:0"
+_PIXTRAL = "mistral.pixtral-large-2502-v1:0"
+_CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+_DECLARED = "spec:backends.mistral.model"
+
+
+def _calling(model: str) -> str:
+    return document(allow("bedrock:InvokeModel", model))
+
+
+profiles_stay_inside.passes("an in-Region id in the spec", world="both")
+profiles_stay_inside.fails("the spec names a European profile", {_DECLARED: f"eu.{_PIXTRAL}"})
+profiles_stay_inside.fails("the spec names an unknown prefix", {_DECLARED: f"ca.{_PIXTRAL}"})
+
+profiles_stay_inside.passes(
+    "a Japanese profile inside a Japanese boundary",
+    world="both",
+    given={
+        "spec:data.residency.countries": ["JP"],
+        "spec:target.region": "ap-northeast-1",
+        _DECLARED: f"jp.{_CLAUDE}",
+        "organization:accounts.111111111111.countries": ["JP"],
+    },
+)
+profiles_stay_inside.fails(
+    "the profile without Japan",
+    {"spec:data.residency.countries": ["AU"], "organization:accounts.111111111111.countries": ["AU"]},
+    also=("SOV-001", "SOV-007"),
+)
+
+profiles_stay_inside.passes(
+    "an Australian profile where New Zealand is allowed too",
+    world="both",
+    given={
+        "spec:data.residency.countries": ["AU", "NZ"],
+        "spec:target.region": "ap-southeast-2",
+        _DECLARED: f"au.{_CLAUDE}",
+        "organization:accounts.111111111111.countries": ["AU", "NZ"],
+    },
+)
+profiles_stay_inside.fails("the profile without New Zealand", {"spec:data.residency.countries": ["AU"]})
+
+profiles_stay_inside.passes(
+    "in-Region ids in environment, policies and configuration",
+    resource(
+        "aws:bedrock/inferenceProfile:InferenceProfile",
+        "profile",
+        {"modelSource": {"copyFrom": model_arn(_MODEL)}},
+    ),
+    deployment("app", container("app", env={"MODEL": _MODEL})),
+    resource(types.IAM_POLICY, "iam", {"policy": _calling(model_arn(_MODEL))}),
+    proxy(group("desk", f"bedrock/{_MODEL}")),
+    resource(types.GUARDRAIL, "guardrail", {"name": "g"}),
+    endpoint("bedrock-runtime", name="door", privateDnsEnabled=True, policy=_calling(model_arn(_MODEL))),
+    world="both",
+)
+_ENCODED = base64.b64encode(f"model: bedrock/eu.{_MODEL}".encode()).decode()
+_HARMLESS_KEY = {"description": proxy_data(group("desk", f"bedrock/eu.{_MODEL}"))["config.yaml"]}
+_EUROPEAN = _calling(profile_arn(f"eu.{_MODEL}"))
+
+profiles_stay_inside.fails(
+    "an inference profile copies from a European one",
+    {"profile:modelSource.copyFrom": profile_arn(f"eu.{_MODEL}")},
+)
+profiles_stay_inside.fails("a pod calls a global profile", {f"app:{FIRST_VARIABLE}": f"global.{_CLAUDE}"})
+profiles_stay_inside.fails("a policy allows a European profile", {"iam:policy": _EUROPEAN}, also=("EGR-011",))
+profiles_stay_inside.fails(
+    "a policy allows every profile", {"iam:policy": _calling(profile_arn("*"))}, also=("EGR-011",)
+)
+profiles_stay_inside.fails(
+    "the proxy calls a European profile", {"proxy:data": proxy_data(group("desk", f"bedrock/eu.{_MODEL}"))}
+)
+profiles_stay_inside.fails("the same under a harmless key", {"proxy:data": _HARMLESS_KEY})
+profiles_stay_inside.fails("the proxy's configuration is encoded", {"proxy:binaryData": {"c": _ENCODED}})
+profiles_stay_inside.fails("the endpoint lets one through", {"door:policy": _EUROPEAN}, also=("EGR-011",))
+profiles_stay_inside.fails(
+    "a cross-Region guardrail",
+    {"guardrail:crossRegionConfig": {"guardrailProfileIdentifier": "eu.guardrail.v1:0"}},
+)

@@ -1,0 +1,161 @@
+"""The LLM proxy's configuration as rules read it, wherever a resource carries it.
+
+Not here: which backend a route may use and which hosts are allowed (the packs).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from inferplan.resource import Resource
+from inferplan.spec.model import Route
+from policies.context import Context
+from policies.read import listed
+from policies.views.hosts import value_of
+
+# Providers of the proxy that find their place without `api_base`: a Region, or an address of the own cluster.
+PLACED = frozenset({"bedrock", "bedrock_converse", "sagemaker", "sagemaker_chat"})
+OWN = frozenset({"hosted_vllm", "vllm"})
+ADDRESSES = ("api_base", "base_url", "aws_bedrock_runtime_endpoint")
+LOCAL_CALLBACKS = frozenset({"prometheus"})
+LOCAL_GUARDRAILS = frozenset({"presidio", "bedrock", "hide-secrets", "custom_guardrail"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One deployment of a model group: the name that callers use, and what answers."""
+
+    path: str
+    model_name: str
+    model: str
+    host: str | None  # where the call goes; None: the provider's own default
+
+    @property
+    def provider(self) -> str:
+        return self.model.partition("/")[0]
+
+    @property
+    def own(self) -> bool:
+        """Whether own weights answer: a vLLM server at an address inside the cluster."""
+        inside = self.host is not None and self.host.endswith(
+            (".svc", ".cluster.local", ".internal", "localhost")
+        )
+        return inside and self.provider in OWN | {"openai"}
+
+    @property
+    def default_host(self) -> bool:
+        """Whether the proxy would call the vendor's default host, which is the global one."""
+        return self.host is None and self.provider not in PLACED
+
+
+def configurations(resource: Resource, context: Context) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every proxy configuration inside a resource, with its place."""
+    yield from _plain(resource.props)
+    for text in context.texts(resource):
+        if "model_list" in text.value:
+            parsed = _parsed(text.value)
+            if isinstance(parsed, Mapping) and isinstance(parsed.get("model_list"), list):
+                yield text.path, parsed
+
+
+def _plain(props: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Configurations in JSON text, which `texts` has taken apart."""
+    for key, value in props.items():
+        if isinstance(value, Mapping):
+            yield from _plain(value)
+        elif isinstance(value, str) and value.lstrip().startswith("{") and "model_list" in value:
+            parsed = _parsed(value)
+            if isinstance(parsed, Mapping) and isinstance(parsed.get("model_list"), list):
+                yield key, parsed
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError:
+        return None
+
+
+def entries(config: Mapping[str, Any]) -> Iterator[Entry]:
+    """Every deployment of the model list."""
+    for index, item in enumerate(config["model_list"]):
+        params = item.get("litellm_params") or {}
+        address = next((params[key] for key in ADDRESSES if params.get(key)), None)
+        yield Entry(
+            path=f"model_list[{index}]",
+            model_name=str(item.get("model_name", "")),
+            model=str(params.get("model", "")),
+            host=value_of(address) if address else None,
+        )
+
+
+def fallbacks(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Every edge from one model group to another: where it stands, from, to."""
+    for section in ("router_settings", "litellm_settings"):
+        settings = config.get(section) or {}
+        for kind in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+            for block in settings.get(kind) or []:
+                for source, targets in block.items():
+                    yield from ((f"{section}.{kind}", str(source), str(target)) for target in targets)
+        for target in settings.get("default_fallbacks") or []:
+            yield f"{section}.default_fallbacks", "*", str(target)
+        for kind in ("model_group_alias", "model_alias_map"):
+            for source, alias in (settings.get(kind) or {}).items():
+                target = alias.get("model") if isinstance(alias, Mapping) else alias
+                yield f"{section}.{kind}", str(source), str(target)
+
+
+def side_doors(config: Mapping[str, Any]) -> Iterator[str]:
+    """Settings by which calls get past the model list."""
+    general = config.get("general_settings") or {}
+    if general.get("pass_through_endpoints"):
+        yield "general_settings.pass_through_endpoints"
+    if general.get("store_model_in_db"):
+        yield "general_settings.store_model_in_db"
+    for index, item in enumerate(config["model_list"]):
+        if (item.get("litellm_params") or {}).get("configurable_clientside_auth_params"):
+            yield f"model_list[{index}].litellm_params.configurable_clientside_auth_params"
+
+
+def outside_callbacks(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Services that the proxy hands prompts, answers or their traces to."""
+    settings = config.get("litellm_settings") or {}
+    for kind in ("callbacks", "success_callback", "failure_callback", "service_callback"):
+        for name in listed(settings.get(kind)):
+            if name not in LOCAL_CALLBACKS:
+                yield f"litellm_settings.{kind}", str(name)
+
+
+def guardrails_without_address(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Guardrails that would call a vendor's default host."""
+    for index, item in enumerate(config.get("guardrails") or []):
+        params = item.get("litellm_params") or {}
+        kind = str(params.get("guardrail", ""))
+        if kind not in LOCAL_GUARDRAILS and not any(params.get(key) for key in ADDRESSES):
+            yield f"guardrails[{index}]", kind
+
+
+def route_of(group: str, routes: Iterable[Route]) -> Route | None:
+    """The route of a model group; adapters of a route are groups called `route-adapter`."""
+    matching = [route for route in routes if group == route.name or group.startswith(f"{route.name}-")]
+    return max(matching, key=lambda route: len(route.name), default=None)
+
+
+def answering(config: Mapping[str, Any], route: Route, routes: Iterable[Route]) -> Iterator[Entry]:
+    """Every entry that may answer a call of this route: its own groups, and whatever these fall back to."""
+    known = tuple(routes)
+    groups = {entry.model_name for entry in entries(config) if route_of(entry.model_name, known) is route}
+    groups.add(route.name)
+    edges = [(source, target) for _, source, target in fallbacks(config)]
+    while further := {target for source, target in edges if source in {*groups, "*"}} - groups:
+        groups |= further
+    yield from (entry for entry in entries(config) if entry.model_name in groups)

@@ -1,0 +1,125 @@
+"""Containers wherever they are declared: pods of every Kubernetes workload kind, and ECS task definitions.
+
+Not here: what a container must look like (the packs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from inferplan.resource import Resource, Unknown, UnknownValueError
+from policies import types
+from policies.read import get, json_document, known
+
+ACCELERATORS = ("nvidia.com/", "amd.com/", "aws.amazon.com/neuron")  # also slices: nvidia.com/mig-1g.10gb
+# Under these keys a workload keeps its pod; unknown, the pod cannot be seen.
+POD_KEYS = frozenset(
+    {"spec", "template", "jobTemplate", "leaderWorkerTemplate", "leaderTemplate", "workerTemplate",
+     "containers"}
+)  # fmt: skip
+CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container and its place in the resource's properties."""
+
+    path: str
+    value: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(known(self.value.get("name", "")))
+
+    @property
+    def env(self) -> dict[str, str | None]:
+        """Environment variables; None for a value that comes from elsewhere (a secret, a config map)."""
+        entries = get(self.value, "env") or get(self.value, "environment") or []
+        return {
+            str(get(entry, "name")): None if get(entry, "value") is None else str(get(entry, "value"))
+            for entry in entries
+        }
+
+    @property
+    def words(self) -> list[str]:
+        """Command and arguments."""
+        parts = [*(get(self.value, "command") or []), *(get(self.value, "args") or [])]
+        parts += get(self.value, "entryPoint") or []
+        return [str(known(part)) for part in parts]
+
+    @property
+    def serves_model(self) -> bool:
+        """Whether it is a model server: by its image, its command, or an accelerator that it asks for."""
+        limits = {**get(self.value, "resources.limits", {}), **get(self.value, "resources.requests", {})}
+        named = [str(get(self.value, "image", "")).lower(), *(word.lower() for word in self.words[:3])]
+        return (
+            any(name.startswith(ACCELERATORS) for name in limits)
+            or bool(get(self.value, "resources.claims"))
+            or any("vllm" in name for name in named)
+            or any(word.rpartition("/")[2] == "vllm" for word in self.words)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """Containers that run together."""
+
+    path: str
+    containers: tuple[Container, ...]
+    host_network: bool = False
+
+    @property
+    def serves_model(self) -> bool:
+        return any(container.serves_model for container in self.containers)
+
+
+def pods(resource: Resource) -> Iterator[Pod]:
+    """Every pod template or task of a resource; raises where it is only known after deployment."""
+    if resource.type == types.TASK_DEFINITION:
+        definitions = json_document(resource.props.get("containerDefinitions"))
+        found = enumerate(definitions or [])
+        yield Pod(
+            "containerDefinitions",
+            tuple(Container(f"containerDefinitions[{index}]", item) for index, item in found),
+        )
+    elif resource.package == "kubernetes":
+        yield from _templates(resource.props, "")
+
+
+def _templates(value: Any, path: str) -> Iterator[Pod]:
+    if isinstance(value, Unknown):
+        if path.rpartition(".")[2] in POD_KEYS:
+            raise UnknownValueError(value)
+        return
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, Mapping):
+                yield from _templates(item, f"{path}[{index}]")
+        return
+    if not isinstance(value, Mapping):
+        return
+    if _is_pod(value.get("containers")):
+        yield Pod(
+            path,
+            tuple(
+                Container(f"{path}.{key}[{index}]", item)
+                for key in CONTAINER_LISTS
+                for index, item in enumerate(known(value.get(key)) or [])
+            ),
+            host_network=get(value, "hostNetwork", False) is True,
+        )
+        return
+    for key, item in value.items():
+        if isinstance(item, Mapping | list | Unknown):
+            yield from _templates(item, f"{path}.{key}" if path else str(key))
+
+
+def _is_pod(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
+
+
+def namespace(resource: Resource) -> str:
+    """The namespace of a Kubernetes object."""
+    return str(get(resource.props, "metadata.namespace", "default"))
