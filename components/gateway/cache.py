@@ -48,7 +48,8 @@ class Cache(pulumi.ComponentResource):
             user_id=args.user,
             user_name=args.user,  # IAM login demands that both are the same
             engine="valkey",
-            access_string="on ~* +@all -@admin",
+            # Keys and channels: the proxy broadcasts the revocation of a key.
+            access_string="on ~* &* +@all -@admin",
             authentication_mode=aws.elasticache.UserAuthenticationModeArgs(type="iam"),
             opts=child,
         )

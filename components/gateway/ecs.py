@@ -112,7 +112,7 @@ class GatewayEcs(pulumi.ComponentResource):
 def containers(args: GatewayEcsArgs) -> list[dict[str, Any]]:
     """Migration first, then helpers and proxy; every value is plain, so that rules can read it beforehand."""
     gateway = args.gateway
-    shared = {"essential": False, "command": process.migrate_command(), "workingDirectory": "/app"}
+    shared = {"essential": False, **_runs(process.migrate_command())}
     environment = process.environment(gateway)
     digest = hashlib.sha256(process.configuration_text(gateway).encode()).hexdigest()
     migrate = {
@@ -122,15 +122,14 @@ def containers(args: GatewayEcsArgs) -> list[dict[str, Any]]:
     proxy = {
         # A changed file alone would not restart the tasks that have read the old one.
         **_container(args, CONTAINER, gateway.image, environment | {"GATEWAY_CONFIGURATION": digest}),
-        "command": process.proxy_command(gateway),
-        "workingDirectory": "/app",
+        **_runs(process.proxy_command(gateway)),
         "portMappings": [{"containerPort": gateway.port, "protocol": "tcp"}],
         "dependsOn": [
             {"containerName": "migrate", "condition": "SUCCESS"},
             *({"containerName": sidecar.name, "condition": "START"} for sidecar in gateway.sidecars),
         ],
         "healthCheck": {
-            "command": ["CMD", *process.ready_command(gateway)],
+            "command": ["CMD", *process.alive_command(gateway)],
             "interval": 15,
             "timeout": 10,
             "retries": 3,
@@ -144,10 +143,14 @@ def containers(args: GatewayEcsArgs) -> list[dict[str, Any]]:
 def _bootstrap(args: GatewayEcsArgs) -> dict[str, Any]:
     return {
         **_container(args, "bootstrap", args.gateway.image, process.environment(args.gateway)),
-        "command": process.bootstrap_command(),
-        "workingDirectory": "/app",
+        **_runs(process.bootstrap_command()),
         "environmentFiles": _environment_file(args, BOOTSTRAP_KEY),
     }
+
+
+def _runs(command: list[str]) -> dict[str, Any]:
+    """A whole command line. `command` alone would only be arguments of the image's entry point, the proxy."""
+    return {"entryPoint": command[:1], "command": command[1:], "workingDirectory": "/app"}
 
 
 def _sidecar(args: GatewayEcsArgs, sidecar: Sidecar) -> dict[str, Any]:

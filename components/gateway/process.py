@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 
+from components.gateway import keys
 from inferplan.records.plan import GatewayService as PlannedGateway
 
 USER_ID = 10001
@@ -30,9 +31,18 @@ os.makedirs(os.environ["LITELLM_MIGRATION_DIR"], exist_ok=True)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
 
+# The program that sets the callers' keys waits for the proxy that this process becomes.
+_SERVE = _START.replace(
+    "os.execvp",
+    """\
+import subprocess
+subprocess.Popen([sys.executable, "-c", sys.argv.pop(1), sys.argv[-1]])
+os.execvp""",
+)
+
 # Once per database: a login without password that IAM vouches for, owner of what the migrations create.
 _BOOTSTRAP = """\
-import json, os, subprocess, urllib.parse
+import json, os, subprocess, sys, urllib.parse
 import boto3
 env = os.environ
 client = boto3.client("secretsmanager", region_name=env["AWS_REGION"])
@@ -46,19 +56,22 @@ GRANT ALL ON SCHEMA public TO "{login}";
 '''
 who = ":".join(urllib.parse.quote(master[key], safe="") for key in ("username", "password"))
 where = f'{env["DATABASE_HOST"]}:{env["DATABASE_PORT"]}/{env["DATABASE_NAME"]}?sslmode=require'
-command = ["prisma", "db", "execute", "--stdin", "--url", f"postgresql://{who}@{where}"]
-subprocess.run(command, input=sql, text=True, check=True)
+# The schema names DATABASE_URL; on the command line the password would be in argv and in any traceback.
+command = ["prisma", "db", "execute", "--stdin", "--schema", "litellm/proxy/schema.prisma"]
+url = {"DATABASE_URL": f"postgresql://{who}@{where}"}
+sys.exit(subprocess.run(command, input=sql, text=True, env={**env, **url}).returncode)
 """
 
-_READY = """\
+# Not readiness, which is 503 while the database fails over: that would end every task at once.
+_ALIVE = """\
 import sys, urllib.request
-sys.exit(urllib.request.urlopen("http://127.0.0.1:{port}/health/readiness", timeout=5).status != 200)
+sys.exit(urllib.request.urlopen("http://127.0.0.1:{port}/health/liveliness", timeout=5).status != 200)
 """
 
 
 def proxy_command(gateway: PlannedGateway) -> list[str]:
-    """Read the secrets, then become the proxy."""
-    return ["python", "-c", _START, "litellm", "--host", "0.0.0.0", "--port", str(gateway.port)]
+    """Read the secrets, start setting the callers' keys, then become the proxy."""
+    return ["python", "-c", _SERVE, keys.PROGRAM, "litellm", "--host", "0.0.0.0", "--port", str(gateway.port)]
 
 
 def migrate_command() -> list[str]:
@@ -71,9 +84,9 @@ def bootstrap_command() -> list[str]:
     return ["python", "-c", _BOOTSTRAP]
 
 
-def ready_command(gateway: PlannedGateway) -> list[str]:
-    """Exit 0 when the proxy answers with its database; it calls no model."""
-    return ["python", "-c", _READY.format(port=gateway.port)]
+def alive_command(gateway: PlannedGateway) -> list[str]:
+    """Exit 0 when the proxy answers, with or without its database; it calls no model."""
+    return ["python", "-c", _ALIVE.format(port=gateway.port)]
 
 
 def environment(gateway: PlannedGateway, **more: str) -> dict[str, str]:
@@ -81,6 +94,7 @@ def environment(gateway: PlannedGateway, **more: str) -> dict[str, str]:
     variables = {
         **gateway.env,
         SECRETS: json.dumps(gateway.secret_env, sort_keys=True),
+        keys.CALLERS: keys.callers_text(gateway),
         "HOME": TEMPORARY,
         **more,
     }

@@ -190,7 +190,7 @@ def process_policy(args: GatewayServiceArgs) -> str:
             "Sid": "Secrets",
             "Effect": "Allow",
             "Action": "secretsmanager:GetSecretValue",
-            "Resource": [names.secret_arn(secret) for secret in sorted(args.gateway.secret_env.values())],
+            "Resource": [names.secret_arn(secret) for secret in sorted(args.gateway.secrets)],
         },
         iam.key_use(names, "secrets"),
         {

@@ -54,11 +54,28 @@ def model_arns(model: str, target: Target) -> tuple[str, ...]:
 
 def plan_vendors(case: Case, target: Target, notes: Notes) -> tuple[Vendor, ...]:
     """Every vendor backend that takes part, in the order of the spec."""
-    return tuple(
+    vendors = tuple(
         _vendor(case, target, name, backend, notes)
         for name, backend in case.spec.backends.items()
         if name in case.backends and backend.vendor is not None
     )
+    _one_contract_per_provider(vendors)
+    return vendors
+
+
+def _one_contract_per_provider(vendors: tuple[Vendor, ...]) -> None:
+    """The proxy reads one key and one host per provider; a second contract would get the first's."""
+    first: dict[str, Vendor] = {}
+    for vendor in vendors:
+        other = first.setdefault(vendor.provider, vendor)
+        if other.vendor != vendor.vendor:
+            conflict = Conflict(
+                path=f"backends.{vendor.backend}.vendor",
+                value=vendor.vendor,
+                reason=f"{other.backend} calls the same provider under another contract, {other.vendor}",
+                change=f"use {other.vendor} for both, or two stacks",
+            )
+            raise NoPlan(f"one gateway holds one key of {vendor.provider}", (conflict,))
 
 
 def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Notes) -> Vendor:
@@ -133,7 +150,7 @@ def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Note
         model=backend.model,
         host=entry.host,
         path="firewall",
-        secret=secret_name(case.name, name),
+        secret=secret_name(case.name, entry.provider),
         monthly_limit_usd=entry.monthly_limit_usd,
         routes=routes,
     )

@@ -259,11 +259,25 @@ class Cluster(Record, frozen=True, kw_only=True):
     system_data_volume_gib: int = 50
 
 
+def adapters_of(route: Route, servers: tuple[Server, ...]) -> tuple[tuple[Server, Adapter], ...]:
+    """The adapters that a route offers: one carries the class of its training data, which it has to admit."""
+    return tuple(
+        (server, adapter)
+        for server in servers
+        if server.backend == route.backend
+        for adapter in server.adapters
+        if adapter.data_class is None or adapter.data_class in route.classes
+    )
+
+
 class Caller(Record, frozen=True, kw_only=True):
     name: str
     routes: tuple[str, ...]
+    models: tuple[str, ...]  # its routes, and the adapters that they offer
+    paths: tuple[str, ...]  # of the proxy: its routes' APIs and nothing else
+    secret: str  # Secrets Manager name of its key
     monthly_usd: float | None
-    requests_per_minute: int | None
+    requests_per_minute: int
 
 
 class Sidecar(Record, frozen=True, kw_only=True):

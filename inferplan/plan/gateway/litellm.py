@@ -11,7 +11,7 @@ from inferplan.catalog import BEDROCK
 from inferplan.plan.case import Case
 from inferplan.plan.cluster import NAMESPACE
 from inferplan.plan.vendor_backends import LITELLM_PREFIX
-from inferplan.records.plan import Route, Server, Target, Vendor, fitting
+from inferplan.records.plan import Route, Server, Target, Vendor, adapters_of, fitting
 
 ANALYZER_PORT = 5002
 ANONYMIZER_PORT = 5001
@@ -23,6 +23,7 @@ DATABASE_USER = "litellm"
 
 # Paths the provider's client appends to are below this base on the vendor's host.
 _BASE_PATH = {"openai": "/v1", "mistral": "/v1", "deepseek": "", "perplexity": ""}
+_KEY_VARIABLE = {"perplexity": "PERPLEXITYAI_API_KEY"}
 _API_MODE = {
     "chat": "chat",
     "embeddings": "embedding",
@@ -37,9 +38,13 @@ def from_environment(variable: str) -> str:
     return f"os.{'environ'}/{variable}"
 
 
-def key_variable(backend: str) -> str:
-    """The environment variable that carries a vendor's key inside the proxy."""
-    return f"{backend.upper().replace('-', '_')}_API_KEY"
+def key_variable(provider: str) -> str:
+    """The variable from which the proxy's client for a provider reads its key by itself.
+
+    A key written into an entry of the model list follows the request elsewhere: the Bedrock guardrail sends
+    it to AWS as its own bearer token.
+    """
+    return _KEY_VARIABLE.get(provider) or f"{LITELLM_PREFIX[provider].upper()}_API_KEY"
 
 
 def guardrail_name(stack: str) -> str:
@@ -70,10 +75,7 @@ def _outside(vendor: Vendor, target: Target) -> dict[str, Any]:
             "aws_region_name": target.region,
             "aws_bedrock_runtime_endpoint": f"https://{vendor.host}",
         }
-    return called | {
-        "api_base": f"https://{vendor.host}{_BASE_PATH.get(vendor.provider, '')}",
-        "api_key": from_environment(key_variable(vendor.backend)),
-    }
+    return called | {"api_base": f"https://{vendor.host}{_BASE_PATH.get(vendor.provider, '')}"}
 
 
 def _deployment(route: Route, order: int, name: str, called: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +100,6 @@ def guardrails_of(route: Route) -> tuple[str, ...]:
 def _model_list(
     routes: tuple[Route, ...], servers: tuple[Server, ...], vendors: tuple[Vendor, ...], target: Target
 ) -> list[dict[str, Any]]:
-    by_backend = {server.backend: server for server in servers}
     called = {server.backend: _own(server, server.served_name) for server in servers}
     called |= {vendor.backend: _outside(vendor, target) for vendor in vendors}
     entries = [
@@ -107,12 +108,9 @@ def _model_list(
         for order, backend in enumerate((route.backend, *route.fallback), start=1)
     ]
     for route in routes:
-        server = by_backend.get(route.backend)
-        for adapter in server.adapters if server else ():
-            # An adapter carries the class of its training data: only routes that admit that class offer it.
-            if server and (adapter.data_class is None or adapter.data_class in route.classes):
-                entry = _deployment(route, 1, f"{route.backend}.{adapter.name}", _own(server, adapter.name))
-                entries.append(entry | {"model_name": f"{route.name}-{adapter.name}"})
+        for server, adapter in adapters_of(route, servers):
+            entry = _deployment(route, 1, f"{route.backend}.{adapter.name}", _own(server, adapter.name))
+            entries.append(entry | {"model_name": f"{route.name}-{adapter.name}"})
     return entries
 
 
@@ -144,6 +142,8 @@ def _guardrails(routes: tuple[Route, ...], target: Target) -> list[dict[str, Any
                 "presidio_analyzer_api_base": f"http://127.0.0.1:{ANALYZER_PORT}",
                 "presidio_anonymizer_api_base": f"http://127.0.0.1:{ANONYMIZER_PORT}",
                 "output_parse_pii": True,
+                # A second masking on the way out would undo what was restored for the caller.
+                "presidio_filter_scope": "input",
             },
         }
         for language in languages
@@ -233,7 +233,6 @@ def configuration(
             "forward_client_headers_to_llm_api": False,
             "reject_clientside_metadata_tags": True,
             "user_url_validation": True,
-            "enable_public_model_hub": False,
             "proxy_batch_write_at": 10,
             "coordination_redis": {"host": from_environment("REDIS_HOST"), "port": CACHE_PORT, **redis},
         },
@@ -246,6 +245,7 @@ def environment(stack: str, target: Target, config_bucket: str | None) -> dict[s
     Whatever would fetch something at start (price maps, templates, engines, tokenizers) is told not to.
     """
     variables = {
+        "AWS_DEFAULT_REGION": target.region,  # boto3 reads no other when the proxy opens its configuration
         "AWS_REGION": target.region,
         "DATABASE_NAME": DATABASE_NAME,
         "DATABASE_PORT": str(DATABASE_PORT),
@@ -264,8 +264,9 @@ def environment(stack: str, target: Target, config_bucket: str | None) -> dict[s
         "LITELLM_LOCAL_POLICY_TEMPLATES": "True",
         "LITELLM_MIGRATION_DIR": "/tmp/migrations",
         "LITELLM_MODE": "PRODUCTION",
-        "LITELLM_TELEMETRY_DISABLED": "true",
+        "LITELLM_OFFLINE_MODE": "true",
         "NO_DOCS": "true",
+        "NO_OPENAPI": "true",
         "NO_REDOC": "true",
         "PRISMA_OFFLINE_MODE": "true",
         "REDIS_PORT": str(CACHE_PORT),

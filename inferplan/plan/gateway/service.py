@@ -9,6 +9,7 @@ import math
 from typing import Literal
 
 from inferplan.plan.case import DEVELOPMENT, Case
+from inferplan.plan.gateway.callers import plan_callers
 from inferplan.plan.gateway.litellm import (
     ANALYZER_PORT,
     ANONYMIZER_PORT,
@@ -20,7 +21,7 @@ from inferplan.plan.gateway.litellm import (
 from inferplan.plan.images import image
 from inferplan.plan.vendor_backends import secret_name
 from inferplan.records.notes import Notes
-from inferplan.records.plan import Caller, GatewayService, Route, Server, Sidecar, Target, Vendor
+from inferplan.records.plan import GatewayService, Route, Server, Sidecar, Target, Vendor
 from inferplan.spec.declaration import Declaration
 
 PORT = 4000
@@ -31,40 +32,6 @@ PROXY_MEMORY_MIB = 3072
 
 # Fargate takes only certain sizes: vCPU units -> smallest, largest and step of memory in MiB.
 _FARGATE_SIZES = ((1024, 2048, 8192, 1024), (2048, 4096, 16384, 1024), (4096, 8192, 30720, 1024))
-
-
-def plan_callers(case: Case, vendors: tuple[Vendor, ...], notes: Notes) -> tuple[Caller, ...]:
-    """Every registered caller with the routes it may use and its share of budget and rate."""
-    limit = {vendor.backend: vendor.monthly_limit_usd for vendor in vendors}
-    routes = case.routes
-    loads = {route.name: route.load for route in case.spec.routes}
-    callers: list[Caller] = []
-    for name in sorted({caller for route in routes for caller in route.callers}):
-        mine = tuple(route for route in routes if name in route.callers)
-        used = {backend for route in mine for backend in (route.backend, *route.fallback) if backend in limit}
-        limits = [limit[backend] for backend in sorted(used)]
-        usd = sum(value for value in limits if value is not None) if limits and None not in limits else None
-        peaks = [loads[route.name].peak_requests_per_second for route in mine]
-        known = [peak for peak in peaks if peak is not None]
-        rate = math.ceil(2 * 60 * sum(known)) if known else None
-        if rate is not None:
-            notes.derive(
-                f"gateway.callers[{len(callers)}].requests_per_minute",
-                rate,
-                "requests per minute",
-                "twice the stated peak of the caller's routes, so that a runaway caller is stopped and a "
-                "busy one is not",
-                {"peak_requests_per_second": sum(known), "caller": name},
-            )
-        callers.append(
-            Caller(
-                name=name,
-                routes=tuple(route.name for route in mine),
-                monthly_usd=usd,
-                requests_per_minute=rate,
-            )
-        )
-    return tuple(callers)
 
 
 def _sidecars(declaration: Declaration, routes: tuple[Route, ...]) -> tuple[Sidecar, ...]:
@@ -131,9 +98,9 @@ def plan_gateway(
     secret_env = {
         "LITELLM_MASTER_KEY": secret_name(name, "gateway-master-key"),
         "LITELLM_SALT_KEY": secret_name(name, "gateway-salt-key"),
-    } | {key_variable(vendor.backend): vendor.secret for vendor in vendors if vendor.secret is not None}
-    callers = plan_callers(case, vendors, notes)
-    secrets = [*secret_env.values(), *(secret_name(name, f"caller-{caller.name}") for caller in callers)]
+    } | {key_variable(vendor.provider): vendor.secret for vendor in vendors if vendor.secret is not None}
+    callers = plan_callers(case, servers, vendors, notes)
+    secrets = [*secret_env.values(), *(caller.secret for caller in callers)]
     replicas = notes.derive(
         "gateway.replicas",
         2 if production else 1,

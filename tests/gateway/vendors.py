@@ -1,0 +1,112 @@
+"""Stand-ins on loopback that write down what reaches them: a vendor, Bedrock, and the two Presidio services.
+
+Not here: S3 and Secrets Manager (moto), PostgreSQL and Redis, which are real (machines).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+PERSON = "John Smith"  # what the stand-in analyzer takes for personal data
+_USAGE = {"prompt_tokens": 1000, "completion_tokens": 1000, "total_tokens": 2000}
+
+
+@dataclass
+class Call:
+    path: str
+    authorization: str
+    body: Any
+
+
+@dataclass
+class StandIn:
+    """One server; `calls` is what it was asked since the last `clear`."""
+
+    kind: str
+    calls: list[Call] = field(default_factory=list)
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self, path: str, body: Any) -> Any:
+        """What the real service would say, as far as the proxy looks."""
+        return getattr(self, f"_{self.kind}")(path, body)
+
+    def _vendor(self, path: str, body: Any) -> Any:
+        text = "echo " + json.dumps(body.get("messages"))
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": "stop",
+        }
+        return {
+            "id": "x",
+            "object": "chat.completion",
+            "created": 1,
+            "model": body.get("model"),
+            "choices": [choice],
+            "usage": _USAGE,
+        }
+
+    def _bedrock(self, path: str, body: Any) -> Any:
+        if "/guardrail/" in path:
+            return {"action": "NONE", "outputs": [], "assessments": [], "usage": {}}
+        text = "bedrock echo " + json.dumps(body.get("messages"))
+        return {
+            "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
+            "stopReason": "end_turn",
+            "usage": {"inputTokens": 1000, "outputTokens": 1000, "totalTokens": 2000},
+            "metrics": {"latencyMs": 1},
+        }
+
+    def _analyzer(self, path: str, body: Any) -> Any:
+        return [
+            {"entity_type": "PERSON", "start": found.start(), "end": found.end(), "score": 0.9}
+            for found in re.finditer(PERSON, body["text"])
+        ]
+
+    def _anonymizer(self, path: str, body: Any) -> Any:
+        text, items = body["text"], []
+        for found in sorted(body["analyzer_results"], key=lambda item: -item["start"]):
+            mask = f"<{found['entity_type']}>"
+            text = text[: found["start"]] + mask + text[found["end"] :]
+            end = found["start"] + len(mask)
+            items.append(
+                {
+                    "start": found["start"],
+                    "end": end,
+                    "entity_type": found["entity_type"],
+                    "text": mask,
+                    "operator": "replace",
+                }
+            )
+        return {"text": text, "items": items}
+
+
+def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            """Silence: the calls are kept."""
+
+        def do_POST(self) -> None:
+            size = int(self.headers.get("content-length") or 0)
+            body = json.loads(self.rfile.read(size) or b"{}")
+            stand_in.calls.append(Call(self.path, self.headers.get("authorization") or "", body))
+            data = json.dumps(stand_in.answer(self.path, body)).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    return Handler
