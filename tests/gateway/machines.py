@@ -39,9 +39,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     cert, key = folder / "cert.pem", folder / "key.pem"
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    subprocess.run(
-        [*command, "-keyout", key, "-out", cert, *subject], check=True, capture_output=True
-    )
+    subprocess.run([*command, "-keyout", key, "-out", cert, *subject], check=True, capture_output=True)
     return cert, key
 
 
@@ -55,7 +53,7 @@ def _as_postgres(command: list[str]) -> list[str]:
     return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else command
 
 
-def start_postgres(folder: Path, stack: ExitStack) -> int:
+def start_postgres(folder: Path, stack: ExitStack) -> tuple[int, subprocess.Popen[bytes]]:
     """A server that takes TLS only; tokens are not verified, as IAM would do that."""
     programs = postgres_folder()
     assert programs is not None
@@ -88,7 +86,7 @@ def start_postgres(folder: Path, stack: ExitStack) -> int:
     stack.callback(process.wait)
     stack.callback(process.terminate)
     wait_for(port)
-    return port
+    return port, process
 
 
 def sql(port: int, text: str, user: str = "postgres", database: str = "postgres") -> str:
@@ -98,7 +96,9 @@ def sql(port: int, text: str, user: str = "postgres", database: str = "postgres"
     return subprocess.run(command, input=text, text=True, check=True, capture_output=True).stdout
 
 
-def start_redis(folder: Path, user: str, access: str, stack: ExitStack) -> int:
+def start_redis(
+    folder: Path, user: str, access: str, stack: ExitStack
+) -> tuple[int, subprocess.Popen[bytes]]:
     """Redis with TLS and the planned user's rights; who it is, IAM would verify."""
     home, port = folder / "redis", free_port()
     home.mkdir()
@@ -122,7 +122,7 @@ def start_redis(folder: Path, user: str, access: str, stack: ExitStack) -> int:
     stack.callback(process.wait)
     stack.callback(process.terminate)
     wait_for(port)
-    return port
+    return port, process
 
 
 def migrations(site_packages: Path) -> str:

@@ -13,11 +13,11 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
+import boto3  # type: ignore[import-untyped]
 
 from tests.gateway import machines
 from tests.gateway.vendors import StandIn
@@ -42,7 +42,10 @@ def containers(stack: Recorded) -> dict[str, Container]:
         for definition in json.loads(task.props["containerDefinitions"]):
             found[definition["name"]] = Container(
                 # ECS: `command` is appended to the entry point, which is the image's when none is said.
-                [*definition.get("entryPoint", ["docker/prod_entrypoint.sh"]), *definition.get("command", ())],
+                [
+                    *definition.get("entryPoint", ["docker/prod_entrypoint.sh"]),
+                    *definition.get("command", ()),
+                ],
                 {entry["name"]: entry["value"] for entry in definition["environment"]},
             )
     for type_ in ("kubernetes:apps/v1:Deployment", "kubernetes:batch/v1:Job"):
@@ -65,7 +68,7 @@ class Gateway:
     home: Path  # the built environment
     folder: Path
     stack: ExitStack
-    edits: dict[str, str] = field(default_factory=dict)
+    first: subprocess.CompletedProcess[str] | None = None  # the bootstrap's
 
     def __post_init__(self) -> None:
         self.plan = planned(self.name).gateway
@@ -79,20 +82,20 @@ class Gateway:
         self._start_stores()
         self._start_aws()
         (self.folder / "bin").mkdir()
-        os.symlink(Path(__file__).parent / "prisma.sh", self.folder / "bin/prisma")
+        (self.folder / "bin/prisma").symlink_to(Path(__file__).parent / "prisma.sh")
 
     def _start_stores(self) -> None:
         user = self.recorded.one("aws:elasticache/user:User").props
-        self.database = machines.start_postgres(self.folder, self.stack)
-        self.redis = machines.start_redis(
+        self.database, self.database_process = machines.start_postgres(self.folder, self.stack)
+        self.redis, self.redis_process = machines.start_redis(
             self.folder, user["userName"], user["accessString"], self.stack
         )
-        machines.sql(self.database, 'CREATE ROLE rds_iam; CREATE DATABASE litellm;')
+        machines.sql(self.database, "CREATE ROLE rds_iam; CREATE DATABASE litellm;")
 
     def _start_aws(self) -> None:
         self.aws = machines.free_port()
         log = self.stack.enter_context((self.folder / "aws.log").open("w"))
-        command = [self.home / "venv/bin/moto_server", "-H", "127.0.0.1", "-p", str(self.aws)]
+        command = [str(self.home / "venv/bin/moto_server"), "-H", "127.0.0.1", "-p", str(self.aws)]
         process = subprocess.Popen(command, stdout=log, stderr=log)
         self.stack.callback(process.wait)
         self.stack.callback(process.terminate)
@@ -108,9 +111,7 @@ class Gateway:
         if "LITELLM_CONFIG_BUCKET_NAME" in self.plan.env:
             bucket = self.plan.env["LITELLM_CONFIG_BUCKET_NAME"]
             s3 = self.client("s3")
-            s3.create_bucket(
-                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": self.region}
-            )
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": self.region})
             key = self.plan.env["LITELLM_CONFIG_BUCKET_OBJECT_KEY"]
             s3.put_object(Bucket=bucket, Key=key, Body=self._configuration().encode())
         else:
@@ -132,7 +133,9 @@ class Gateway:
         text = re.sub(r"https://bedrock-runtime\.[a-z0-9.-]+", f"http://127.0.0.1:{self.bedrock.port}", text)
         text = re.sub(r"http://127\.0\.0\.1:5002", f"http://127.0.0.1:{self.analyzer.port}", text)
         text = re.sub(r"http://127\.0\.0\.1:5001", f"http://127.0.0.1:{self.anonymizer.port}", text)
-        text = re.sub(r"https?://[a-z0-9.-]*[a-z][a-z0-9.-]*(:\d+)?/", f"http://127.0.0.1:{self.vendor.port}/", text)
+        text = re.sub(
+            r"https?://[a-z0-9.-]*[a-z][a-z0-9.-]*(:\d+)?/", f"http://127.0.0.1:{self.vendor.port}/", text
+        )
         return text.replace("6379", str(self.redis))
 
     def environment(self, container: str, **more: str) -> dict[str, str]:
@@ -165,6 +168,7 @@ class Gateway:
         """A container that ends by itself."""
         return subprocess.run(
             self.containers[container].command,
+            check=False,
             env=self.environment(container, **more),
             cwd=self.site_packages,
             capture_output=True,
@@ -176,9 +180,7 @@ class Gateway:
         """The migrations' own SQL, as the role that the bootstrap made."""
         login = self.plan.env["DATABASE_USER"]
         machines.sql(self.database, machines.migrations(self.site_packages), login, "litellm")
-        machines.sql(
-            self.database, (Path(__file__).parent / "missing.sql").read_text(), login, "litellm"
-        )
+        machines.sql(self.database, (Path(__file__).parent / "missing.sql").read_text(), login, "litellm")
 
     def start(self) -> None:
         """The proxy, until it is ready and has set the callers' keys."""

@@ -59,7 +59,7 @@ def test_gateway_role_names_its_secrets_and_models(desk: Recorded) -> None:
 
 
 def test_task_is_locked_down_and_plain(desk: Recorded) -> None:
-    """Images by digest, no root, read-only root, migration first, readiness that calls no model."""
+    """Images by digest, no root, read-only root, migration first, a check that calls no model."""
     definitions = json.loads(desk.named("desk-gateway-task").props["containerDefinitions"])
     by_name = {definition["name"]: definition for definition in definitions}
     proxy = by_name["gateway"]
@@ -74,7 +74,7 @@ def test_task_is_locked_down_and_plain(desk: Recorded) -> None:
     assert by_name["migrate"]["essential"] is False
     assert {"name": "DISABLE_SCHEMA_UPDATE", "value": "false"} in by_name["migrate"]["environment"]
     assert {"containerName": "migrate", "condition": "SUCCESS"} in proxy["dependsOn"]
-    assert "/health/readiness" in proxy["healthCheck"]["command"][-1]
+    assert "/health/liveliness" in proxy["healthCheck"]["command"][-1]
     assert "environmentFiles" not in by_name["presidio-analyzer"]
 
 

@@ -1,0 +1,206 @@
+"""The planned proxy, started for real: it comes up, lets callers do their own and no more, and fails closed.
+
+Not here: the rows that need no running proxy (test_configuration). Tests end with their row of the list of
+what broke when it was first tried; the last ones take parts away and stay last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+from tests.gateway.proxy import MASTER_KEY, MASTER_PASSWORD, Gateway
+from tests.gateway.vendors import PERSON
+
+CHAT = "/v1/chat/completions"
+PUBLIC = {"/", "/health/liveliness", "/health/liveness", "/health/readiness"}
+
+
+def _chat(gateway: Gateway, text: str = "hello", **more: object) -> tuple[int, str]:
+    caller = gateway.plan.callers[0]
+    body = {"model": caller.models[0], "messages": [{"role": "user", "content": text}], **more}
+    return gateway.ask(CHAT, body, gateway.key_of(caller.name))
+
+
+def _forget(gateway: Gateway) -> None:
+    gateway.vendor.calls.clear()
+    gateway.bedrock.calls.clear()
+
+
+def _inference(gateway: Gateway) -> list[str]:
+    """Paths of vendors and models that were called; the guardrail is no model."""
+    calls = [*gateway.vendor.calls, *gateway.bedrock.calls]
+    return [call.path for call in calls if "/guardrail/" not in call.path]
+
+
+def test_containers_start_as_planned_row_1_and_7(gateway: Gateway) -> None:
+    """Bootstrap, proxy and configuration come up from the recorded command lines; a caller is answered."""
+    assert gateway.first.returncode == 0, gateway.first.stderr
+    status, text = _chat(gateway)
+
+    assert status == 200, text
+    assert json.loads(text)["choices"][0]["message"]["content"]
+
+
+def test_bootstrap_twice_changes_nothing_row_1(gateway: Gateway) -> None:
+    """The login is made once."""
+    assert gateway.run("bootstrap").returncode == 0
+
+
+def test_failing_bootstrap_prints_no_password_row_6(gateway: Gateway) -> None:
+    """Neither output nor command line carries the database's master password."""
+    failed = gateway.run("bootstrap", DATABASE_PORT="1")
+
+    assert failed.returncode != 0
+    assert MASTER_PASSWORD not in failed.stdout + failed.stderr
+    assert not re.search(r"command = .*\bwho\b", " ".join(gateway.containers["bootstrap"].command))
+
+
+def test_caller_opens_his_path_only_row_2(gateway: Gateway, home: Path) -> None:
+    """No other path of the proxy's own route table lets a caller's key through or reaches a model."""
+    listed = subprocess.run(
+        [home / "venv/bin/python", Path(__file__).parent / "paths.py"],
+        env=gateway.environment("gateway"),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()[-1]
+    caller = gateway.plan.callers[0]
+    body = {
+        "model": caller.models[0],
+        "messages": [{"role": "user", "content": PERSON}],
+        "input": PERSON,
+        "prompt": PERSON,
+    }
+    paths = [(method, path) for method, path in json.loads(listed) if path not in (*PUBLIC, *caller.paths)]
+    _forget(gateway)
+    answers = {
+        (method, path): gateway.ask(
+            re.sub(r"\{[^}]*\}", "x", path),
+            None if method == "GET" else body,
+            gateway.key_of(caller.name),
+            method,
+        )[0]
+        for method, path in paths
+    }
+
+    assert len(answers) > 300
+    assert _inference(gateway) == []
+    assert 429 not in answers.values()
+
+
+def test_own_paths_answer_row_2(gateway: Gateway) -> None:
+    """The health of the models is nobody's to ask with a caller's key; chat is."""
+    caller = gateway.plan.callers[0]
+    _forget(gateway)
+
+    assert gateway.ask("/health", key=gateway.key_of(caller.name))[0] in (401, 403)
+    assert _inference(gateway) == []
+    assert _chat(gateway)[0] == 200
+
+
+def test_vendors_key_goes_to_the_vendor_only_row_3(gateway: Gateway) -> None:
+    """Bedrock is called with the role's signature, never with a vendor's key as bearer token."""
+    _forget(gateway)
+    _chat(gateway)
+
+    assert all(call.authorization.startswith("AWS4-HMAC-SHA256") for call in gateway.bedrock.calls)
+    for call in gateway.vendor.calls:
+        assert call.authorization.removeprefix("Bearer ") in {*gateway.secrets.values(), "", "fake-api-key"}
+
+
+def test_keys_are_made_and_again_change_nothing_row_5(gateway: Gateway) -> None:
+    """Every planned caller has one key with its models, paths, rate and budget; a second run is the same."""
+    program = gateway.containers["gateway"].command[3]
+
+    def keys() -> dict[str, dict[str, object]]:
+        text = gateway.ask("/key/list?return_full_object=true&size=100", key=MASTER_KEY)[1]
+        return {key["key_alias"]: key for key in json.loads(text)["keys"]}
+
+    first = keys()
+    again = subprocess.run(
+        [gateway.home / "venv/bin/python", "-c", program, str(gateway.port)],
+        check=False,
+        env=gateway.environment("gateway", LITELLM_MASTER_KEY=MASTER_KEY),
+        capture_output=True,
+        text=True,
+    )
+    assert "callers' keys are set" in again.stdout, again.stdout
+    assert keys().keys() == first.keys() == {caller.name for caller in gateway.plan.callers}
+    for caller in gateway.plan.callers:
+        key = keys()[caller.name]
+        assert key["token"] == first[caller.name]["token"]
+        assert key["models"] == list(caller.models)
+        assert key["allowed_routes"] == list(caller.paths)
+        assert (key["rpm_limit"], key["max_budget"]) == (caller.requests_per_minute, caller.monthly_usd)
+
+
+def test_masked_outside_and_restored_for_the_caller_row_9(gateway: Gateway) -> None:
+    """With a stand-in analyzer: no vendor sees the person, the caller gets the name back."""
+    _forget(gateway)
+    status, text = _chat(gateway, f"I am {PERSON}")
+
+    assert status == 200, text
+    if gateway.plan.sidecars:
+        calls = [*gateway.vendor.calls, *gateway.bedrock.calls]
+        assert PERSON not in json.dumps(
+            [call.body for call in calls if '"OUTPUT"' not in json.dumps(call.body)]
+        )
+        assert PERSON in json.loads(text)["choices"][0]["message"]["content"]
+
+
+def test_adapters_can_be_called_row_10(gateway: Gateway) -> None:
+    """Every model that a caller's key names answers him, adapters included."""
+    offered = {entry["model_name"] for entry in gateway.plan.config["model_list"]}
+    for caller in gateway.plan.callers:
+        for model in caller.models:
+            body = {"model": model, "messages": [{"role": "user", "content": "hello"}]}
+            assert gateway.ask(CHAT, body, gateway.key_of(caller.name))[0] == 200, model
+    assert {model for caller in gateway.plan.callers for model in caller.models} == offered
+
+
+def test_revocation_is_broadcast_row_11(gateway: Gateway) -> None:
+    """The planned rights of the cache's user cover the channels that the proxy subscribes to."""
+    assert "No permissions to access a channel" not in gateway.log.read_text()
+    assert "NOPERM" not in gateway.log.read_text().upper()
+
+
+def test_api_description_is_closed_row_13(gateway: Gateway) -> None:
+    """Nobody reads the proxy's own description or documentation."""
+    for path in ("/openapi.json", "/docs", "/redoc"):
+        assert gateway.ask(path)[0] in (401, 403, 404), path
+
+
+def test_no_secret_in_the_log(gateway: Gateway) -> None:
+    """No key, password or prompt is printed."""
+    text = gateway.log.read_text()
+
+    assert not [value for value in (*gateway.secrets.values(), PERSON) if value in text]
+
+
+def test_budget_is_closed_while_the_cache_is_down_row_8(gateway: Gateway) -> None:
+    """Without Redis limits cannot be kept across replicas, so nobody is served."""
+    gateway.redis_process.terminate()
+    gateway.redis_process.wait()
+
+    assert [_chat(gateway)[0] for _ in range(3)] == [503, 503, 503]
+
+
+def test_task_lives_while_the_database_is_down_row_12(gateway: Gateway) -> None:
+    """A failover must not end every task: the container's own check still passes."""
+    postmaster = gateway.folder / "pg/db/postmaster.pid"
+    os.kill(int(postmaster.read_text().split()[0]), signal.SIGINT)  # at once, whoever is connected
+    gateway.database_process.wait()
+    for task in gateway.recorded.of("aws:ecs/taskDefinition:TaskDefinition"):
+        for definition in json.loads(task.props["containerDefinitions"]):
+            if "healthCheck" in definition:
+                command = [
+                    part.replace("4000", str(gateway.port))
+                    for part in definition["healthCheck"]["command"][1:]
+                ]
+                assert subprocess.run(command, check=False, env=os.environ).returncode == 0
+    assert gateway.ask("/health/liveliness")[0] == 200
