@@ -36,7 +36,7 @@ _SERVE = _START.replace(
     "os.execvp",
     """\
 import subprocess
-subprocess.Popen([sys.executable, "-c", sys.argv.pop(1), sys.argv[-1]])
+subprocess.Popen([sys.executable, "-c", sys.argv.pop(1), sys.argv[-1], str(os.getpid())])
 os.execvp""",
 )
 

@@ -13,6 +13,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from tests.gateway import machines
 from tests.gateway.proxy import MASTER_KEY, MASTER_PASSWORD, Gateway
 from tests.gateway.vendors import PERSON
 
@@ -117,9 +118,15 @@ def test_keys_are_made_and_again_change_nothing_row_5(gateway: Gateway) -> None:
     """Every planned caller has one key with its models, paths, rate and budget; a second run is the same."""
     program = gateway.containers["gateway"].command[3]
 
-    def keys() -> dict[str, dict[str, object]]:
-        text = gateway.ask("/key/list?return_full_object=true&size=100", key=MASTER_KEY)[1]
-        return {key["key_alias"]: key for key in json.loads(text)["keys"]}
+    def keys() -> dict[str, tuple[object, ...]]:
+        rows = machines.sql(
+            gateway.database,
+            'SELECT row_to_json(k) FROM "LiteLLM_VerificationToken" k WHERE key_alias IS NOT NULL',
+            database="litellm",
+        )
+        found = [json.loads(row) for row in rows.splitlines()]
+        held = ("token", "models", "allowed_routes", "rpm_limit", "max_budget")
+        return {key["key_alias"]: tuple(key[name] for name in held) for key in found}
 
     first = keys()
     again = subprocess.run(
@@ -131,12 +138,10 @@ def test_keys_are_made_and_again_change_nothing_row_5(gateway: Gateway) -> None:
     )
     assert "callers' keys are set" in again.stdout, again.stdout
     assert keys().keys() == first.keys() == {caller.name for caller in gateway.plan.callers}
+    assert keys() == first
     for caller in gateway.plan.callers:
-        key = keys()[caller.name]
-        assert key["token"] == first[caller.name]["token"]
-        assert key["models"] == list(caller.models)
-        assert key["allowed_routes"] == list(caller.paths)
-        assert (key["rpm_limit"], key["max_budget"]) == (caller.requests_per_minute, caller.monthly_usd)
+        models, paths = list(caller.models), list(caller.paths)
+        assert first[caller.name][1:] == (models, paths, caller.requests_per_minute, caller.monthly_usd)
 
 
 def test_masked_outside_and_restored_for_the_caller_row_9(gateway: Gateway) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import pulumi
 import pytest
 
-from components.gateway import process
+from components.gateway import keys, process
 from components.gateway.logins import logins
 from components.gateway.service import env_file
 from inferplan.resource import Unknown, walk_unknowns
@@ -47,7 +48,7 @@ def test_gateway_role_names_its_secrets_and_models(desk: Recorded) -> None:
 
     assert statements["Secrets"]["Resource"] == [
         f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:inferplan/{MANAGED}/{secret}-??????"
-        for secret in ("gateway-master-key", "gateway-salt-key", "openai")
+        for secret in ("caller-help-center", "gateway-master-key", "gateway-salt-key", "openai")
     ]
     assert statements["Database"]["Resource"].endswith(":dbuser:*/litellm")
     assert statements["Cache"]["Resource"] == [
@@ -168,6 +169,7 @@ def test_launcher_fetches_secrets_and_becomes_the_proxy(monkeypatch: pytest.Monk
     environment = process.environment(gateway(secret_env=named), LITELLM_MIGRATION_DIR="/tmp")
     asked: list[str] = []
     started: list[list[str]] = []
+    beside: list[list[str]] = []
 
     def get_secret_value(*, SecretId: str) -> dict[str, str]:  # noqa: N803 (the client's name)
         asked.append(SecretId)
@@ -178,10 +180,12 @@ def test_launcher_fetches_secrets_and_becomes_the_proxy(monkeypatch: pytest.Monk
     monkeypatch.setattr("sys.argv", ["-c", *command])
     monkeypatch.setattr("os.environ", dict(environment))
     monkeypatch.setattr("os.execvp", lambda _file, argv: started.append(list(argv)))
+    monkeypatch.setattr("subprocess.Popen", lambda argv: beside.append(list(argv)))
     exec(compile(program, "launcher", "exec"), {})
 
     import os
 
+    assert [argv[1:4] for argv in beside] == [["-c", keys.PROGRAM, "4000"]]
     assert asked == list(named.values())
     assert os.environ["OPENAI_API_KEY"] == "value of inferplan/desk/openai"
     assert process.SECRETS not in os.environ
@@ -191,12 +195,15 @@ def test_launcher_fetches_secrets_and_becomes_the_proxy(monkeypatch: pytest.Monk
 def test_bootstrap_grants_iam_login_and_quotes_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     """The managed password may hold any character; the login gets rds_iam and no password."""
     master = {"username": "postgres_admin", "password": "a/b:c@d"}
-    calls: list[tuple[list[str], str]] = []
+    calls: list[tuple[list[str], str, str]] = []
     client = SimpleNamespace(get_secret_value=lambda **_k: {"SecretString": json.dumps(master)})
     monkeypatch.setitem(__import__("sys").modules, "boto3", SimpleNamespace(client=lambda *_a, **_k: client))
-    monkeypatch.setattr(
-        "subprocess.run", lambda command, **options: calls.append((command, options["input"]))
-    )
+
+    def run(command: list[str], **options: Any) -> SimpleNamespace:
+        calls.append((command, options["input"], options["env"]["DATABASE_URL"]))
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr("subprocess.run", run)
     monkeypatch.setattr(
         "os.environ",
         {
@@ -206,10 +213,12 @@ def test_bootstrap_grants_iam_login_and_quotes_the_password(monkeypatch: pytest.
             "DATABASE_MASTER_SECRET_ARN": "arn",
         },
     )
-    exec(compile(process.bootstrap_command()[-1], "bootstrap", "exec"), {})
+    with pytest.raises(SystemExit, match="0"):
+        exec(compile(process.bootstrap_command()[-1], "bootstrap", "exec"), {})
 
-    ((command, sql),) = calls
-    assert command[-1] == "postgresql://postgres_admin:a%2Fb%3Ac%40d@db.example:5432/litellm?sslmode=require"
+    ((command, sql, url),) = calls
+    assert "a%2Fb" not in " ".join(command)
+    assert url == "postgresql://postgres_admin:a%2Fb%3Ac%40d@db.example:5432/litellm?sslmode=require"
     assert 'GRANT rds_iam TO "desk_gateway"' in sql
     assert "PASSWORD" not in sql
 
