@@ -198,8 +198,10 @@ class Gateway:
                 raise RuntimeError(self.log.read_text()[-3000:])
             time.sleep(0.2)
 
-    def ask(self, path: str, body: Any = None, key: str = "", method: str = "") -> tuple[int, str]:
-        """One HTTP request: status and text."""
+    def ask(
+        self, path: str, body: Any = None, key: str = "", method: str = "", seconds: float = 60
+    ) -> tuple[int, str]:
+        """One HTTP request: status and text; 0 when nothing came within the time."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             None if body is None else json.dumps(body).encode(),
@@ -207,10 +209,12 @@ class Gateway:
             method=method or ("GET" if body is None else "POST"),
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=seconds) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+        except TimeoutError:
+            return 0, ""
 
     def key_of(self, caller: str) -> str:
         """The value of a caller's key."""
