@@ -210,9 +210,9 @@ class Gateway:
         )
         try:
             with urllib.request.urlopen(request, timeout=seconds) as answer:
-                return answer.status, answer.read().decode()
+                return answer.status, answer.read().decode(errors="replace")
         except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
+            return error.code, error.read().decode(errors="replace")
         except TimeoutError:
             return 0, ""
 
