@@ -1,6 +1,6 @@
 """The program that makes, updates and removes the callers' keys inside the proxy, from the plan's callers.
 
-Not here: which caller may do what (the plan) and the keys' values (secrets, set out of band).
+Not here: which caller may do what (the plan) and the keys' values, which are set out of band.
 
 It runs beside the proxy in the proxy's own container, at every start and in every replica: the same
 keys again change nothing. A key that cannot be set ends the proxy: no old right outlives its deployment.

@@ -259,17 +259,6 @@ class Cluster(Record, frozen=True, kw_only=True):
     system_data_volume_gib: int = 50
 
 
-def adapters_of(route: Route, servers: tuple[Server, ...]) -> tuple[tuple[Server, Adapter], ...]:
-    """The adapters that a route offers: one carries the class of its training data, which it has to admit."""
-    return tuple(
-        (server, adapter)
-        for server in servers
-        if server.backend == route.backend
-        for adapter in server.adapters
-        if adapter.data_class is None or adapter.data_class in route.classes
-    )
-
-
 class Caller(Record, frozen=True, kw_only=True):
     name: str
     routes: tuple[str, ...]

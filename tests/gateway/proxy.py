@@ -192,11 +192,13 @@ class Gateway:
         )
         self.stack.callback(self.process.wait)
         self.stack.callback(self.process.terminate)
-        end = time.monotonic() + 120
-        while "callers' keys" not in self.log.read_text():
-            if self.process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(self.log.read_text()[-3000:])
+        for _ in range(600):
+            if "callers' keys are set" in self.log.read_text():
+                return
+            if self.process.poll() is not None:
+                break
             time.sleep(0.2)
+        raise RuntimeError(self.log.read_text()[-3000:])
 
     def ask(
         self, path: str, body: Any = None, key: str = "", method: str = "", seconds: float = 60

@@ -1,6 +1,6 @@
 """Stand-ins on loopback that write down what reaches them: a vendor, Bedrock, and the two Presidio services.
 
-Not here: S3 and Secrets Manager (moto), PostgreSQL and Redis, which are real (machines).
+Not here: S3, Secrets Manager, PostgreSQL and Redis (machines).
 """
 
 from __future__ import annotations

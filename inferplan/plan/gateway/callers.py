@@ -1,6 +1,6 @@
 """Callers' keys: which models and paths each may call, its share of the budget and its rate.
 
-Not here: making the keys inside the proxy (components.gateway.keys) and the keys' values (secrets).
+Not here: making the keys inside the proxy (components.gateway.keys) and the keys' values.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from inferplan.plan.case import Case
 from inferplan.plan.vendor_backends import secret_name
 from inferplan.records.notes import Notes
-from inferplan.records.plan import Caller, Route, Server, Vendor, adapters_of
+from inferplan.records.plan import Adapter, Caller, Route, Server, Vendor
 
 DEFAULT_REQUESTS_PER_MINUTE = 120
 
@@ -22,6 +22,17 @@ _PATHS = {
     "rerank": ("/v1/rerank", "/rerank"),
     "images": ("/v1/images/generations", "/images/generations"),
 }
+
+
+def adapters_of(route: Route, servers: tuple[Server, ...]) -> tuple[tuple[Server, Adapter], ...]:
+    """The adapters that a route offers: one carries the class of its training data, which it has to admit."""
+    return tuple(
+        (server, adapter)
+        for server in servers
+        if server.backend == route.backend
+        for adapter in server.adapters
+        if adapter.data_class is None or adapter.data_class in route.classes
+    )
 
 
 def plan_callers(

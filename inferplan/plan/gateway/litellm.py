@@ -10,8 +10,9 @@ from typing import Any
 from inferplan.catalog import BEDROCK
 from inferplan.plan.case import Case
 from inferplan.plan.cluster import NAMESPACE
+from inferplan.plan.gateway.callers import adapters_of
 from inferplan.plan.vendor_backends import LITELLM_PREFIX
-from inferplan.records.plan import Route, Server, Target, Vendor, adapters_of, fitting
+from inferplan.records.plan import Route, Server, Target, Vendor, fitting
 
 ANALYZER_PORT = 5002
 ANONYMIZER_PORT = 5001
