@@ -37,6 +37,7 @@ class Finding(Record, frozen=True, kw_only=True):
 
     `blocks` says whether it stands between the stack and a deployment; `pending` that only `inferplan lock`
     can settle it; `removed` that mode auto leaves the backend out because of it, and nothing reaches it.
+    `follows` is the rule and path of the finding on the declaration that this one follows from.
     """
 
     rule: str
@@ -55,6 +56,7 @@ class Finding(Record, frozen=True, kw_only=True):
     blocks: bool
     pending: bool = False
     removed: bool = False
+    follows: str | None = None
 
 
 class RuleResult(Record, frozen=True, kw_only=True):
