@@ -12,6 +12,10 @@ from typing import Literal
 from inferplan.catalog.table import Row, UnknownName, pick, rows
 from inferplan.near import near
 
+# EC2 Capacity Blocks for ML are sold for P4d and later and for Trainium:
+# docs.aws.amazon.com/AWSEC2/latest/UserGuide/capacity-blocks-prerequisites.html (2026-11-28)
+BLOCK_FAMILIES = ("p4", "p5", "p6", "trn")
+
 
 class Gpu(Row, frozen=True, kw_only=True):
     """One GPU as vLLM sees it. Rates are dense (no sparsity); None: the figure is unknown or unsupported."""
@@ -57,6 +61,11 @@ class Instance(Row, frozen=True, kw_only=True):
     def family(self) -> str:
         """The part before the dot: `p5en` of `p5en.48xlarge`."""
         return self.type.partition(".")[0]
+
+    @property
+    def is_sold_in_blocks(self) -> bool:
+        """Whether Capacity Blocks exist for the type, in some Regions at least."""
+        return self.family.startswith(BLOCK_FAMILIES)
 
     def offers(self, region: str) -> tuple[str, ...]:
         """Zone ids of `region` that offer the type; empty where none does."""

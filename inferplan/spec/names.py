@@ -27,7 +27,7 @@ PLANNER_FLAGS = {
     "model": "weights", "served-model-name": "routes.*.name", "quantization": "quantization",
     "kv-cache-dtype": "engine.kv_cache_dtype", "max-model-len": "engine.max_model_len",
     "enable-lora": "adapters", "lora-modules": "adapters", "max-loras": "adapters",
-    "max-lora-rank": "adapters", "max-cpu-loras": "adapters",
+    "max-lora-rank": "adapters.*.rank", "max-cpu-loras": "adapters",
 } | dict.fromkeys((
     "tensor-parallel-size", "pipeline-parallel-size", "decode-context-parallel-size",
     "prefill-context-parallel-size", "data-parallel-size", "data-parallel-size-local",

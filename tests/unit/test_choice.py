@@ -206,17 +206,19 @@ def test_a_published_quantized_repository_is_left_alone_by_auto() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "reservation", "quota", "priced"),
+    ("kind", "instance_type", "reservation", "quota", "priced"),
     [
-        ("on-demand", None, "L-DB2E81BA", True),
-        ("spot", None, "L-3819A6DF", False),
-        ("reservation", RESERVED, "L-DB2E81BA", True),
-        ("capacity-block", RESERVED, "L-DB2E81BA", False),
+        ("on-demand", "g4dn.xlarge", None, "L-DB2E81BA", True),
+        ("spot", "g4dn.xlarge", None, "L-3819A6DF", False),
+        ("reservation", "g4dn.xlarge", RESERVED, "L-DB2E81BA", True),
+        ("capacity-block", "p4d.24xlarge", RESERVED, "L-417A185B", False),
     ],
 )
-def test_capacity_kinds(kind: str, reservation: str | None, quota: str, priced: bool) -> None:
+def test_capacity_kinds(
+    kind: str, instance_type: str, reservation: str | None, quota: str, priced: bool
+) -> None:
     """Each kind has its quota and its bill; where no source states a price, the plan says so."""
-    said = lab("eu-central-1", capacity={"kind": kind, "id": reservation, "instance_type": "g4dn.xlarge"})
+    said = lab("eu-central-1", capacity={"kind": kind, "id": reservation, "instance_type": instance_type})
 
     plan, _, pool = planned(said)
 

@@ -191,5 +191,11 @@ def warn_capacity(case: Case, pools: list[Pool], notes: Notes) -> None:
                 "or a "
                 "capacity block"
             )
+        if pool.capacity == "capacity-block":
+            zone = "" if len(pool.zones) == 1 else f", not in {len(pool.zones)}: name it with capacity.zone"
+            notes.warn(
+                f"{pool.name}: a capacity block is sold in some Regions only, lies in one zone{zone}, and "
+                "ends on its date: nodes are taken away half an hour before"
+            )
         if pool.capacity in {"reservation", "capacity-block"} and pool.capacity_id is None:
-            notes.warn(f"{pool.name}: {pool.capacity} without capacity.id; preflight will ask for it")
+            notes.warn(f"{pool.name}: {pool.capacity} without capacity.id: no node starts before it is said")
