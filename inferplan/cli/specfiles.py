@@ -30,10 +30,13 @@ class SpecFile(NamedTuple):
 
     def load(self, common: Common) -> Declaration:
         """The spec under the organization that applies to it; raises SpecErrors."""
+        from inferplan.sizing.stated_shapes import refuse_shapes
         from inferplan.spec.loading import load
 
         beside = None if self.name == "-" else self.path
-        return load(self.path, common.organization_for(beside), name=self.name)
+        declaration = load(self.path, common.organization_for(beside), name=self.name)
+        refuse_shapes(declaration)
+        return declaration
 
 
 @contextmanager

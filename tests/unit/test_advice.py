@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from spec_texts import GOOD, ORGANIZATION, changed, refused
 from inferplan import catalog
 from inferplan.plan.make import make_plan
 from inferplan.records.no_plan import NoPlan
-from inferplan.spec.backends import Adapter
+from inferplan.spec.backends import Adapter, Backend
 from inferplan.spec.declaration import Declaration
+from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load
 from policies.gates import gates
+from tests.command_line import inferplan
 from tests.unit.plan_edits import (
     AS_OF,
     declared,
@@ -190,3 +193,56 @@ def test_tried_9_every_proposal_keeps_the_budget(name: str, share: float) -> Non
 def test_tried_5_a_kind_that_is_no_text_is_an_error(kind: str, tmp_path: Path) -> None:
     """A list or a mapping for `kind` is told like any other wrong value."""
     assert "spec.yaml:2:7: kind: " in refused(GOOD.replace("kind: InferenceStack", f"kind: {kind}"), tmp_path)
+
+
+SHAPES = {
+    "num_hidden_layers": 36,
+    "hidden_size": 2560,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "intermediate_size": 9728,
+    "vocab_size": 151936,
+    "max_position_embeddings": 40960,
+    "architectures": ["Qwen3ForCausalLM"],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_hidden_layers": None, "num_hidden_layer": 36}, "is num_hidden_layer meant for it?"),
+        ({"num_attention_heads": "many"}, ".num_attention_heads: must be a whole number"),
+        ({"num_attention_heads": 0}, ".num_attention_heads: must be a whole number"),
+        ({"torch_dtype": "fp5"}, "fp5"),
+        ({"architectures": ["Qwen3ForCausalLm"]}, "did you mean Qwen3ForCausalLM?"),
+        ({"architectures": ["Sparkle"]}, ".architectures: 'Sparkle' is unknown to the catalog; leave it out"),
+    ],
+)
+def test_tried_4_shapes_that_describe_no_model_are_an_error(
+    change: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    """`validate` and `plan` say where and what, with exit code 2."""
+    spec = tmp_path / "own.yaml"
+    said = {key: value for key, value in {**SHAPES, **change}.items() if value is not None}
+    backend = f"small: {{weights: hf://lab/own, shapes: {json.dumps(said)}}}"
+    spec.write_text(changed("small: {weights: hf://Qwen/Qwen3-4B}", backend), encoding="utf-8")
+
+    for verb in ("validate", "plan", "check"):
+        answer = inferplan(verb, str(spec), "--organization", str(ORGANIZATION))
+        assert answer.code == 2
+        assert f"{spec}:8:" in answer.err
+        assert message in answer.err
+
+
+def test_tried_4_shapes_that_describe_a_model_are_planned() -> None:
+    """The description that the bad ones change is good; the program refuses the others as the verbs do."""
+    said = with_spec(declared("minimal"), budget=None)
+
+    def own(**change: object) -> Declaration:
+        backend = Backend(weights="hf://lab/own", shapes=SHAPES | change)
+        return with_spec(said, backends={"small": backend})
+
+    assert make_plan(own(), AS_OF, gates).servers[0].model == "lab/own"
+    with pytest.raises(SpecErrors):
+        make_plan(own(hidden_size=-1), AS_OF, gates)
