@@ -84,6 +84,18 @@ class Serving:
         found = {*self.route.classes, self.data_class}
         return tuple(sorted(found, key=DATA_CLASSES.index))
 
+    @property
+    def whose(self) -> str:
+        """Why a class counts that the route does not admit, as the end of a message; else nothing."""
+        if self.data_class in self.route.classes:
+            return ""
+        if self.route.callers:
+            return ": a registered caller of the route sends it"
+        return (
+            f": route {self.route.name} names no callers, so it may get all that the account may hold; name "
+            "its callers, and their registered classes count"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:

@@ -32,10 +32,12 @@ def _backend(serving: Serving, context: Context) -> Iterator[Outcome]:
     data_class, backend = serving.data_class, serving.backend
     allowed = context.organization.classes.get(data_class)
     if allowed is None or backend.kind not in allowed.backends:
-        yield fail(f"{data_class} data may not go to a {backend.kind} backend ({backend.name})")
+        yield fail(
+            f"{data_class} data may not go to a {backend.kind} backend ({backend.name}){serving.whose}"
+        )
     elif backend.vendor is not None and _stricter(data_class, backend.vendor.max_class):
         ceiling = f"{backend.backend.vendor} may get ({backend.vendor.max_class})"
-        yield fail(f"{data_class} data is above what {ceiling}")
+        yield fail(f"{data_class} data is above what {ceiling}{serving.whose}")
 
 
 @classes_go_where_they_may.check("account")

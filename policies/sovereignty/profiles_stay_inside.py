@@ -72,7 +72,8 @@ def _profile_problem(model_id: str, context: Context, path: str | None = None) -
         if context.confirmed(fact):
             return None
         return fail(
-            f"no fact says where profile {profile.prefix} routes; use an in-Region model id", path=path
+            f"no fact says where profile {profile.prefix} routes; use a model that the Region has on demand",
+            path=path,
         )
     places = {name: context.country_of(name) for name in profile.destinations}
     outside = [
@@ -81,7 +82,8 @@ def _profile_problem(model_id: str, context: Context, path: str | None = None) -
     if outside:
         shown = ", ".join(outside[:5]) + (f" and {len(outside) - 5} more" if len(outside) > 5 else "")
         narrower = model_id.partition(".")[2].rpartition("/")[2] or "an in-Region model id"
-        return fail(f"profile {profile.prefix} may route to {shown}; use {narrower} in the Region", path=path)
+        advice = f"use {narrower} where the Region offers it on demand, else another model or own weights"
+        return fail(f"profile {profile.prefix} may route to {shown}; {advice}", path=path)
     doubt = context.doubt(fact, profile)
     return undecided(doubt, path=path) if doubt else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,12 @@ from inferplan.spec.backends import Adapter, Backend
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load
+from inferplan.spec.registers import fact_known
+from policies.evaluate import evaluate
 from policies.gates import gates
+from policies.packs import all_rules
+from policies.rule import Change, Rule
+from policies.world.cases import failing_case
 from tests.command_line import inferplan
 from tests.unit.plan_edits import (
     AS_OF,
@@ -246,3 +252,70 @@ def test_tried_4_shapes_that_describe_a_model_are_planned() -> None:
     assert make_plan(own(), AS_OF, gates).servers[0].model == "lab/own"
     with pytest.raises(SpecErrors):
         make_plan(own(hidden_size=-1), AS_OF, gates)
+
+
+# -- what a finding names exists
+
+
+def test_tried_9_a_fact_that_a_finding_names_is_one_that_the_organization_may_confirm() -> None:
+    """Over all messages of all rules' examples: each fact id passes the check of organization.yaml."""
+    tables = {fact.partition("/")[0] for fact in catalog.facts()}
+    named = re.compile(rf"\b(?:{'|'.join(sorted(tables))})/[^\s,;:)]+")
+    told = [text for rule in all_rules() for change in rule.failing for text in _messages(rule, change)]
+    facts = sorted({fact for text in told for fact in named.findall(text)})
+
+    assert any(fact.startswith("vendors/") and fact.count("/") == 2 for fact in facts)
+    assert [problem for fact in facts for problem in fact_known(("facts",), fact)] == []
+
+
+def _messages(rule: Rule, change: Change) -> list[str]:
+    case = failing_case(rule, change)
+    report = evaluate(case.declaration, case.resources, AS_OF, rules=(rule,))
+    return [finding.message for finding in report.findings]
+
+
+def test_tried_6_a_route_without_callers_says_why_the_accounts_class_counts() -> None:
+    """The class that nobody wrote is explained, and naming the callers is a way out that works."""
+    rules = [rule for rule in all_rules() if rule.id in {"SOV-010", "PRIV-001"}]
+    given = {"spec:routes[1].callers": []}
+    (change,) = [
+        change for rule in rules for change in rule.failing if change.edits == given and rule.id == "SOV-010"
+    ]
+    case = failing_case(next(rule for rule in rules if rule.id == "SOV-010"), change)
+    report = evaluate(case.declaration, case.resources, AS_OF, rules=tuple(rules))
+
+    assert {finding.rule for finding in report.findings if "names no callers" in finding.message} == {
+        "SOV-010",
+        "PRIV-001",
+    }
+
+
+def test_tried_9_a_narrower_bedrock_id_is_not_promised_to_be_callable() -> None:
+    """Some models are offered through profiles only: the advice says on what it depends (report 21)."""
+    (rule,) = [rule for rule in all_rules() if rule.id == "SOV-006"]
+    told = [text for change in rule.failing for text in _messages(rule, change) if "may route to" in text]
+
+    assert any("where the Region offers it on demand, else" in text for text in told)
+
+
+def test_tried_9_no_hint_offers_the_opposite_flag(tmp_path: Path) -> None:
+    """Every flag of the engine in the other spellings of on and off: what is offered means the same."""
+    flags = catalog.vllm_flags(catalog.vllm_versions()[-1])
+    known = {flag.removeprefix("--") for flag in flags if flag.startswith("--")}
+    stems = {flag.removeprefix("no-").removeprefix("enable-").removeprefix("disable-") for flag in known}
+    asked = {f"{word}{stem}" for stem in stems for word in ("disable-", "no-", "enable-")} - known
+    said = changed("hf://Qwen/Qwen3-4B}", f"hf://Qwen/Qwen3-4B, engine: {{args: {_all_true(asked)}}}}}")
+
+    pairs = re.findall(r"flag of vLLM \S+ '(\S+)'; did you mean ([^?\n]+)\?", refused(said, tmp_path))
+
+    assert ("disable-log-requests", "no-enable-log-requests") in pairs
+    assert [pair for pair in pairs if pair[0].startswith(OFF) != pair[1].startswith(OFF)] == []
+
+
+OFF = ("no-", "disable-")
+
+
+def _all_true(flags: set[str]) -> str:
+    """Some flags that are always looked at first: at most a hundred problems are told."""
+    first = ["disable-log-requests", *sorted(flags - {"disable-log-requests"})[:90]]
+    return "{" + ", ".join(f"{flag}: true" for flag in first) + "}"

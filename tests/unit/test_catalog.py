@@ -175,9 +175,11 @@ def test_facts_carry_their_standing() -> None:
     assert facts["vendors/openai"].verified == "partial"
     assert facts["licenses/apache-2.0"].unverified_parts
     assert facts["regions/me-west-1"].verified is False
+    hosts = {f"vendors/{one.id}/{host.host}" for one in catalog.vendors().values() for host in one.hosts}
+    assert hosts <= facts.keys()
     assert len(facts) == sum(len(READERS[name]()) for name in READERS if not name.startswith(NO_FACTS)) + len(
         catalog.countries_without_region()
-    )
+    ) + len(hosts)
 
 
 # -- places ----------------------------------------------------------------------------------------
