@@ -77,6 +77,7 @@ def test_a_bug_in_one_spec_leaves_the_others_their_answers(
     "arguments",
     [
         ("plan", "specs/account-desk.yaml"),
+        ("resources", "specs/account-desk.yaml"),
         ("plan", "specs/no-such.yaml"),
         ("explain", "specs/minimal.yaml", "nothing-like-it"),
         ("diff", "specs/minimal.yaml"),
