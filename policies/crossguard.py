@@ -34,6 +34,7 @@ from inferplan.records.verdicts import Finding, Report
 from inferplan.resource import Provider, Resource, Unknown
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load, load_organization
+from policies.causes import Folding
 from policies.evaluate import evaluate
 from policies.rule import SCOPES, Rule, Scope
 from policies.types import ENGINE_TYPES, PROVIDERS, ROOT
@@ -137,6 +138,7 @@ class Judge:
         self._reported: set[tuple[str | None, ...]] = set()
         self._whole: tuple[frozenset[str], Filed] | None = None
         self._spec_is_judged = False
+        self._folding = Folding()
 
     # -- one resource ---
     def see(self, args: ResourceValidationArgs, report: ReportViolation) -> None:
@@ -164,8 +166,10 @@ class Judge:
             self._spec_is_judged = True
             scopes = ("declaration", "resource")
         found = list(self._evaluate((resource,), scopes).findings)
+        if resource.type == ROOT:
+            self._folding = Folding(found)
         self._reported |= {_key(finding) for finding in found}
-        return found
+        return self._folding.keep(found)
 
     def _stray(self, resource: Resource) -> str | None:
         """A cloud resource outside the root could be created before any rule knows the declaration."""
@@ -185,8 +189,8 @@ class Judge:
         urns = frozenset(item.urn for item in args.resources)
         if self._whole is None or self._whole[0] != urns:
             found = self._evaluate(self.stack(args), SCOPES).findings
-            new = [finding for finding in found if _key(finding) not in self._reported]
-            self._whole = urns, self._file(new)
+            new = self._folding.keep([finding for finding in found if _key(finding) not in self._reported])
+            self._whole = urns, self._file([*new, *self._folding.counted()])
         return self._whole[1].get(policy, [])
 
     def stack(self, args: StackValidationArgs) -> tuple[Resource, ...]:

@@ -69,6 +69,15 @@ def test_a_denied_declaration_stops_before_anything_exists(
     assert created(stand_ins) == []
 
 
+MOST_LINES = 60  # of what packs say about one wrong word
+
+
+def told(result: Result) -> list[str]:
+    """What the packs said, line by line."""
+    _, _, said = result.text.partition("\nPolicies:\n")
+    return [line for line in said.partition("\n\n")[0].splitlines() if line.strip()]
+
+
 @pytest.mark.parametrize("case", DENIED)
 def test_what_the_command_line_denies_the_pack_denies(
     workspace: Workspace, stand_ins: dict[str, StandIn], tmp_path: Path, case: str
@@ -87,6 +96,7 @@ def test_what_the_command_line_denies_the_pack_denies(
 
     assert result.code != 0
     assert rule in blocked_by(result)
+    assert 0 < len(told(result)) < MOST_LINES
     assert created(stand_ins) == []
 
 
