@@ -16,12 +16,11 @@ import pulumi
 
 from inferplan.errors import InferplanError
 from inferplan.plan.make import make_plan
+from inferplan.spec.bar import organization_of
 from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load
 from policies.gates import gates
 from stacks import LAYERS, Layer, build
-
-ORGANIZATION = Path("organization")
 
 
 def run() -> None:
@@ -31,7 +30,7 @@ def run() -> None:
     layer = _layer(config.get("layer") or suffix)
     spec = Path(config.get("spec") or f"specs/{name or pulumi.get_stack()}.yaml")
     try:
-        declaration = load(spec, _organization(config.get("organization")))
+        declaration = load(spec, _organization(config.get("organization"), spec))
         plan = make_plan(declaration, _as_of(config.get("as-of")), gates)
         build(plan, layer, declaration)
     except (InferplanError, SpecErrors) as error:
@@ -48,14 +47,14 @@ def _layer(said: str) -> Layer:
     )
 
 
-def _organization(said: str | None) -> Path | None:
+def _organization(said: str | None, spec: Path) -> Path | None:
     """The folder that was named, the usual one where it exists, else the built-in strict bar."""
-    if said:
-        return Path(said)
-    if ORGANIZATION.is_dir():
-        return ORGANIZATION
-    pulumi.warn("no organization folder: the built-in strict organization applies (inferplan:organization)")
-    return None
+    found = organization_of(spec, Path(said) if said else None, Path())
+    if found is None:
+        pulumi.warn(
+            "no organization folder: the built-in strict organization applies (inferplan:organization)"
+        )
+    return found
 
 
 def _as_of(said: str | None) -> date:

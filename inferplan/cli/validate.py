@@ -6,13 +6,19 @@ Not here: whether they are allowed (check) or possible (plan).
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from inferplan.cli.app import Common, common_options
 from inferplan.cli.screen import show
 from inferplan.cli.specfiles import spec_files
 from inferplan.exitcodes import ExitCode, worst
+
+if TYPE_CHECKING:
+    from inferplan.spec.declaration import Bar
 
 
 @click.command()
@@ -30,20 +36,21 @@ def validate(specs: tuple[str, ...], common: Common) -> int:
                 declaration = file.load(common)
             except SpecErrors as problems:
                 codes.append(ExitCode.NOT_UNDERSTOOD)
-                results.append({"spec": file.name, "valid": False, "errors": problems.to_list()})
+                results.append(_result(file.name, problems.to_list()))
                 if common.format == "text":
                     show(str(problems), err=True)
                 continue
             codes.append(ExitCode.OK)
-            results.append({"spec": file.name, "valid": True, "errors": []})
+            results.append(_result(file.name, (), declaration.bar))
             if common.format == "text" and not common.quiet:
-                bar = (
-                    ""
-                    if not declaration.organization_is_default
-                    else "; no organization folder: built-in strict bar"
-                )
-                spec = declaration.spec
-                show(f"{file.name}: {spec.kind} {spec.metadata.name} is valid{bar}")
+                spec, bar = declaration.spec, declaration.bar
+                missing = "no organization folder: " if declaration.organization_is_default else ""
+                show(f"{file.name}: {spec.kind} {spec.metadata.name} is valid; bar: {missing}{bar}")
     if common.format == "json":
         click.echo(json.dumps({"schema": "inferplan.validate/v1beta1", "specs": results}, indent=2))
     return int(worst(codes))
+
+
+def _result(name: str, errors: Sequence[object], bar: Bar | None = None) -> dict[str, object]:
+    organization = msgspec.to_builtins(bar)
+    return {"spec": name, "valid": not errors, "organization": organization, "errors": list(errors)}

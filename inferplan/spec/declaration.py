@@ -43,6 +43,18 @@ class Digests:
     organization: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """Which organization judged: its folder (None: the built-in strict one), its name, its digest."""
+
+    path: str | None
+    name: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.path or 'built-in'} ({self.name}, sha256 {self.digest[:12]})"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
     """A valid spec with its lock, and the organization that it is held to.
@@ -56,6 +68,7 @@ class Declaration:
     organization_is_default: bool
     waivers: tuple[Waiver, ...] = ()
     spec_path: Path | None = None
+    organization_path: Path | None = None
     sources: Mapping[str, Node] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -71,6 +84,12 @@ class Declaration:
     def digest(self) -> str:
         """SHA-256 of `to_json()`."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @property
+    def bar(self) -> Bar:
+        """What every output says about the organization."""
+        path = str(self.organization_path) if self.organization_path is not None else None
+        return Bar(path=path, name=self.organization.metadata.name, digest=self.digests.organization)
 
     @property
     def account(self) -> AccountEntry:

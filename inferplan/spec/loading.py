@@ -66,6 +66,7 @@ def load(path: Path, organization: Path | None = None, *, name: str | None = Non
         organization_is_default=folder is None,
         waivers=files.waivers,
         spec_path=Path(name) if name is not None else path,
+        organization_path=organization,
         sources=sources | (folder.sources if folder is not None else {}),
     )
 
