@@ -24,6 +24,7 @@ from inferplan.spec.bar import organization_of
 from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load
 from policies.evaluate import evaluate
+from policies.families import rule_ids
 from policies.gates import gates
 from stacks import LAYERS, Layer, build
 from stacks.record import record_plan
@@ -41,7 +42,7 @@ def run() -> None:
     layer = _layer(config.get("layer") or suffix)
     spec = Path(config.get("spec") or f"specs/{name or pulumi.get_stack()}.yaml")
     try:
-        declaration = load(spec, _organization(config.get("organization"), spec))
+        declaration = load(spec, _organization(config.get("organization"), spec), rules=rule_ids())
         as_of = _as_of(config.get("as-of"))
         plan = make_plan(declaration, as_of, gates)
         _judge(plan, declaration, as_of)

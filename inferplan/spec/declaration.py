@@ -77,7 +77,7 @@ class Declaration:
         return Digests(
             spec=_sha256(self.spec),
             lock=_sha256(self.lock) if self.lock else None,
-            organization=_sha256({"organization": self.organization, "waivers": self.waivers}),
+            organization=organization_digest(self.organization, self.waivers),
         )
 
     @cached_property
@@ -162,6 +162,11 @@ def _fields(type_: type[Struct]) -> tuple[tuple[str, str, Any], ...]:
         )
         for item in fields_of(type_)
     )
+
+
+def organization_digest(organization: Organization, waivers: tuple[Waiver, ...]) -> str:
+    """SHA-256 of an organization and its waivers."""
+    return _sha256({"organization": organization, "waivers": waivers})
 
 
 def _sha256(value: Any) -> str:

@@ -124,3 +124,38 @@ def test_02_without_a_folder_the_output_says_which_bar_applies(tmp_path: Path) -
 
     assert told["path"] is None
     assert "bar     built-in (" in inferplan(*asked, cwd=tmp_path).out
+
+
+@pytest.mark.parametrize("verb", ["check", "validate"])
+def test_12_two_specs_of_one_name_and_account_are_an_error(tmp_path: Path, verb: str) -> None:
+    """They would be one stack; another account, or the same file named twice, is none."""
+    text = (ROOT / "specs/minimal.yaml").read_text()
+    (tmp_path / "specs").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / f"specs/{name}.yaml").write_text(text)
+
+    done = inferplan(verb, cwd=tmp_path)
+
+    assert done.code == 2
+    assert "specs/b.yaml:4:12: metadata.name: 'minimal' in account 444444444444 is specs/a.yaml" in done.err
+    assert inferplan("validate", "specs/a.yaml", "./specs/a.yaml", cwd=tmp_path).code == 0
+
+    (tmp_path / "specs/b.yaml").write_text(text.replace("444444444444", "555555555555"))
+    assert inferplan("validate", cwd=tmp_path).code == 0
+
+
+def test_an_organization_is_validated_alone(tmp_path: Path) -> None:
+    """Counts and digest where it is good, every problem with its place where it is not."""
+    shutil.copytree(ROOT / "organization", tmp_path / "bar")
+    done = inferplan("validate", "--organization", "bar", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert "bar: Organization example-group is valid: 4 accounts" in done.out
+
+    file = tmp_path / "bar/organization.yaml"
+    file.write_text(file.read_text().replace("not_waivable: [SOV-001", "not_waivable: [SOV-0O1"))
+    (tmp_path / "bar/waivers/own.yaml").write_text("rule: SOV-001\n")
+    done = inferplan("validate", "--organization", "bar", "--format", "json", cwd=tmp_path)
+    assert done.code == 2
+    problems = json.loads(done.out)["errors"][0]["problems"]
+    assert {Path(problem["file"]).name for problem in problems} == {"organization.yaml", "own.yaml"}
+    assert all(problem["line"] for problem in problems)
