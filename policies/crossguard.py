@@ -36,6 +36,7 @@ from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load, load_organization
 from policies.causes import Folding
 from policies.evaluate import evaluate
+from policies.families import rule_ids
 from policies.rule import SCOPES, Rule, Scope
 from policies.types import ENGINE_TYPES, PROVIDERS, ROOT
 
@@ -261,7 +262,9 @@ class Reviewed:
                 self.as_of = date.fromisoformat(config["as-of"])
             if "spec" in config:
                 self.by_configuration = True
-                self.declaration = load(self._root / config["spec"], self._organization_folder)
+                self.declaration = load(
+                    self._root / config["spec"], self._organization_folder, rules=rule_ids()
+                )
         except Exception as error:  # whatever is wrong with the configuration must block, with a name
             return [f"the pack's configuration cannot be used: {error}"]
         return []
@@ -277,12 +280,12 @@ class Reviewed:
             return ["the digest of the root component is not that of its declaration"]
         self._text = text
         try:
-            organization, waivers = load_organization(self._organization_folder)
+            organization, waivers = load_organization(self._organization_folder, rule_ids())
             self.declaration = Declaration.from_json(text, organization, waivers)
             file = self._spec_file()
             if file is None:
                 return []
-            reviewed = load(file, self._organization_folder)
+            reviewed = load(file, self._organization_folder, rules=rule_ids())
         except Exception as error:  # whatever is wrong with the declaration must block, with a name
             return [f"the declaration cannot be used: {error}"]
         if reviewed.to_json() != text:

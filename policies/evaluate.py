@@ -63,6 +63,7 @@ def evaluate(
     first = None if blocked else min(lapses, key=lambda lapse: lapse.until, default=None)
     return Report(
         spec=spec_ref(declaration),
+        organization=declaration.bar if declaration is not None else None,
         digests=digests(declaration),
         decision="deny" if blocked else "allow",
         pending=sum(finding.pending and finding.waiver is None for finding in findings),

@@ -18,6 +18,7 @@ from inferplan.report.money import columns, usd, usd_range
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
     from inferplan.resource import Resource
+    from inferplan.spec.declaration import Bar
 
 NONE = "-"
 
@@ -104,7 +105,7 @@ def table(sides: Sequence[Side]) -> str:
     return "\n".join(lines)
 
 
-def as_json(sides: Sequence[Side]) -> str:
+def as_json(sides: Sequence[Side], bar: Bar) -> str:
     """`diff --format json`: every section with one value per side, None where a side lacks it."""
     found = {
         section: {row[0]: [None if value == NONE else value for value in row[1:]] for row in body}
@@ -112,6 +113,7 @@ def as_json(sides: Sequence[Side]) -> str:
     }
     value = {
         "schema": "inferplan.diff/v1beta1",
+        "organization": bar,
         "sides": [side.label for side in sides],
         "differences": found,
     }
