@@ -339,7 +339,8 @@ def test_what_follows_from_the_declaration_is_told_once_a_rule_and_counted() -> 
     whole = pack.stack(*(item(types.BUCKET, urn) for urn in buckets))
 
     assert [sorted(one) for one in said] == [["SOV-001"], ["SOV-001", "SOV-011"], [], [], [], []]
-    counts = {name: [message for message, _ in told] for name, told in whole.items()}
+    rules = {name: told for name, told in whole.items() if name.startswith("SOV-")}
+    counts = {name: [message for message, _ in told] for name, told in rules.items()}
     assert sorted(counts) == ["SOV-001-stack", "SOV-011-stack"]
     for told in counts.values():
         assert "4 more findings follow from SOV-001 target.region: b1, b2, b3 and 1 more" in told[0]
