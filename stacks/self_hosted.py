@@ -254,7 +254,7 @@ def _volumes_role(deployment: Deployment, plan: Plan) -> Role:
         RoleArgs(
             role_name=names.fixed("volumes"),
             trust=iam.pod_identity_trust(names),
-            managed={"driver": names.aws_policy_arn("service-role/AmazonEBSCSIDriverPolicy")},
+            managed={"driver": names.aws_policy_arn("AmazonEBSCSIDriverPolicyV2")},
         ),
         deployment.options(),
     )
@@ -331,6 +331,7 @@ def _gpu_group(
             capacity=pool.capacity,
             capacity_id=pool.capacity_id,
             efa_interfaces=pool.efa_interfaces,
+            efa_first_card=pool.efa_first_card,
             placement_group=pool.placement_group,
             running=pool.running,
             after=after,

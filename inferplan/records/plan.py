@@ -196,8 +196,8 @@ class Pool(Record, frozen=True, kw_only=True):
     quota_vcpus: int
     efa: bool = False
     efa_interfaces: int = 0  # that each node gets: one for each network card that carries EFA
+    efa_first_card: int = 0  # the first of these cards; p6-b300 has one before it that carries IP only
     placement_group: bool = False
-    ami_id: str | None = None  # own image, with ami_type CUSTOM
     running: RunningHours | None = None  # None: around the clock
 
 

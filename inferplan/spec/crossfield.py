@@ -6,7 +6,7 @@ Not here: single fields (structure), names (names), and what has a rule id: that
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import cast
 
@@ -25,6 +25,7 @@ from inferplan.spec.problem import Problem
 LOG_RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
+_NOTIFYING = ("alert_emails", "actual_percent")
 URI_SCHEMES = ("hf://", "s3://", "oci://")
 
 
@@ -222,13 +223,36 @@ def networks_valid(inputs: Inputs) -> Iterator[Problem]:
 
 
 def lists_without_repeats(inputs: Inputs) -> Iterator[Problem]:
-    """What is named twice in a list is a slip."""
-    for index, route in enumerate(inputs.spec.routes):
-        for field in ("classes", "callers"):
-            values = getattr(route, field)
-            for position, value in enumerate(values):
-                if value in values[:position]:
-                    yield Problem(("routes", index, field, position), f"'{value}' is in this list already")
+    """What is named twice in a list is a slip, and AWS refuses the second rule, notification or entry."""
+    spec = inputs.spec
+    lists: list[tuple[tuple[Part, ...], Sequence[object]]] = [
+        (("routes", index, field), getattr(route, field))
+        for index, route in enumerate(spec.routes)
+        for field in ("classes", "callers")
+    ]
+    lists.append((("cluster", "admins"), spec.cluster.admins))
+    if spec.budget is not None:
+        lists += [(("budget", field), getattr(spec.budget, field)) for field in _NOTIFYING]
+    if spec.gateway is not None:
+        lists.append((("gateway", "clients"), spec.gateway.clients))
+    if not isinstance(spec.cluster.access, str):
+        lists.append((("cluster", "access", "cidrs"), spec.cluster.access.cidrs))
+    for parts, values in lists:
+        for position, value in enumerate(values):
+            if value in values[:position]:
+                yield Problem((*parts, position), f"'{value}' is in this list already")
+
+
+def notifications_say_something(inputs: Inputs) -> Iterator[Problem]:
+    """A share of nothing raises its alarm before anything happens."""
+    budget = inputs.spec.budget
+    if budget is None:
+        return
+    for position, percent in enumerate(budget.actual_percent):
+        if percent == 0:
+            yield Problem(("budget", "actual_percent", position), "0 % is reached before anything is spent")
+    if budget.forecast_percent == 0:
+        yield Problem(("budget", "forecast_percent"), "0 % is forecast before anything is spent")
 
 
 def deadline_exists(inputs: Inputs) -> Iterator[Problem]:
@@ -300,6 +324,7 @@ CHECKS = (
     exit_fallback_exists,
     networks_valid,
     lists_without_repeats,
+    notifications_say_something,
     log_retention_offered,
     deadline_exists,
     schedule_spans_time,

@@ -107,15 +107,15 @@ class Budget(Record):
     """What the stack may cost.
 
     monthly_usd: cloud and vendor bills in a month
-    alert_emails: who is told
-    actual_percent: shares of the budget that raise an alarm when spent
+    alert_emails: who is told; a notification of AWS Budgets takes at most ten
+    actual_percent: shares of the budget that raise an alarm when spent; with the forecast, AWS takes five
     forecast_percent: share that raises an alarm when forecast
     max_overspend_usd: the most that may be lost before spending is cut off
     """
 
-    monthly_usd: Annotated[float, Meta(gt=0, le=1e12, title="US dollars a month")]
-    alert_emails: tuple[Email, ...] = ()
-    actual_percent: tuple[Percent, ...] = (50, 80, 100)
+    monthly_usd: Annotated[float, Meta(ge=0.01, le=1e12, title="US dollars a month")]
+    alert_emails: Annotated[tuple[Email, ...], Meta(max_length=10)] = ()
+    actual_percent: Annotated[tuple[Percent, ...], Meta(max_length=4)] = (50, 80, 100)
     forecast_percent: Percent = 100
     max_overspend_usd: Usd | None = None
 

@@ -112,7 +112,7 @@ def test_firewall_logs_three_kinds_with_the_own_key(desk: Recorded) -> None:
         entry["logType"]: entry["logDestination"]["logGroup"] for entry in logging["logDestinationConfigs"]
     }
 
-    assert set(kinds) == {"ALERT", "FLOW", "TLS"}
+    assert set(kinds) == {"ALERT", "FLOW"}
     for kind in kinds:
         group = desk.named(f"-egress-{kind.lower()}-log").props
         assert group["retentionInDays"] == 180
