@@ -226,6 +226,15 @@ def _network(draft: Draft) -> Iterator[CostLine]:
             "domain-months",
             group="network",
         )
+    for via in sorted({route.via for route in network.client_routes if route.via.startswith("tgw-")}):
+        yield unpriced(
+            f"attachment to {via}",
+            "fixed",
+            "an hour of each attachment and every GB are billed, to the transit gateway's owner or here",
+            group="network",
+            quantity=HOURS_PER_MONTH,
+            unit="hours",
+        )
     if network.firewall and network.existing_vpc is None:
         yield from _firewall(draft, zones)
     if draft.gateway.host is not None and draft.gateway.existing_url is None:

@@ -232,6 +232,13 @@ class Endpoint(Record, frozen=True, kw_only=True):
     why: str
 
 
+class ClientRoute(Record, frozen=True, kw_only=True):
+    """The way back to one range of clients."""
+
+    cidr: str
+    via: str  # id of a transit gateway or of a peering connection
+
+
 class Network(Record, frozen=True, kw_only=True):
     cidr: str
     subnets: tuple[Subnet, ...]
@@ -241,6 +248,8 @@ class Network(Record, frozen=True, kw_only=True):
     firewall: bool
     existing_vpc: str | None = None
     existing_subnets: tuple[str, ...] = ()
+    state_bucket: str | None = None  # that a runner inside the VPC reads and writes
+    client_routes: tuple[ClientRoute, ...] = ()
 
 
 class Cluster(Record, frozen=True, kw_only=True):
@@ -351,6 +360,7 @@ __all__ = [
     "Budget",
     "Caller",
     "Candidate",
+    "ClientRoute",
     "Cluster",
     "Commitment",
     "Cost",

@@ -12,7 +12,7 @@ from typing import cast
 
 from inferplan import catalog
 from inferplan.near import did_you_mean, listed, near
-from inferplan.spec import names
+from inferplan.spec import aws_limits, names
 from inferplan.spec.declaration import Declaration, backend_kind
 from inferplan.spec.faults import SpecError, SpecErrors
 from inferplan.spec.model import InferenceAccount, InferenceStack, Mode, Spec
@@ -21,10 +21,6 @@ from inferplan.spec.organization import Lock, Organization
 from inferplan.spec.position import Part, joined
 from inferplan.spec.problem import Problem
 
-# PutRetentionPolicy of CloudWatch Logs as botocore 1.44.5 documents it (2026-11-20).
-LOG_RETENTION_DAYS = (
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-)  # fmt: skip
 _NOTIFYING = ("alert_emails", "actual_percent")
 URI_SCHEMES = ("hf://", "s3://", "oci://")
 
@@ -42,7 +38,7 @@ def problems(
         organization_is_default=organization_is_default,
         vllm_version=engine_version(lock),
     )
-    for check in (*CHECKS, *names.CHECKS):
+    for check in (*CHECKS, *aws_limits.CHECKS, *names.CHECKS):
         yield from check(inputs)
 
 
@@ -243,18 +239,6 @@ def lists_without_repeats(inputs: Inputs) -> Iterator[Problem]:
                 yield Problem((*parts, position), f"'{value}' is in this list already")
 
 
-def notifications_say_something(inputs: Inputs) -> Iterator[Problem]:
-    """A share of nothing raises its alarm before anything happens."""
-    budget = inputs.spec.budget
-    if budget is None:
-        return
-    for position, percent in enumerate(budget.actual_percent):
-        if percent == 0:
-            yield Problem(("budget", "actual_percent", position), "0 % is reached before anything is spent")
-    if budget.forecast_percent == 0:
-        yield Problem(("budget", "forecast_percent"), "0 % is forecast before anything is spent")
-
-
 def deadline_exists(inputs: Inputs) -> Iterator[Problem]:
     """The deadline is a day of the calendar."""
     yield from no_such_day(("deadline",), inputs.spec.deadline)
@@ -297,22 +281,6 @@ def no_such_day(parts: tuple[Part, ...], text: str | None) -> Iterator[Problem]:
         yield Problem(parts, f"'{text}' is not a day of the calendar")
 
 
-def log_retention_offered(inputs: Inputs) -> Iterator[Problem]:
-    """CloudWatch Logs keeps log groups for certain numbers of days only."""
-    if inputs.spec.target.platform != "aws":
-        return
-    said = inputs.spec.data.retention.logs
-    if int(said.removesuffix("d")) not in LOG_RETENTION_DAYS:
-        below = [f"{days}d" for days in LOG_RETENTION_DAYS if days < int(said.removesuffix("d"))][-1:]
-        above = [f"{days}d" for days in LOG_RETENTION_DAYS if days > int(said.removesuffix("d"))][:1]
-        yield Problem(
-            ("data", "retention", "logs"),
-            f"{said} is not among the retention periods of CloudWatch Logs",
-            allowed=tuple(f"{days}d" for days in LOG_RETENTION_DAYS),
-            hint=f"the nearest are {' and '.join(below + above)}",
-        )
-
-
 CHECKS = (
     target_complete,
     backends_are_one_kind,
@@ -324,8 +292,6 @@ CHECKS = (
     exit_fallback_exists,
     networks_valid,
     lists_without_repeats,
-    notifications_say_something,
-    log_retention_offered,
     deadline_exists,
     schedule_spans_time,
 )

@@ -26,15 +26,34 @@ class ExistingNetwork(Record):
     ]
 
 
+class Attachment(Record):
+    """A link that carries answers back to clients outside the network.
+
+    id: a transit gateway, or a VPC peering connection that has been accepted
+    clients: those of gateway.clients that are behind it; left out, all
+    """
+
+    id: Annotated[
+        str,
+        Meta(
+            pattern=rf"^(tgw|pcx)-[0-9a-f]{{8,17}}{END}",
+            title="a transit gateway or peering id such as tgw-0123456789abcdef0",
+        ),
+    ]
+    clients: tuple[Cidr, ...] = ()
+
+
 class Network(Record):
     """The network of the stack; left out, one is made.
 
     existing: a network that exists already
     cidr: address range of the network that is made
+    attachments: how answers find back to gateway.clients; routes are made for exactly these
     """
 
     existing: ExistingNetwork | None = None
     cidr: Cidr | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class ExistingCluster(Record):
