@@ -226,14 +226,14 @@ def _network(draft: Draft) -> Iterator[CostLine]:
             "domain-months",
             group="network",
         )
-    for via in sorted({route.via for route in network.client_routes if route.via.startswith("tgw-")}):
+    if transit := {route.via for route in network.client_routes if route.via.startswith("tgw-")}:
         yield unpriced(
-            f"attachment to {via}",
+            "transit gateway attachments",
             "fixed",
-            "an hour of each attachment and every GB are billed, to the transit gateway's owner or here",
+            "every hour of an attachment and every GB through it are billed",
             group="network",
-            quantity=HOURS_PER_MONTH,
-            unit="hours",
+            quantity=len(transit) * HOURS_PER_MONTH,
+            unit="attachment hours",
         )
     if network.firewall and network.existing_vpc is None:
         yield from _firewall(draft, zones)

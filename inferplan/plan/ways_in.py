@@ -6,7 +6,6 @@ Not here: the network itself (network) and who may call which route (gateway).
 from __future__ import annotations
 
 from ipaddress import IPv4Network
-from urllib.parse import parse_qs, urlsplit
 
 from inferplan.plan.case import Case
 from inferplan.records.notes import Notes
@@ -18,12 +17,14 @@ def state_bucket(case: Case, target: Target, notes: Notes) -> str | None:
     if not case.has_cluster or case.spec.cluster.deploy_from != "vpc-runner":
         return None
     said = case.declaration.account.state_backend
-    place = urlsplit(said or "")
-    stated = parse_qs(place.query).get("region", [])
+    scheme, _, rest = (said or "").partition("://")
+    place, _, query = rest.partition("?")
+    bucket = place.partition("/")[0]
+    stated = [part.removeprefix("region=") for part in query.split("&") if part.startswith("region=")]
     lost = "cluster.deploy_from vpc-runner: the runner cannot read its state"
     if said is None:
         notes.warn(f"{lost}: the organization registers no state_backend for account {target.account}")
-    elif place.scheme != "s3" or not place.netloc:
+    elif scheme != "s3" or not bucket:
         notes.warn(f"{lost}: {said} is no S3 bucket, and the VPC has no other way out; take tunnel or gitops")
     elif stated not in ([], [target.region]):
         notes.warn(
@@ -31,7 +32,7 @@ def state_bucket(case: Case, target: Target, notes: Notes) -> str | None:
             "bucket there, or take tunnel or gitops"
         )
     else:
-        return place.netloc
+        return bucket
     return None
 
 

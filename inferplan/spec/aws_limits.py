@@ -66,7 +66,7 @@ def admins_may_enter(inputs: Inputs) -> Iterator[Problem]:
     """EKS admits roles and users of IAM, nothing else that has an ARN."""
     for index, arn in enumerate(inputs.spec.cluster.admins):
         if not _PRINCIPAL.fullmatch(arn):
-            hint = "an access entry of EKS needs arn:aws:iam::<account>:role/<name>"
+            hint = "an access entry of EKS needs arn:<partition>:iam::<account>:role/<name>"
             yield Problem(("cluster", "admins", index), f"'{arn}' is no IAM role or user", hint=hint)
 
 
@@ -77,7 +77,7 @@ def certificate_is_of_acm(inputs: Inputs) -> Iterator[Problem]:
         return
     service = gateway.certificate.split(":")[2]
     if service != "acm":
-        hint = "the balancer needs arn:aws:acm:<Region>:<account>:certificate/<id>"
+        hint = "the balancer needs arn:<partition>:acm:<Region>:<account>:certificate/<id>"
         yield Problem(("gateway", "certificate"), f"is of {service}, no certificate of acm", hint=hint)
 
 

@@ -59,8 +59,12 @@ def policy_documents(resource: Resource) -> dict[str, Any]:
 
 def test_no_internet_route_and_no_open_egress(stack: Recorded) -> None:
     """GPU nodes have no way out: no gateway, no route at all, no rule to any address."""
-    for forbidden in ("internetGateway:InternetGateway", "natGateway:NatGateway", "route:Route"):
+    for forbidden in ("internetGateway:InternetGateway", "natGateway:NatGateway"):
         assert stack.of(f"aws:ec2/{forbidden}") == []
+    for route in stack.of("aws:ec2/route:Route"):  # answers to the declared clients, from the balancer's tier
+        assert route.props["destinationCidrBlock"] in CLINIC.gateway.clients
+        for urn in route.property_dependencies["routeTableId"]:
+            assert stack.by_urn[urn].props["tags"]["inferplan:tier"] == "balancer"
     for rule in stack.of("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"):
         assert "cidrIpv4" not in rule.props or rule.props["cidrIpv4"] != "0.0.0.0/0"
         assert "cidrIpv6" not in rule.props

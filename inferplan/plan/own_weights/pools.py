@@ -66,6 +66,7 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
     for field, value, unit in (
         ("gpus", instance.count, "GPUs"),
         ("efa_interfaces", instance.efa, "network cards"),
+        ("efa_first_card", instance.ena_only_cards, "number of a network card"),
     ):
         formula = f"as the catalog says of {instance.type}; EFA only where asked for or a replica spans nodes"
         notes.derive(f"{path}.{field}", value if field == "gpus" or efa else 0, unit, formula, sources=facts)
