@@ -52,6 +52,8 @@ def check_certificate(case: Case, target: Target, notes: Notes) -> None:
 def client_routes(case: Case, cidr: IPv4Network, notes: Notes) -> tuple[ClientRoute, ...]:
     """A route for each range of `gateway.clients` outside the VPC, through the spec's attachments."""
     gateway, attachments = case.spec.gateway, case.spec.network.attachments
+    if attachments and (gateway is None or not gateway.clients):
+        notes.warn("network.attachments lead to nobody: gateway.clients is empty, so none is made")
     if gateway is None or gateway.existing is not None or case.spec.network.existing is not None:
         return ()
     outside = [text for text in gateway.clients if not IPv4Network(text).subnet_of(cidr)]

@@ -46,14 +46,9 @@ def attachments_lead_to_clients(inputs: Inputs) -> Iterator[Problem]:
         if network.existing is not None:
             yield Problem(at, "is for a network that is made here", hint="an existing one has its own routes")
             continue
-        if not declared:
-            yield Problem(
-                at, "leads to nobody", hint="routes are made for gateway.clients, and there are none"
-            )
-            continue
         for position, cidr in enumerate(attachment.clients):
             if cidr not in declared:
-                hint = f"gateway.clients are {listed(declared, 'and')}"
+                hint = f"gateway.clients are {listed(declared, 'and')}" if declared else "there are none"
                 yield Problem((*at, "clients", position), f"'{cidr}' is none of gateway.clients", hint=hint)
         for cidr in dict.fromkeys(attachment.clients or declared):
             if cidr in taken:

@@ -367,13 +367,23 @@ def test_11_clients_without_a_way_back_are_said() -> None:
     assert any("get no answer" in text and "network.attachments" in text for text in plan.warnings)
 
 
+def test_11_an_attachment_to_nobody_is_said_and_not_made() -> None:
+    """It would link networks for no caller."""
+    plan = make_plan(with_spec(declared(DESK), gateway={"clients": ()}), AS_OF, gates)
+    assert plan.network.client_routes == ()
+    assert any("network.attachments lead to nobody" in text for text in plan.warnings)
+
+
 CLIENTS = "gateway: {clients: [10.1.0.0/16, 10.2.0.0/16]}\n"
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("network: {attachments: [{id: tgw-0123456789abcdef0}]}", "leads to nobody"),
+        (
+            "network: {attachments: [{id: tgw-0123456789abcdef0, clients: [10.3.0.0/16]}]}",
+            "'10.3.0.0/16' is none of gateway.clients; there are none",
+        ),
         (CLIENTS + "network: {attachments: [{id: tgw-0123456789abcdef0, clients: [10.3.0.0/16]}]}",
          "'10.3.0.0/16' is none of gateway.clients"),
         (CLIENTS + "network: {attachments: [{id: tgw-0123456789abcdef0}, {id: pcx-0123456789abcdef0}]}",
