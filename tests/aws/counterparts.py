@@ -1,4 +1,4 @@
-"""What a type and its properties are called by CloudFormation and by the API: counterparts.json, one row each.
+"""What CloudFormation and the API call a type and its properties: counterparts.json, one row each.
 
 Not here: the judges that use the names (judge).
 

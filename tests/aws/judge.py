@@ -19,7 +19,7 @@ from tests.aws import counterparts, published
 from tests.aws.published import Shape
 
 CLOUDFORMATION, API = "cloudformation", "api"
-FALLBACK_REGION = "us-east-1"  # CloudFormation knows global services in every Region but not everywhere by name
+FALLBACK_REGION = "us-east-1"  # where CloudFormation knows the services that have no Region
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,6 +38,9 @@ class Finding:
 
 def judged(resource: Resource) -> Iterator[Finding]:
     """What both judges find in one resource, and the properties that neither knows by that name."""
+    if resource.type not in counterparts.rows():
+        yield Finding("counterparts", resource.type, "", "no row in counterparts.json", silent=True)
+        return
     for judge in (CLOUDFORMATION, API):
         if not counterparts.named(resource.type, judge):
             continue
@@ -134,7 +137,11 @@ class _Walk:
                 continue
             place, first, crossed = _named(shape, name)
             if place is None:
-                yield self._says(at, "unknown by that name", silent=True)
+                yield self._says(
+                    at,
+                    "unknown by that name: counterparts.json may say another, or why there is none",
+                    silent=True,
+                )
                 continue
             seen.add(first)
             several = item if crossed and isinstance(item, list | tuple) else [item]

@@ -1,6 +1,6 @@
-"""What AWS publishes about a resource, in one form: CloudFormation registry schemas and the models of the API.
+"""What AWS publishes about resources, in one form: CloudFormation registry schemas and models of the API.
 
-Not here: which resource is which type or call there (tests/aws/counterparts.py), and comparing values (judge).
+Not here: which resource is which type or call there (counterparts), and comparing values (judge).
 """
 
 from __future__ import annotations
@@ -18,8 +18,15 @@ _LIMITS = (
     *("minimum", "maximum", "minItems", "maxItems"),
 )
 _API_KINDS = {
-    **{"structure": "object", "list": "array", "map": "map", "string": "string", "boolean": "boolean"},
-    **{"integer": "integer", "long": "integer", "double": "number", "float": "number"},
+    "structure": "object",
+    "list": "array",
+    "map": "map",
+    "string": "string",
+    "boolean": "boolean",
+    "integer": "integer",
+    "long": "integer",
+    "double": "number",
+    "float": "number",
 }
 _API_RANGES = {"string": ("minLength", "maxLength"), "array": ("minItems", "maxItems")}
 

@@ -6,6 +6,7 @@ Not here: recording them (tests/aws/stacks.py), and judging what they declare.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from inferplan.spec.declaration import Declaration
@@ -102,7 +103,7 @@ _EDITS: dict[str, Callable[[], Declaration]] = {
     "development, self-hosted": lambda: with_environment(clinic(), "development"),
     "nobody to mail": lambda: desk(budget={"alert_emails": ()}),
     "many percentages": lambda: desk(
-        budget={"actual_percent": (10, 25, 50, 60, 70, 80, 90, 95, 100, 110, 120)}
+        budget={"actual_percent": (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100)}
     ),
     "small network": lambda: desk(network={"cidr": "10.130.0.0/19"}),
     "reached by a tunnel": lambda: clinic(cluster={"deploy_from": "tunnel"}),
@@ -111,6 +112,6 @@ _EDITS: dict[str, Callable[[], Declaration]] = {
 }
 
 VARIANTS: dict[str, Callable[[], Declaration]] = {
-    **{name: (lambda name=name: declared(name)) for name in EXAMPLES},
+    **{name: partial(declared, name) for name in EXAMPLES},
     **_EDITS,
 }

@@ -1,0 +1,74 @@
+"""Area of concern: AWS would take every resource of the examples and of their variants.
+
+Whoever mends a known fault removes its row in known.py; until then its test is expected to fail, strictly.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from inferplan.errors import InferplanError
+from tests.aws import counterparts
+from tests.aws.court import findings
+from tests.aws.judge import API, CLOUDFORMATION
+from tests.aws.known import KNOWN, Known, is_known
+from tests.aws.stacks import resources
+from tests.aws.variants import VARIANTS
+from tests.unit.plan_edits import EXAMPLES
+
+
+def marks(variant: str) -> tuple[pytest.MarkDecorator, ...]:
+    """What is recorded for these tests alone belongs to `make test-aws`."""
+    return () if variant in EXAMPLES else (pytest.mark.aws,)
+
+
+def expected(row: Known) -> pytest.MarkDecorator:
+    """The mark of a test that fails until its finding is mended."""
+    return pytest.mark.xfail(reason=f"finding {row.number}: {row.reason}", raises=AssertionError)
+
+
+@pytest.mark.parametrize(
+    "variant", [pytest.param(variant, id=variant, marks=marks(variant)) for variant in VARIANTS]
+)
+def test_aws_takes_it(variant: str) -> None:
+    """No judge refuses a value, and none is silent about a property without a reason."""
+    assert sorted(str(found) for found in findings(resources(variant)) if not is_known(found)) == []
+
+
+@pytest.mark.parametrize(
+    ("variant", "begins"),
+    [
+        pytest.param(row.variant, row.begins, id=row.number, marks=(expected(row), *marks(row.variant)))
+        for row in KNOWN
+    ],
+)
+def test_what_is_known_is_mended(variant: str, begins: str) -> None:
+    """Each numbered finding is gone, or the spec that leads to it is refused."""
+    try:
+        recorded = resources(variant)
+    except InferplanError:
+        return
+    assert sorted(str(found) for found in findings(recorded) if str(found).startswith(begins)) == []
+
+
+def test_what_has_no_counterpart_says_why() -> None:
+    """A silence has a reason: for a type that no judge knows, for a property that one does not know."""
+    for type_, row in counterparts.rows().items():
+        if type_ != "*" and not row.get(CLOUDFORMATION) and not row.get(API):
+            assert row.get("why"), type_
+        for name, said in row.get("properties", {}).items():
+            assert (None in said.values()) == bool(said.get("why")), (type_, name)
+
+
+@pytest.mark.aws
+def test_every_row_is_used() -> None:
+    """A row for a type or property that nothing declares any more is gone."""
+    recorded = [resource for variant in VARIANTS for resource in resources(variant)]
+    types = {resource.type for resource in recorded}
+    findings(recorded)
+    properties = {
+        (type_, name) for type_, row in counterparts.rows().items() for name in row.get("properties", {})
+    }
+
+    assert set(counterparts.rows()) - {"*"} == types
+    assert properties - counterparts.used == set()
