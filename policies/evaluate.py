@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from inferplan.records.verdicts import Finding, Level, Report, RuleResult, SubjectRef, Summary, Verdict
 from inferplan.resource import Resource
 from policies import pins, register
+from policies.causes import with_causes
 from policies.context import Context, Serving
 from policies.digests import digests, spec_ref
 from policies.gates import removals
@@ -51,7 +52,7 @@ def evaluate(
     context = Context(declaration, Stack(resources), as_of, complete="stack" in scopes, removed=removed)
     run = _Run(context, frozenset(scopes), locked=locked, existing=existing)
     ran = [judged for judged in map(run.judge, chosen) if judged is not None]
-    findings = [finding for judged in ran for finding in judged.findings]
+    findings = with_causes(finding for judged in ran for finding in judged.findings)
     if "declaration" in scopes and declaration is not None:
         findings += pins.missing(declaration, locked=locked)
     if set(scopes) == set(SCOPES):
@@ -62,6 +63,7 @@ def evaluate(
     first = None if blocked else min(lapses, key=lambda lapse: lapse.until, default=None)
     return Report(
         spec=spec_ref(declaration),
+        organization=declaration.bar if declaration is not None else None,
         digests=digests(declaration),
         decision="deny" if blocked else "allow",
         pending=sum(finding.pending and finding.waiver is None for finding in findings),

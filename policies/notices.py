@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from inferplan.near import did_you_mean, near
 from inferplan.records.verdicts import Finding, SubjectRef
 from inferplan.spec.organization import Waiver
 from policies import register
@@ -51,6 +55,16 @@ WAIVER_SELF_APPROVED = Notice("WAIVER-SELF-APPROVED", "Owner and approver of a w
 WAIVER_NOT_YET = Notice("WAIVER-NOT-YET", "A waiver that was created after the day of the run", RENEW)
 WAIVER_EXPIRED = Notice("WAIVER-EXPIRED", "A waiver that has ended", RENEW)
 WAIVER_UNUSED = Notice("WAIVER-UNUSED", "A waiver that covers nothing", RENEW)
+RULE_UNBUILT = Notice(
+    "RULE-UNBUILT",
+    "A waiver of a rule that is published, and that nothing checks yet",
+    "withdraw it, or keep it for the version that checks the rule",
+)
+RULE_KEEPS_LEVEL = Notice(
+    "RULE-KEEPS-LEVEL",
+    "The organization lowers a rule that it lets nobody waive; the lower level is ignored",
+    "take the rule out of `rules`, or out of `not_waivable`",
+)
 TYPES_UNREAD = Notice(
     "TYPES-UNREAD", "Resources of packages that no rule reads", "declare them by AWS or Kubernetes types"
 )
@@ -68,6 +82,8 @@ NOTICES = (
     WAIVER_NOT_YET,
     WAIVER_EXPIRED,
     WAIVER_UNUSED,
+    RULE_UNBUILT,
+    RULE_KEEPS_LEVEL,
     TYPES_UNREAD,
     FACTS_AGE,
 )
@@ -85,7 +101,9 @@ def notices(context: Context, used: Collection[int], rules: Collection[Rule]) ->
     if context.declared:
         if context.declaration.organization_is_default:
             yield _finding(ORGANIZATION_DEFAULT, "no organization was given: the built-in strict bar applies")
-        yield from _waivers(context, used, {id_ for rule in rules for id_ in (rule.id, *rule.aliases)})
+        implemented = {id_ for rule in rules for id_ in (rule.id, *rule.aliases)}
+        yield from _waivers(context, used, implemented)
+        yield from _kept_levels(context)
     yield from _unread(context)
     yield from _old_facts(context)
 
@@ -97,13 +115,42 @@ def _waivers(context: Context, used: Collection[int], implemented: Collection[st
         found = register.flaw(waiver, context)
         here = waiver.scope.spec is not None and waiver.rule in implemented
         if found is None and here and id(waiver) not in used:
-            found = WAIVER_UNUSED.id, _unused(waiver)
+            found = WAIVER_UNUSED.id, _unused(waiver, context)
+        if found is None and waiver.rule not in implemented:
+            found = RULE_UNBUILT.id, f"waiver {waiver.ticket} lifts {waiver.rule}, which nothing checks yet"
         if found is not None:
             yield _finding(_BY_ID[found[0]], found[1])
 
 
-def _unused(waiver: Waiver) -> str:
-    return f"waiver {waiver.ticket} of {waiver.rule} covers nothing: withdraw it"
+def _unused(waiver: Waiver, context: Context) -> str:
+    title, subject = f"waiver {waiver.ticket} of {waiver.rule}", waiver.scope.subject
+    names = set(_names(context))
+    if subject is None or any(fnmatchcase(name, subject) for name in names):
+        return f"{title} covers nothing: withdraw it"
+    hint = did_you_mean(near(subject, sorted(names)))
+    return f"{title} covers nothing: nothing is called '{subject}'" + (f"; {hint}" if hint else "")
+
+
+def _names(context: Context) -> Iterator[str]:
+    """What a waiver may name here, as `register.covers` compares it."""
+    yield context.spec.metadata.name
+    for serving in context.listed:
+        yield from (serving.name, *serving.pair, *filter(None, [serving.backend.backend.vendor]))
+    for resource in context.stack.resources:
+        yield from (resource.name, resource.urn)
+    yield str(context.spec.target.account)
+
+
+def _kept_levels(context: Context) -> Iterator[Finding]:
+    """What `register.level_now` ignores is said, with its place."""
+    fixed = context.organization.not_waivable
+    for rule, setting in context.organization.rules.items():
+        if rule in fixed and setting.level != "mandatory":
+            message = f"rules sets {rule} to {setting.level}, which counts for nothing: it is not_waivable"
+            path = f"organization.rules.{rule}"
+            file, line, column = context.declaration.locate(path)
+            found = _finding(RULE_KEEPS_LEVEL, message)
+            yield replace(found, file=file, line=line, column=column, path=path)
 
 
 def _unread(context: Context) -> Iterator[Finding]:

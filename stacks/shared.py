@@ -93,6 +93,8 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
             endpoints=plan.network.endpoints,
             network=network,
             model_arns=bedrock_model_arns(plan),
+            state_bucket=plan.network.state_bucket,
+            deploy_role=plan.deploy_role,
             buckets=tuple(bucket for bucket in (plan.weights_bucket, plan.config_bucket) if bucket),
         ),
         deployment.options(),

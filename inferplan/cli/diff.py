@@ -59,9 +59,9 @@ def diff(specs: tuple[str, ...], modes: tuple[str, ...], common: Common) -> int:
     if all(side.plan is None for side in sides):
         raise NoPlan("; ".join(f"{side.label}: {side.refusal}" for side in sides))
     if common.format == "json":
-        click.echo(diff_text.as_json(sides))
+        click.echo(diff_text.as_json(sides, loaded[0][1].bar))
     else:
-        show(diff_text.table(sides, verbose=common.verbose > 0))
+        show(f"{diff_text.table(sides, verbose=common.verbose > 0)}\n  bar  {loaded[0][1].bar}")
     return 0
 
 

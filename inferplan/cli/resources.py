@@ -33,10 +33,10 @@ def resources(spec: str, layer: str | None, common: Common) -> int:
     if common.format == "json":
         from inferplan.report import resource_list
 
-        click.echo(resource_list.as_json(plan.name, layers))
+        click.echo(resource_list.as_json(plan.name, layers, declaration.bar))
     else:
         from inferplan.report import resource_tree
         from stacks.purposes import purposes
 
-        show(resource_tree.text(plan.name, layers, purposes()))
+        show(f"{resource_tree.text(plan.name, layers, purposes())}\n  bar  {declaration.bar}")
     return 0

@@ -19,6 +19,7 @@ from inferplan.report.resource_tree import component, short_type
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
     from inferplan.resource import Resource
+    from inferplan.spec.declaration import Bar
 
 NONE = "-"
 
@@ -149,7 +150,7 @@ def table(sides: Sequence[Side], *, verbose: bool = False) -> str:
     return "\n".join(lines)
 
 
-def as_json(sides: Sequence[Side]) -> str:
+def as_json(sides: Sequence[Side], bar: Bar) -> str:
     """`diff --format json`: every section with one value per side, None where a side lacks it.
 
     `resources` are those that not every side has, by name, with one yes or no per side.
@@ -160,6 +161,7 @@ def as_json(sides: Sequence[Side]) -> str:
     }
     value = {
         "schema": "inferplan.diff/v1beta1",
+        "organization": bar,
         "sides": [side.label for side in sides],
         "differences": found,
         "resources": [

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from inferplan import json_rows
 from inferplan.resource import Provider, Resource, Unknown
+from inferplan.spec.declaration import Bar
 from inferplan.spec.schema import schema_of
 
 RESOURCES_SCHEMA: Literal["inferplan.resources/v1beta1"] = "inferplan.resources/v1beta1"
@@ -67,19 +68,21 @@ class ResourceList(Struct, frozen=True):
     """What `inferplan resources SPEC --format json` prints.
 
     schema: name and version of this contract
+    organization: the folder that judges, and the digest of its contents
     name: the stack's name, which its layers' stacks extend
     layers: in the order of deployment, each with its resources sorted by URN
     """
 
     schema: Literal["inferplan.resources/v1beta1"]
+    organization: Bar
     name: str
     layers: dict[Literal["foundation", "workload"], tuple[ListedResource, ...]]
 
 
-def as_json(name: str, layers: Mapping[Any, Sequence[Resource]]) -> str:
+def as_json(name: str, layers: Mapping[Any, Sequence[Resource]], bar: Bar) -> str:
     """The whole list, one resource per line."""
     listed = {layer: tuple(map(_listed, resources)) for layer, resources in layers.items()}
-    return json_rows.text(msgspec.to_builtins(ResourceList(RESOURCES_SCHEMA, name, listed)))
+    return json_rows.text(msgspec.to_builtins(ResourceList(RESOURCES_SCHEMA, bar, name, listed)))
 
 
 def schema_files() -> dict[Path, str]:

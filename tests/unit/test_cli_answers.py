@@ -114,7 +114,7 @@ def test_explain_has_json_for_every_subject(subject: tuple[str, ...], keys: set[
     done = inferplan("explain", "specs/minimal.yaml", *subject, "--format", "json", *AS_OF)
 
     answer = json.loads(done.out)
-    assert set(answer) == {"schema", "spec", "subject"} | keys
+    assert set(answer) == {"schema", "spec", "organization", "subject"} | keys
     assert all(answer[key] for key in keys - {"hosts", "inputs", "sources"})
 
 

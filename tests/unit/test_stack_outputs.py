@@ -25,6 +25,7 @@ CLUSTER = {
     "gatewayAddresses",
     "gatewayBootstrapAddresses",
 }
+RUNNER = {"runnerSecurityGroup"}
 FARGATE = {"configBucket", "gatewaySecurityGroup", "gatewayTargetGroup"}
 LONGEST = 120  # characters of a value that is known before the update
 
@@ -41,9 +42,9 @@ def exported(monkeypatch: pytest.MonkeyPatch, stack: str, layer: Layer) -> dict[
 @pytest.mark.parametrize(
     ("stack", "foundation", "workload"),
     [
-        (SELF_HOSTED, BASE | CLUSTER, set()),
+        (SELF_HOSTED, BASE | CLUSTER | RUNNER, set()),
         (HYBRID, BASE | CLUSTER, set()),
-        (OUTSIDE, BASE | CLUSTER, set()),
+        (OUTSIDE, BASE | CLUSTER | RUNNER, set()),
         (MANAGED, BASE | FARGATE, {"gatewayBootstrapTask"}),
     ],
 )
