@@ -144,7 +144,8 @@ def test_the_tree_shows_every_resource_below_its_component() -> None:
     custom = sum(found.custom for found in recorded("in-bank-assistant"))
     assert done.code == 0
     assert lines[0] == f"in-bank-assistant: {custom} resources"
-    assert len([line for line in lines if line.startswith("  ") and not line.startswith("  bar ")]) == len(recorded("in-bank-assistant"))
+    branches = [line for line in lines if line.startswith("  ") and not line.startswith("  bar ")]
+    assert len(branches) == len(recorded("in-bank-assistant"))
     at = next(
         n for n, line in enumerate(lines) if line.startswith("    in-bank-assistant-network  Network: VPC")
     )
