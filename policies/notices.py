@@ -1,11 +1,10 @@
-"""Findings that belong to no rule: about pins, waivers, the organization, facts and types that nobody reads.
+"""Findings that belong to no rule: about pins, waivers, the organization, facts and an empty state.
 
 Not here: pins themselves (pins), what makes a waiver void (register), and rules.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,7 +17,6 @@ from policies.context import FACT_AGE_DAYS, Context
 if TYPE_CHECKING:
     from policies.rule import Rule
 
-READ_PACKAGES = frozenset({"aws", "kubernetes", "pulumi", "inferplan"})
 RENEW = "renew it with a reason and a different approver, or withdraw it"
 
 
@@ -41,6 +39,11 @@ PIN_MISSING = Notice(
     "The lock lacks a pin that the spec needs; refused by `--locked` and under Pulumi",
     "Add it to the lock beside the spec.",
 )
+STATE_EMPTY = Notice(
+    "STATE-EMPTY",
+    "The state file holds no resource, so there is nothing to judge",
+    "Export the stack that was deployed, or judge the plan without `--state`.",
+)
 ORGANIZATION_DEFAULT = Notice(
     "ORGANIZATION-DEFAULT",
     "No organization was given, so the built-in strict one applies",
@@ -51,9 +54,6 @@ WAIVER_SELF_APPROVED = Notice("WAIVER-SELF-APPROVED", "Owner and approver of a w
 WAIVER_NOT_YET = Notice("WAIVER-NOT-YET", "A waiver that was created after the day of the run", RENEW)
 WAIVER_EXPIRED = Notice("WAIVER-EXPIRED", "A waiver that has ended", RENEW)
 WAIVER_UNUSED = Notice("WAIVER-UNUSED", "A waiver that covers nothing", RENEW)
-TYPES_UNREAD = Notice(
-    "TYPES-UNREAD", "Resources of packages that no rule reads", "declare them by AWS or Kubernetes types"
-)
 FACTS_AGE = Notice(
     "FACTS-AGE",
     f"Facts that the verdicts rest on are older than {FACT_AGE_DAYS} days",
@@ -62,13 +62,13 @@ FACTS_AGE = Notice(
 NOTICES = (
     LOCK_MISSING,
     PIN_MISSING,
+    STATE_EMPTY,
     ORGANIZATION_DEFAULT,
     WAIVER_NOT_WAIVABLE,
     WAIVER_SELF_APPROVED,
     WAIVER_NOT_YET,
     WAIVER_EXPIRED,
     WAIVER_UNUSED,
-    TYPES_UNREAD,
     FACTS_AGE,
 )
 _BY_ID = {notice.id: notice for notice in NOTICES}
@@ -86,7 +86,6 @@ def notices(context: Context, used: Collection[int], rules: Collection[Rule]) ->
         if context.declaration.organization_is_default:
             yield _finding(ORGANIZATION_DEFAULT, "no organization was given: the built-in strict bar applies")
         yield from _waivers(context, used, {id_ for rule in rules for id_ in (rule.id, *rule.aliases)})
-    yield from _unread(context)
     yield from _old_facts(context)
 
 
@@ -104,14 +103,6 @@ def _waivers(context: Context, used: Collection[int], implemented: Collection[st
 
 def _unused(waiver: Waiver) -> str:
     return f"waiver {waiver.ticket} of {waiver.rule} covers nothing: withdraw it"
-
-
-def _unread(context: Context) -> Iterator[Finding]:
-    packages = (item.package for item in context.stack.resources if item.custom)
-    unread = Counter(package for package in packages if package not in READ_PACKAGES)
-    if unread:
-        shown = ", ".join(f"{package} ({count})" for package, count in sorted(unread.items()))
-        yield _finding(TYPES_UNREAD, f"no rule reads the resources of {shown}")
 
 
 def _old_facts(context: Context) -> Iterator[Finding]:

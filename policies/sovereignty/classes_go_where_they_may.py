@@ -24,6 +24,7 @@ classes_go_where_they_may = Rule(
     "corrected.",
     source=("004:97",),
     level="mandatory",
+    reads_content=True,
 )
 
 

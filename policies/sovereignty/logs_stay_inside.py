@@ -68,6 +68,7 @@ logs_stay_inside = Rule(
     "named by ARN.",
     source=("000:144",),
     level="mandatory",
+    reads_content=True,
 )
 
 

@@ -25,6 +25,7 @@ from policies.world.things import (
     group,
     proxy,
     proxy_data,
+    resource,
 )
 
 vendors_are_called_regionally = Rule(
@@ -34,6 +35,7 @@ vendors_are_called_regionally = Rule(
     fix="Name the regional host in the organization's vendor entry, the allowlist and every api_base.",
     source=("000:146",),
     level="mandatory",
+    reads_content=True,
 )
 
 
@@ -151,3 +153,15 @@ vendors_are_called_regionally.fails(
     "a moderation hook is told no host",
     {"proxy:data": proxy_data(group("desk", _MODEL, _EUROPEAN), guardrails=_hook())},
 )
+
+_FUNCTION = resource("aws:lambda/function:Function", "relay", {"runtime": "python3.13"})
+_FOREIGN = resource("azure-native:cognitiveservices:Deployment", "gpt", region=None)
+for _note, _added in (
+    ("a function that runs what no rule reads", _FUNCTION),
+    ("a resource of another cloud", _FOREIGN),
+    (
+        "a custom resource that only its controller understands",
+        resource("kubernetes:x.example/v1:Relay", "r"),
+    ),
+):
+    vendors_are_called_regionally.is_undecided(_note, add=(_added,), also=("SOV-005", "SOV-010"))
