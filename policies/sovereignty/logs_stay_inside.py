@@ -15,7 +15,7 @@ from policies.context import Context
 from policies.read import get
 from policies.rule import Outcome, Rule, fail
 from policies.views.destinations import misplaced
-from policies.views.gateway import configurations, outside_callbacks
+from policies.views.gateway import alerts, configurations, outside_callbacks
 from policies.views.pods import pods
 from policies.world.things import (
     ACCOUNT,
@@ -24,6 +24,7 @@ from policies.world.things import (
     arn,
     bucket,
     bucket_arn,
+    group,
     log_group,
     log_group_arn,
     proxy,
@@ -114,6 +115,8 @@ def _handed_on(item: Resource, context: Context) -> Iterator[Outcome]:
             yield fail(
                 f"{place}: the proxy hands what it sees to {name}, whose place is not provable", path=path
             )
+        for place in alerts(config):
+            yield fail(f"{place}: alerts, which carry prompts, go to a place not provable", path=path)
 
 
 def _stream(*, region: str = REGION, account: str = ACCOUNT) -> str:
@@ -213,4 +216,20 @@ logs_stay_inside.fails(
 logs_stay_inside.fails(
     "a proxy that hands prompts to a service outside",
     {"proxy:data": proxy_data(litellm_settings={"success_callback": ["langfuse"]})},
+)
+_TRACED = {"success_callback": ["langfuse"]}
+_TEAM = [{"team_id": "t", **_TRACED}]
+logs_stay_inside.fails(
+    "the same for one team", {"proxy:data": proxy_data(litellm_settings={"default_team_settings": _TEAM})}
+)
+logs_stay_inside.fails(
+    "the same for one model",
+    {
+        "proxy:data": proxy_data(
+            group("notes", "hosted_vllm/m", "http://m.svc", success_callback=["langfuse"])
+        )
+    },
+)
+logs_stay_inside.fails(
+    "alerts go to a chat", {"proxy:data": proxy_data(general_settings={"alerting": ["slack"]})}
 )

@@ -7,6 +7,7 @@ foreign law (operators_answer_to_own_law).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from inferplan import catalog
 from inferplan.resource import Resource
@@ -40,12 +41,19 @@ regions_are_allowed = Rule(
     level="mandatory",
 )
 
+PLACES = ("arn", "region", "bucketRegion", "availabilityZone", "endpoint")  # outputs that say where
+
 
 @regions_are_allowed.check(types.AWS)
 def _lies(item: Resource, context: Context) -> Iterator[Outcome]:
     region = context.region_of(item)
     if region is not None and (wrong := context.outside(region)):
         yield fail(f"{wrong}; {_offer(context)}", path="region")
+    said = {key: value for key in PLACES if isinstance(value := item.outputs.get(key), str)}
+    for key, value in said.items():  # of a state: where a thing really is, whatever its inputs asked for
+        for name in dict.fromkeys(regions_named(value) if item.type != types.ACCOUNT_REGION else ()):
+            if wrong := context.outside(name):
+                yield fail(f"is outside the boundary, as its outputs say: {wrong}", path=key)
 
 
 @regions_are_allowed.check("account")
@@ -115,6 +123,10 @@ regions_are_allowed.fails("the account allows France only", {_COUNTRIES: ["FR"]}
 regions_are_allowed.fails("a resource overrides the provider's Region", {"weights:region": "eu-west-1"})
 regions_are_allowed.fails("the provider is elsewhere", {"aws:region": "us-east-1"})
 regions_are_allowed.fails("the provider names no Region", {"aws:region": DROP})
+regions_are_allowed.fails(
+    "a state says that a bucket is elsewhere",
+    add=(replace(bucket("moved"), outputs={"arn": "x", "region": "us-east-1"}),),
+)
 regions_are_allowed.fails("S3 reports a bucket elsewhere", {"weights:bucketRegion": "us-east-1"})
 regions_are_allowed.fails(
     "an ARN names another Region", {"alarms:topic": arn("sns", "alarms", region="us-east-1")}

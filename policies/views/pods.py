@@ -5,6 +5,8 @@ Not here: what a container must look like (the packs).
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,8 +48,14 @@ class Container:
     def words(self) -> list[str]:
         """Command and arguments."""
         parts = [*(get(self.value, "command") or []), *(get(self.value, "args") or [])]
-        parts += get(self.value, "entryPoint") or []
-        return [str(known(part)) for part in parts]
+        parts = [*(get(self.value, "entryPoint") or []), *parts]
+        return list(_spoken([str(known(part)) for part in parts]))
+
+    @property
+    def is_proxy(self) -> bool:
+        """Whether it is the LLM proxy: by its image or its command."""
+        named = [str(get(self.value, "image", "")).lower(), *(word.lower() for word in self.words[:3])]
+        return any("litellm" in name for name in named)
 
     @property
     def serves_model(self) -> bool:
@@ -60,6 +68,18 @@ class Container:
             or any("vllm" in name for name in named)
             or any(word.rpartition("/")[2] == "vllm" for word in self.words)
         )
+
+
+def _spoken(words: list[str]) -> Iterator[str]:
+    """The words of a command; what follows a shell's `-c` is a command of its own in one string."""
+    for before, word in zip(["", *words], words, strict=False):
+        if re.fullmatch(r"-[a-z]*c", before) and " " in word:
+            try:
+                yield from shlex.split(word)
+            except ValueError:
+                yield from word.split()
+        else:
+            yield word
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,3 +156,62 @@ def test_an_empty_state_is_not_allowed(resources: tuple[dict[str, Any], ...]) ->
 
     assert report.decision == "deny"
     assert "STATE-EMPTY" in blocking(report)
+
+
+PROXY = {
+    "model_list": [
+        {"model_name": "desk", "litellm_params": {"model": "bedrock/mistral.mistral-large-2402-v1:0"}}
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "rule"),
+    [
+        ({"litellm_settings": {"success_callback": ["langfuse"]}}, "SOV-005"),
+        ({"litellm_settings": {"default_team_settings": [{"success_callback": ["langfuse"]}]}}, "SOV-005"),
+        ({"general_settings": {"alerting": ["slack"]}}, "SOV-005"),
+        ({"general_settings": {"store_prompts_in_spend_logs": True}}, "PRIV-007"),
+        ({"litellm_settings": {"cache": True, "cache_params": {"type": "redis-semantic"}}}, "PRIV-007"),
+        ({"litellm_settings": {"cache_params": {"qdrant_api_base": "https://q.example.com"}}}, "EGR-007"),
+    ],
+)  # fmt: skip
+def test_a_setting_of_the_proxy_is_read_in_all_its_homes(settings: dict[str, Any], rule: str) -> None:
+    """Cases 13 and 15, tried as a user 11: callbacks, alerts, tables and caches, wherever they are named."""
+    config = state("kubernetes:core/v1:ConfigMap", "proxy", data={"c": json.dumps(PROXY | settings)})
+
+    assert rule in blocking(judged(config, world="both"))
+
+
+NODES = {"vpcZoneIdentifiers": ["subnet-1"], "launchConfiguration": "older-1"}
+
+
+@pytest.mark.parametrize(
+    "machines",
+    [
+        (state("aws:ec2/instance:Instance", "m", instanceType="g5.xlarge", associatePublicIpAddress=True),),
+        (
+            state("aws:autoscaling/group:Group", "g", **NODES),
+            state(
+                "aws:ec2/launchConfiguration:LaunchConfiguration", "c", instanceType="g5.xlarge",
+                associatePublicIpAddress=True,
+            )
+            | {"id": "older-1"},
+        ),
+    ],
+    ids=["instance", "configuration"],
+)  # fmt: skip
+def test_public_addresses_are_read_in_all_their_homes(machines: tuple[dict[str, Any], ...]) -> None:
+    """Case 16: also a machine in a private subnet may be given a public address."""
+    report = judged(*machines)
+
+    assert [
+        finding.path for finding in report.findings if finding.rule == "EGR-001" and finding.verdict == "fail"
+    ] == ["associatePublicIpAddress"]
+
+
+def test_where_a_thing_really_is_counts() -> None:
+    """Held kinds: outputs say another Region than the inputs."""
+    moved = state("aws:s3/bucket:Bucket", "b") | {"outputs": {"region": "us-east-1"}}
+
+    assert "SOV-001" in blocking(judged(moved))
