@@ -13,7 +13,7 @@ from typing import Any
 
 from inferplan.resource import Resource, Unknown, UnknownValueError
 from policies import types
-from policies.read import get, json_document, known
+from policies.read import credential_name, get, json_document, known
 
 ACCELERATORS = ("nvidia.com/", "amd.com/", "aws.amazon.com/neuron")  # also slices: nvidia.com/mig-1g.10gb
 # Under these keys a workload keeps its pod; unknown, the pod cannot be seen.
@@ -39,10 +39,7 @@ class Container:
     def env(self) -> dict[str, str | None]:
         """Environment variables; None for a value that comes from elsewhere (a secret, a config map)."""
         entries = get(self.value, "env") or get(self.value, "environment") or []
-        return {
-            str(get(entry, "name")): None if get(entry, "value") is None else str(get(entry, "value"))
-            for entry in entries
-        }
+        return {str(get(entry, "name")): _value(entry) for entry in entries}
 
     @property
     def words(self) -> list[str]:
@@ -68,6 +65,12 @@ class Container:
             or any("vllm" in name for name in named)
             or any(word.rpartition("/")[2] == "vllm" for word in self.words)
         )
+
+
+def _value(entry: Mapping[str, Any]) -> str | None:
+    if isinstance(entry.get("value"), Unknown) and credential_name(str(get(entry, "name"))):
+        return None  # a password or key given as a secret input
+    return None if get(entry, "value") is None else str(get(entry, "value"))
 
 
 def _spoken(words: list[str]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from inferplan.records.verdicts import Report
 from policies.evaluate import evaluate
 from policies.packs import all_rules
 from policies.rule import Example, Rule
-from policies.state import parse_state
+from policies.state import SECRET_SIGNATURE, SIGNATURE, parse_state
 from policies.unread import is_read
 from policies.world.cases import passing_case
 
@@ -40,7 +40,7 @@ def judged(*states: dict[str, Any], world: str = "own") -> Report:
     return evaluate(case.declaration, parse_state(text.encode()), AS_OF, from_state=True)
 
 
-def state(type_: str, name: str, **inputs: Any) -> dict[str, Any]:
+def state(type_: str, name: str, /, **inputs: Any) -> dict[str, Any]:
     """One resource of an export, made by one of the two providers."""
     package = type_.partition(":")[0]
     provider = {"aws": "pulumi:providers:aws::aws", "kubernetes": "pulumi:providers:kubernetes::k8s"}
@@ -215,3 +215,68 @@ def test_where_a_thing_really_is_counts() -> None:
     moved = state("aws:s3/bucket:Bucket", "b") | {"outputs": {"region": "us-east-1"}}
 
     assert "SOV-001" in blocking(judged(moved))
+
+
+def hidden(text: str = "v1:x:y") -> dict[str, str]:
+    """A secret as an export writes it."""
+    return {SIGNATURE: SECRET_SIGNATURE, "ciphertext": text}
+
+
+def pod(**container: Any) -> dict[str, Any]:
+    """A deployment with one container that serves no model."""
+    spec = {"template": {"spec": {"containers": [{"name": "app"} | container]}}}
+    return state("kubernetes:apps/v1:Deployment", "app", metadata={"namespace": "kube-system"}, spec=spec)
+
+
+KUBERNETES_SECRET = state("kubernetes:core/v1:Secret", "keys", metadata={"name": "keys"}, stringData=hidden())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        state("aws:secretsmanager/secretVersion:SecretVersion", "v", secretId="s", secretString=hidden()),
+        state("aws:elasticache/user:User", "u", userName="app", passwords=[hidden()]),
+        pod(env=[{"name": "LITELLM_MASTER_KEY", "value": hidden()}]),
+        KUBERNETES_SECRET,
+    ],
+    ids=["secret version", "user", "variable", "Kubernetes secret"],
+)  # fmt: skip
+def test_a_credential_does_not_deny_a_compliant_state(given: dict[str, Any]) -> None:
+    """Held kinds: any secret input made a whole stack undecided, also `secretString` of a secret version."""
+    assert judged(given).decision == "allow"
+
+
+MOUNT = {"volumes": [{"name": "c", "secret": {"secretName": "keys"}}]}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (pod(env=[{"name": "OPENAI_BASE_URL", "value": hidden()}]),),
+        (
+            KUBERNETES_SECRET,
+            state(
+                "kubernetes:apps/v1:Deployment", "app", metadata={"namespace": "kube-system"},
+                spec={"template": {"spec": {"containers": [{"name": "app"}], **MOUNT}}},
+            ),
+        ),
+        (state("aws:ssm/parameter:Parameter", "p", name="/proxy/config", value=hidden()),),
+    ],
+    ids=["address", "mounted", "parameter"],
+)  # fmt: skip
+def test_a_secret_that_may_name_a_host_is_not_let_through(given: tuple[dict[str, Any], ...]) -> None:
+    """What is hidden and no credential may be an address or a configuration."""
+    assert "EGR-007" in blocking(judged(*given))
+
+
+def test_hosts_are_read_beside_secrets() -> None:
+    """Held kinds: with the secret let through, the host beside it is still a finding of its own."""
+    calling = pod(
+        env=[
+            {"name": "API_KEY", "value": hidden()},
+            {"name": "URL", "value": "https://api.openai.com/v1"},
+        ]
+    )
+    failed = [finding for finding in judged(calling).findings if finding.verdict == "fail" and finding.blocks]
+
+    assert [finding.rule for finding in failed] == ["EGR-007"]
