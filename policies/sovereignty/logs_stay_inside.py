@@ -16,6 +16,7 @@ from policies.read import get
 from policies.rule import Outcome, Rule, fail
 from policies.views.destinations import misplaced
 from policies.views.gateway import alerts, configurations, outside_callbacks
+from policies.views.hosts import aws_regions, private, value_of
 from policies.views.pods import pods
 from policies.world.things import (
     ACCOUNT,
@@ -98,7 +99,7 @@ def _leaves_aws(item: Resource, _context: Context) -> Iterator[Outcome]:
 
 
 @logs_stay_inside.check(types.TASK_DEFINITION)
-def _driver(task: Resource, _context: Context) -> Iterator[Outcome]:
+def _driver(task: Resource, context: Context) -> Iterator[Outcome]:
     for pod in pods(task):
         for container in pod.containers:
             if (driver := get(container.value, "logConfiguration.logDriver")) not in LOCAL_DRIVERS:
@@ -106,6 +107,19 @@ def _driver(task: Resource, _context: Context) -> Iterator[Outcome]:
                     f"{container.name} logs through {driver}, whose destination is not provable; use awslogs",
                     path=f"{container.path}.logConfiguration",
                 )
+            region = (get(container.value, "logConfiguration.options") or {}).get("awslogs-region")
+            if region is not None and (wrong := context.outside(str(region))):
+                yield fail(
+                    f"{container.name} logs outside: {wrong}", path=f"{container.path}.logConfiguration"
+                )
+
+
+@logs_stay_inside.check(types.TOPIC_SUBSCRIPTION)
+def _published(item: Resource, context: Context) -> Iterator[Outcome]:
+    host = value_of(get(item.props, "endpoint", ""))
+    called = str(get(item.props, "protocol", "")) in {"http", "https"}
+    if called and aws_regions(host) is None and not private(host, context):
+        yield fail(f"what is published goes to {host}, whose place is not provable", path="endpoint")
 
 
 @logs_stay_inside.check(*types.CONFIGURATION_CARRIERS)
@@ -123,8 +137,8 @@ def _stream(*, region: str = REGION, account: str = ACCOUNT) -> str:
     return arn("firehose", "deliverystream/d", region=region, account=account)
 
 
-def _containers(driver: str) -> str:
-    return json.dumps([{"name": "t", "logConfiguration": {"logDriver": driver}}])
+def _containers(driver: str, **options: str) -> str:
+    return json.dumps([{"name": "t", "logConfiguration": {"logDriver": driver, "options": options}}])
 
 
 _LOGS = "example-logs"
@@ -163,6 +177,7 @@ logs_stay_inside.passes(
     ),
     resource(WEB_FIREWALL_LOG, "waf", {"logDestinationConfigs": [log_group_arn("aws-waf-logs")]}),
     resource(types.TASK_DEFINITION, "task", {"containerDefinitions": _containers("awslogs")}),
+    resource(types.TOPIC_SUBSCRIPTION, "alarms", {"protocol": "email", "endpoint": "ops@example.com"}),
     proxy(litellm_settings={"callbacks": ["prometheus"]}),
 )
 _ABROAD, _FOREIGN = ("SOV-001",), ("SOV-017",)
@@ -212,6 +227,15 @@ logs_stay_inside.fails(
 )
 logs_stay_inside.fails(
     "a task that logs to a service outside", {"task:containerDefinitions": _containers("splunk")}
+)
+logs_stay_inside.fails(
+    "a task that logs into another Region",
+    {"task:containerDefinitions": _containers("awslogs", **{"awslogs-region": "us-east-1"})},
+    also=_ABROAD,
+)
+logs_stay_inside.fails(
+    "messages go to a hook outside",
+    {"alarms:protocol": "https", "alarms:endpoint": "https://hooks.example.com/x"},
 )
 logs_stay_inside.fails(
     "a proxy that hands prompts to a service outside",

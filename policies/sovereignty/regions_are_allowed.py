@@ -14,7 +14,7 @@ from inferplan.resource import Resource
 from inferplan.spec.organization import AccountEntry
 from policies import types
 from policies.context import Context
-from policies.read import get, regions_named, zones_apart
+from policies.read import get, json_document, listed, regions_named, zones_apart
 from policies.rule import DROP, Outcome, Rule, fail
 from policies.world.things import (
     ACCOUNT,
@@ -155,7 +155,11 @@ def _enabled(item: Resource, context: Context) -> Iterator[Outcome]:
 
 @only_used_regions_are_enabled.check_stack(types.AWS_PROVIDER)
 def _used(providers: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
-    enabled = {get(found.props, "regionName") for found in context.stack.of(types.ACCOUNT_REGION)}
+    enabled = {
+        get(found.props, "regionName")
+        for found in context.stack.of(types.ACCOUNT_REGION)
+        if get(found.props, "enabled", True)
+    }
     for provider in providers:
         region = str(get(provider.props, "region", ""))
         if region in catalog.regions() and catalog.region(region).opt_in and region not in enabled:
@@ -198,16 +202,26 @@ def _on_file(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
         item.kind == "region_guard" and item.subject in subjects for item in context.organization.evidence
     )
     guards = context.stack.of(types.CONTROL_POLICY)
-    if not on_file and not any(GUARD_KEY in str(guard.props.get("content")) for guard in guards):
+    if not on_file and not any(map(_denies_regions, guards)):
         yield fail("no Region guard is on file for the account")
 
 
 @regions_are_guarded.check(types.CONTROL_POLICY)
 def _guards(policy: Resource, _context: Context) -> Iterator[Outcome]:
     if get(policy.props, "type", "SERVICE_CONTROL_POLICY") == "SERVICE_CONTROL_POLICY":
-        content = str(get(policy.props, "content", ""))
-        if GUARD_KEY not in content:
-            yield fail("guards no Region: it never looks at aws:RequestedRegion", path="content")
+        get(policy.props, "content")
+        if not _denies_regions(policy):
+            yield fail("guards no Region: it denies nothing by aws:RequestedRegion", path="content")
+
+
+def _denies_regions(policy: Resource) -> bool:
+    """Whether a statement denies by the Region that is asked for; one that allows holds nobody back."""
+    content = policy.props.get("content")
+    found = json_document(content) if isinstance(content, str | dict) else None
+    return any(
+        statement.get("Effect") == "Deny" and GUARD_KEY in str(statement.get("Condition"))
+        for statement in listed(get(found or {}, "Statement", []))
+    )
 
 
 def _evidence(subject: str) -> dict[str, object]:

@@ -55,11 +55,11 @@ def _listed(lists: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
                 yield fail(_regional(entry.host, context), path=entry.path, subject=item)
 
 
-@vendors_are_called_regionally.check(
-    types.KUBERNETES, types.TASK_DEFINITION, types.BUCKET_OBJECT, types.BUCKET_OBJECT_V2, types.PARAMETER
-)
+@vendors_are_called_regionally.check(types.KUBERNETES, types.AWS)
 def _called(item: Resource, context: Context) -> Iterator[Outcome]:
-    """Global hosts in environments and configurations, and calls that leave the host to the proxy."""
+    """Hosts in environments, integrations and configurations, and calls that leave the host to the proxy."""
+    if item.type in types.ALLOWLISTS:
+        return
     for text in context.texts(item):
         for host in dict.fromkeys(_known_hosts().findall(text.value.lower())):
             if _is_global(host):
