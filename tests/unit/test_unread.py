@@ -23,6 +23,7 @@ from policies.rule import Example, Rule
 from policies.state import SECRET_SIGNATURE, SIGNATURE, parse_state
 from policies.unread import is_read
 from policies.world.cases import passing_case
+from policies.world.things import model_arn
 
 AS_OF = date(2026, 11, 20)
 CONTENT_RULES = [rule for rule in all_rules() if rule.reads_content]
@@ -280,3 +281,24 @@ def test_hosts_are_read_beside_secrets() -> None:
     failed = [finding for finding in judged(calling).findings if finding.verdict == "fail" and finding.blocks]
 
     assert [finding.rule for finding in failed] == ["EGR-007"]
+
+
+def test_the_state_s_own_profile_is_judged_by_what_it_copies() -> None:
+    """Held kinds: a false alarm where an application profile copies from the spec's own model."""
+    model = (
+        f"arn:aws:bedrock:eu-central-1::foundation-model/{PROXY['model_list'][0]['litellm_params']['model']}"
+    )
+    copied = {"modelSource": {"copyFrom": model.replace("bedrock/mistral", "mistral")}}
+    profile = state("aws:bedrock/inferenceProfile:InferenceProfile", "p", **copied) | {"id": "abc123"}
+    calling = state(
+        "kubernetes:core/v1:ConfigMap", "c", data={"MODEL": "application-inference-profile/abc123"}
+    )
+
+    assert judged(profile, calling, world="both").decision == "allow"
+    assert "SOV-006" in blocking(judged(calling, world="both"))
+
+
+@pytest.mark.parametrize("args", [["--model", "openai/gpt-4o"], ["--model=openai/gpt-4o"]])
+def test_a_model_among_the_arguments_is_read(args: list[str]) -> None:
+    """Tried as a user, finding 1: a deployment with `--model openai/gpt-4o` passed."""
+    assert "SOV-010" in blocking(judged(pod(args=args)))
