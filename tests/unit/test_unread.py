@@ -285,14 +285,10 @@ def test_hosts_are_read_beside_secrets() -> None:
 
 def test_the_state_s_own_profile_is_judged_by_what_it_copies() -> None:
     """Held kinds: a false alarm where an application profile copies from the spec's own model."""
-    model = (
-        f"arn:aws:bedrock:eu-central-1::foundation-model/{PROXY['model_list'][0]['litellm_params']['model']}"
-    )
-    copied = {"modelSource": {"copyFrom": model.replace("bedrock/mistral", "mistral")}}
+    copied = {"modelSource": {"copyFrom": model_arn("mistral.mistral-large-2402-v1:0")}}
     profile = state("aws:bedrock/inferenceProfile:InferenceProfile", "p", **copied) | {"id": "abc123"}
-    calling = state(
-        "kubernetes:core/v1:ConfigMap", "c", data={"MODEL": "application-inference-profile/abc123"}
-    )
+    named = {"MODEL": "application-inference-profile/abc123"}
+    calling = state("kubernetes:core/v1:ConfigMap", "c", data=named)
 
     assert judged(profile, calling, world="both").decision == "allow"
     assert "SOV-006" in blocking(judged(calling, world="both"))
