@@ -70,7 +70,7 @@ class Resource:
     property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     custom: bool = True
     secret_paths: frozenset[str] | None = None
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict, compare=False)  # generated ids differ each time
 
     @property
     def package(self) -> str:
