@@ -1,11 +1,10 @@
-"""Findings that belong to no rule: about pins, waivers, the organization, facts and types that nobody reads.
+"""Findings that belong to no rule: about pins, waivers, the organization, facts and an empty state.
 
 Not here: pins themselves (pins), what makes a waiver void (register), and rules.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -22,7 +21,6 @@ from policies.context import FACT_AGE_DAYS, Context
 if TYPE_CHECKING:
     from policies.rule import Rule
 
-READ_PACKAGES = frozenset({"aws", "kubernetes", "pulumi", "inferplan"})
 RENEW = "renew it with a reason and a different approver, or withdraw it"
 
 
@@ -45,6 +43,11 @@ PIN_MISSING = Notice(
     "The lock lacks a pin that the spec needs; refused by `--locked` and under Pulumi",
     "Add it to the lock beside the spec.",
 )
+STATE_EMPTY = Notice(
+    "STATE-EMPTY",
+    "The state file holds no resource, so there is nothing to judge",
+    "Export the stack that was deployed, or judge the plan without `--state`.",
+)
 ORGANIZATION_DEFAULT = Notice(
     "ORGANIZATION-DEFAULT",
     "No organization was given, so the built-in strict one applies",
@@ -65,9 +68,6 @@ RULE_KEEPS_LEVEL = Notice(
     "The organization lowers a rule that it lets nobody waive; the lower level is ignored",
     "take the rule out of `rules`, or out of `not_waivable`",
 )
-TYPES_UNREAD = Notice(
-    "TYPES-UNREAD", "Resources of packages that no rule reads", "declare them by AWS or Kubernetes types"
-)
 FACTS_AGE = Notice(
     "FACTS-AGE",
     f"Facts that the verdicts rest on are older than {FACT_AGE_DAYS} days",
@@ -76,6 +76,7 @@ FACTS_AGE = Notice(
 NOTICES = (
     LOCK_MISSING,
     PIN_MISSING,
+    STATE_EMPTY,
     ORGANIZATION_DEFAULT,
     WAIVER_NOT_WAIVABLE,
     WAIVER_SELF_APPROVED,
@@ -84,7 +85,6 @@ NOTICES = (
     WAIVER_UNUSED,
     RULE_UNBUILT,
     RULE_KEEPS_LEVEL,
-    TYPES_UNREAD,
     FACTS_AGE,
 )
 _BY_ID = {notice.id: notice for notice in NOTICES}
@@ -104,7 +104,6 @@ def notices(context: Context, used: Collection[int], rules: Collection[Rule]) ->
         implemented = {id_ for rule in rules for id_ in (rule.id, *rule.aliases)}
         yield from _waivers(context, used, implemented)
         yield from _kept_levels(context)
-    yield from _unread(context)
     yield from _old_facts(context)
 
 
@@ -151,14 +150,6 @@ def _kept_levels(context: Context) -> Iterator[Finding]:
             file, line, column = context.declaration.locate(path)
             found = _finding(RULE_KEEPS_LEVEL, message)
             yield replace(found, file=file, line=line, column=column, path=path)
-
-
-def _unread(context: Context) -> Iterator[Finding]:
-    packages = (item.package for item in context.stack.resources if item.custom)
-    unread = Counter(package for package in packages if package not in READ_PACKAGES)
-    if unread:
-        shown = ", ".join(f"{package} ({count})" for package, count in sorted(unread.items()))
-        yield _finding(TYPES_UNREAD, f"no rule reads the resources of {shown}")
 
 
 def _old_facts(context: Context) -> Iterator[Finding]:
