@@ -6,7 +6,7 @@ Not here: what is found (run) and how it is shown (inferplan.report). Nothing is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from msgspec.structs import replace
@@ -15,6 +15,7 @@ from inferplan import catalog
 from inferplan.records.verdicts import Finding
 from policies.read import regions_named
 
+FIRST = 3  # resources that a count names
 _PROFILE = re.compile(r"\bprofile ([a-z-]+\.)")
 _HOST = re.compile(r"\b[a-z0-9-]+(?:\.[a-z0-9-]+)+\.[a-z]{2,}\b")
 
@@ -54,3 +55,36 @@ def _reach(finding: Finding) -> set[str]:
     about = _about(finding)
     profiles = (catalog.bedrock_profiles().get(name) for name in about)
     return about | {name for profile in profiles if profile for name in profile.destinations or ()}
+
+
+class Folding:
+    """What a pack tells one by one, and what it counts: under Pulumi each finding takes four lines.
+
+    The findings on the root component have stopped the update before anything is made, and each rule still
+    says no by itself, once; what it would say of further resources is counted. Without a root nothing is.
+    """
+
+    def __init__(self, causes: Iterable[Finding] = ()) -> None:
+        self._causes = list(causes)
+        self._following: dict[tuple[str, str], list[Finding]] = {}
+
+    def keep(self, found: Iterable[Finding]) -> list[Finding]:
+        """The findings to tell: all but those of a rule that has said the same of another resource."""
+        kept = []
+        for finding in with_causes([*self._causes, *found])[len(self._causes) :]:
+            following = None
+            if finding.follows is not None and finding.blocks:
+                following = self._following.setdefault((finding.rule, finding.follows), [])
+                following.append(finding)
+            if following is None or len(following) == 1:
+                kept.append(finding)
+        return kept
+
+    def counted(self) -> Iterator[Finding]:
+        """One finding per rule about what was kept back, with the first resources."""
+        for (_, follows), (first, *others) in self._following.items():
+            if others:
+                names = list(dict.fromkeys(finding.subject.name for finding in others))
+                more = f" and {len(names) - FIRST} more" if len(names) > FIRST else ""
+                told = f"{len(others)} more findings follow from {follows}: {', '.join(names[:FIRST])}{more}"
+                yield replace(first, message=told, path=None)

@@ -17,6 +17,7 @@ from inferplan.spec.declaration import allowed_countries, backend_kind, data_cla
 from inferplan.spec.model import DATA_CLASSES, Backend, DataClass, InferenceStack, Route, Spec
 from inferplan.spec.organization import AccountEntry, Organization, VendorEntry
 from policies import types
+from policies.credentials import is_credential
 from policies.read import Text, arn, get, known
 from policies.stack import Stack, Target
 
@@ -304,10 +305,13 @@ class Context:
         """Every machine-read string among a resource's inputs; ends by raising where something stays unseen.
 
         An unknown that comes from resources of this stack is judged there, and again when its value is known;
-        but a document with an unknown part is unknown as a whole, so it must be given as plain text.
+        but a document with an unknown part is unknown as a whole, so it must be given as plain text. A secret
+        that only opens doors names nothing that a rule looks for.
         """
         yield from self.stack.texts(resource)
         for path, value in self.stack.unknowns(resource):
+            if is_credential(resource, path, self.stack):
+                continue
             document = path.rpartition(".")[2] in DOCUMENT_KEYS
             if document or not value.urns or not all(map(self._judged, value.urns)):
                 raise UnknownValueError(value)

@@ -46,7 +46,7 @@ class Instance(Row, frozen=True, kw_only=True):
     vcpu: int
     ram_gib: int
     nvme_gb: int
-    efa: int
+    efa: int  # interfaces, one a network card
     arch: Literal["x86_64", "arm64"]
     vllm: Literal["ok", "no", "neuron", "partition"]
     ami: tuple[str, ...]  # EKS AMI types, preferred first
@@ -54,6 +54,7 @@ class Instance(Row, frozen=True, kw_only=True):
     quota_od: str  # Service Quotas code; the unit is vCPU
     quota_spot: str
     offered: dict[str, tuple[str, ...]]  # Region -> zone ids
+    ena_only_cards: int = 0  # network cards in front of those that carry EFA
     fraction: float | None = None  # of a GPU, for partitioned types
     corrected: str | None = None  # what of the source was wrong and is corrected here
 

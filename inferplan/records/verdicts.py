@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from inferplan.records.base import Record
+from inferplan.spec.declaration import Bar
 
 Verdict = Literal["pass", "fail", "undecided", "not_applicable"]
 Level = Literal["mandatory", "advisory"]
@@ -101,6 +102,7 @@ class Report(Record, frozen=True, kw_only=True):
     """Verdicts over one stack; `valid_until` is the last day on which the decision holds by itself."""
 
     spec: SpecRef
+    organization: Bar | None  # None where nothing was declared
     digests: Digests
     decision: Literal["allow", "deny"]
     pending: int

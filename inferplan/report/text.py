@@ -46,6 +46,7 @@ def review(
         lines.append(
             click.style("  NO ORGANIZATION FOLDER: judged by the built-in strict bar", fg="yellow", bold=True)
         )
+    lines.append(f"  bar     {declaration.bar}")
     if plan is not None:
         lines += _plan_lines(plan)
     if state is not None:

@@ -30,6 +30,8 @@ from policies.world.things import (
     resource,
 )
 
+PROFILE = "aws:bedrock/inferenceProfile:InferenceProfile"
+
 profiles_stay_inside = Rule(
     id="SOV-006",
     title="Every Region that a Bedrock profile may route to is allowed",
@@ -50,16 +52,24 @@ def _declared(serving: Serving, context: Context) -> Iterator[Outcome]:
 
 @profiles_stay_inside.check(types.AWS, types.KUBERNETES)
 def _named(item: Resource, context: Context) -> Iterator[Outcome]:
-    seen = set()
+    seen, own = set(), _own_profiles(context)
     for text in context.texts(item):
         for model_id in _profiles_in(text.value):
-            problem = _profile_problem(model_id, context, text.path) if model_id not in seen else None
+            if model_id in seen or model_id in own:
+                continue
+            problem = _profile_problem(model_id, context, text.path)
             seen.add(model_id)
             if problem:
                 yield problem
         for profile_id in _GUARDRAIL.findall(text.value):
             if problem := _guardrail_problem(profile_id, item.props.get("region"), context, text.path):
                 yield problem
+
+
+def _own_profiles(context: Context) -> set[str]:
+    """Ids of the application profiles that this state holds: what each copies from is judged at itself."""
+    profiles = context.stack.of(PROFILE)
+    return {str(item.outputs["id"]).rpartition("/")[2] for item in profiles if item.outputs.get("id")}
 
 
 def _profile_problem(model_id: str, context: Context, path: str | None = None) -> Problem | None:
@@ -167,7 +177,7 @@ profiles_stay_inside.fails("the profile without New Zealand", {"spec:data.reside
 profiles_stay_inside.passes(
     "in-Region ids in environment, policies and configuration",
     resource(
-        "aws:bedrock/inferenceProfile:InferenceProfile",
+        PROFILE,
         "profile",
         {"modelSource": {"copyFrom": model_arn(_MODEL)}},
     ),

@@ -307,6 +307,9 @@ def test_instances_agree_with_moto() -> None:
         assert record["MemoryInfo"]["SizeInMiB"] == instance.ram_gib * 1024
         assert record.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0) == instance.nvme_gb
         assert record["NetworkInfo"].get("EfaInfo", {}).get("MaximumEfaInterfaces", 0) == instance.efa
+        if instance.efa:  # aws-real 9: cards that carry IP only come first (aws-parallelcluster#7143)
+            cards = instance.efa + instance.ena_only_cards
+            assert record["NetworkInfo"]["MaximumNetworkCards"] == cards, instance.type
         fractional = instance.fraction is not None
         assert device["Count"] == (0 if fractional else instance.count), instance.type
         memory_gib = device["MemoryInfo"]["SizeInMiB"] / 1024
