@@ -5,7 +5,7 @@ AS_OF := 2026-11-20
 EXAMPLES := specs/de-clinic-notes.yaml specs/eu-support-desk.yaml specs/in-bank-assistant.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint format golden docs bench engine test-engine cluster test-cluster test-gateway lock clean
+.PHONY: help setup setup-dev demo test lint format golden docs bench engine test-engine cluster test-cluster test-aws test-gateway lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,7 +30,7 @@ demo: setup ## plan, record and judge the three example specs, offline
 	@$(BIN)/inferplan check $(EXAMPLES) --as-of $(AS_OF)
 
 test: setup-dev ## unit tests, goldens, layering, documentation
-	$(BIN)/pytest -q -n auto --dist worksteal --durations 5 --durations-min 2 -m "not engine and not cluster and not gateway"
+	$(BIN)/pytest -q -n auto --dist worksteal --durations 5 --durations-min 2 -m "not engine and not cluster and not aws and not gateway"
 
 # -- development ---------------------------------------------------------------------------------------------------
 lint: setup-dev ## ruff, formatting and mypy --strict
@@ -64,6 +64,9 @@ cluster: ## build a Kubernetes API server and etcd from Go modules
 
 test-cluster: setup-dev cluster ## manifests against a real Kubernetes API server
 	$(BIN)/pytest -q -m cluster tests/cluster
+
+test-aws: setup-dev ## every variant of the examples before what AWS publishes
+	$(BIN)/pytest -q tests/aws
 
 test-gateway: setup-dev ## the planned proxy, started for real: LiteLLM, PostgreSQL, Redis, all on loopback
 	@tests/gateway/build.sh >/dev/null

@@ -107,9 +107,13 @@ class Budget(pulumi.ComponentResource):
                 )
             ),
             execution_role_arn=executor.arn,
+            # An action without a subscriber is refused, and nobody need have given an address.
             subscribers=[
-                aws.budgets.BudgetActionSubscriberArgs(address=email, subscription_type="EMAIL")
-                for email in args.budget.alert_emails
+                aws.budgets.BudgetActionSubscriberArgs(address=args.topic_arn, subscription_type="SNS"),
+                *(
+                    aws.budgets.BudgetActionSubscriberArgs(address=email, subscription_type="EMAIL")
+                    for email in args.budget.alert_emails
+                ),
             ],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
         )

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+# HTTPS records carry the keys of encrypted client hello, which hides names. The API knows the type by number.
+HTTPS_RECORD = "TYPE65"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DnsFirewallArgs:
@@ -27,12 +30,15 @@ class DnsFirewall(pulumi.ComponentResource):
         aws.route53.ResolverFirewallConfig(
             f"{name}-config", resource_id=args.vpc_id, firewall_fail_open="DISABLED", opts=child
         )
-        allowed = aws.route53.ResolverFirewallDomainList(
-            f"{name}-allowed", name=f"{name}-allowed", domains=list(args.allow), opts=child
-        )
-        everything = aws.route53.ResolverFirewallDomainList(
-            f"{name}-everything", name=f"{name}-everything", domains=["*"], opts=child
-        )
+        # A list for each rule: the provider finds a rule again by its group and list alone
+        # (terraform-provider-aws, route53resolver/firewall_rule.go), so two rules of one list are one to it.
+        domains = {"allowed": list(args.allow), "https-records": ["*"], "everything": ["*"]}
+        lists = {
+            role: aws.route53.ResolverFirewallDomainList(
+                f"{name}-{role}", name=f"{name}-{role}", domains=listed, opts=child
+            )
+            for role, listed in domains.items()
+        }
         group = aws.route53.ResolverFirewallRuleGroup(f"{name}-group", name=name, opts=child)
         rules = [
             aws.route53.ResolverFirewallRule(
@@ -41,9 +47,9 @@ class DnsFirewall(pulumi.ComponentResource):
                 priority=100,
                 action="BLOCK",
                 block_response="NODATA",
-                q_type="HTTPS",  # these records carry the keys of encrypted client hello, which hides names
+                q_type=HTTPS_RECORD,
                 firewall_rule_group_id=group.id,
-                firewall_domain_list_id=everything.id,
+                firewall_domain_list_id=lists["https-records"].id,
                 opts=child,
             ),
             aws.route53.ResolverFirewallRule(
@@ -52,7 +58,7 @@ class DnsFirewall(pulumi.ComponentResource):
                 priority=200,
                 action="ALLOW",
                 firewall_rule_group_id=group.id,
-                firewall_domain_list_id=allowed.id,
+                firewall_domain_list_id=lists["allowed"].id,
                 # Without it every name in a chain of aliases would have to be listed.
                 firewall_domain_redirection_action="TRUST_REDIRECTION_DOMAIN",
                 opts=child,
@@ -64,7 +70,7 @@ class DnsFirewall(pulumi.ComponentResource):
                 action="BLOCK",
                 block_response="NXDOMAIN",
                 firewall_rule_group_id=group.id,
-                firewall_domain_list_id=everything.id,
+                firewall_domain_list_id=lists["everything"].id,
                 opts=child,
             ),
         ]

@@ -17,12 +17,15 @@ from components.names import Names
 from inferplan.records.plan import Network as PlannedNetwork
 
 ANYWHERE = "0.0.0.0/0"
-LOG_TYPES = ("ALERT", "FLOW", "TLS")
+LOG_TYPES = ("ALERT", "FLOW")  # the third, TLS, is written by TLS inspection only
 FORWARD = "aws:forward_to_sfe"
 # drop_established cuts a ClientHello that spans segments, as post-quantum keys make it (field-notes 15).
 DEFAULT_ACTIONS = ("aws:drop_established_app_layer", "aws:alert_established_app_layer")
 RULE_CAPACITY = 100  # cannot change later without a new group; one rule costs one
 TCP_IDLE_SECONDS = 3600
+# Without them the first segment of a ClientHello that spans several is rejected before its server name has
+# come (aws/amazon-vpc-cni-k8s#3311), and that is every vendor call with post-quantum keys.
+COMPLETE_HELLO = (("ssl_state", ["client_hello"]), ("flow", ["to_server"]))
 
 Zoned = Mapping[tuple[str, str], pulumi.Output[str]]  # by tier and zone id
 
@@ -217,7 +220,7 @@ def stateful_rules(
         ("DROP", "TCP", "1:442", "TCP on 443 only", ()),
         ("DROP", "TCP", "444:65535", "TCP on 443 only", ()),
         *(("PASS", "TLS", "443", f"vendor {host}", _exact_server_name(host)) for host in hosts),
-        ("REJECT", "TLS", "ANY", "TLS to a host that is not allowed", ()),
+        ("REJECT", "TLS", "ANY", "TLS to a host that is not allowed", COMPLETE_HELLO),
     ]
     option = aws.networkfirewall.RuleGroupRuleGroupRulesSourceStatefulRuleRuleOptionArgs
     return [

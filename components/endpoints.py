@@ -29,13 +29,17 @@ _ACTION_PREFIX = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EndpointsArgs:
-    """`buckets` are the names of the own buckets; the S3 endpoint admits no others but the registry's."""
+    """`buckets` are the names of the own buckets; the S3 endpoint admits no others but the registry's and the
+    one with Pulumi's state.
+    """
 
     names: Names
     endpoints: tuple[Endpoint, ...]
     network: Network
     buckets: tuple[str, ...]
     model_arns: tuple[str, ...]  # of Bedrock, whose endpoint admits no other models
+    state_bucket: str | None = None  # that a runner inside the VPC reads and writes
+    deploy_role: str | None = None
 
 
 class Endpoints(pulumi.ComponentResource):
@@ -49,7 +53,9 @@ class Endpoints(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.endpoints, self.s3_prefix_list_id = {}, None
         for endpoint in args.endpoints:
-            policy = endpoint_policy(args.names, endpoint, args.buckets, args.model_arns)
+            policy = endpoint_policy(
+                args.names, endpoint, args.buckets, args.model_arns, args.state_bucket, args.deploy_role
+            )
             role = f"{endpoint.service}-{endpoint.type.lower()}".replace(".", "-")
             if endpoint.type == "Gateway":
                 made = aws.ec2.VpcEndpoint(
@@ -90,11 +96,17 @@ def _caller_route_tables(network: Network) -> list[pulumi.Output[str]]:
 
 
 def endpoint_policy(
-    names: Names, endpoint: Endpoint, buckets: Sequence[str] = (), model_arns: Sequence[str] = ()
+    names: Names,
+    endpoint: Endpoint,
+    buckets: Sequence[str] = (),
+    model_arns: Sequence[str] = (),
+    state_bucket: str | None = None,
+    deploy_role: str | None = None,
 ) -> str:
     """The policy of one endpoint: the own account's callers, and the narrowest resources that still work."""
     if endpoint.service == "s3":
-        return iam.policy(_s3(names, buckets))
+        state = [_state(names, state_bucket, deploy_role)] if state_bucket is not None else []
+        return iam.policy([*_s3(names, buckets), *state])
     if endpoint.service == "secretsmanager":
         actions = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
         # The gateway's bootstrap reads the master secret, which RDS names itself; its role says which one.
@@ -134,6 +146,17 @@ def _s3(names: Names, buckets: Sequence[str]) -> list[iam.Statement]:
             "Resource": layers,
         },
     ]
+
+
+def _state(names: Names, bucket: str, deploy_role: str | None) -> iam.Statement:
+    """Pulumi's state, which has locks and history beside it, for the role that deploys where one is known."""
+    arn = names.bucket_arn(bucket)
+    actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket", "s3:GetBucketLocation"]
+    state = _own(names, "PulumiState", actions, [arn, f"{arn}/*"])
+    if deploy_role is None:
+        return state
+    limits = state["Condition"] | {"ArnEquals": {"aws:PrincipalArn": deploy_role}}
+    return {**state, "Condition": limits}
 
 
 def _bedrock(names: Names, model_arns: Sequence[str]) -> list[iam.Statement]:

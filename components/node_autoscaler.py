@@ -226,8 +226,8 @@ def _pod(args: NodeAutoscalerArgs) -> kubernetes.core.v1.PodSpecArgs:
                 args=[
                     "--cloud-provider=aws",
                     f"--node-group-auto-discovery=asg:tag={found_by}",
-                    # The price list has no endpoint inside the VPC (field-notes 34).
-                    "--aws-use-static-instance-list=true",
+                    # Without --aws-use-static-instance-list, whose list of 1.36 lacks p5e, p6-b300 and g7:
+                    # types come from ec2:DescribeInstanceTypes, which endpoint and role allow.
                     "--balance-similar-node-groups=true",
                     "--skip-nodes-with-local-storage=false",
                     "--expander=least-waste",

@@ -47,7 +47,8 @@ class NodeGroupArgs:
     kubernetes_version: str | None = None  # None follows the cluster at creation only
     capacity: str = "on-demand"
     capacity_id: str | None = None
-    efa_interfaces: int = 0
+    efa_interfaces: int = 0  # one a network card, from `efa_first_card` on
+    efa_first_card: int = 0
     placement_group: bool = False
     running: RunningHours | None = None  # of an autoscaled group; None: around the clock
     after: Sequence[pulumi.Resource] = ()
@@ -135,8 +136,7 @@ class NodeGroup(pulumi.ComponentResource):
                 _volume(device, gib, args.kms_key_arn) for device, gib in args.volumes_gib.items()
             ],
             vpc_security_group_ids=None if args.efa_interfaces else [args.security_group_id],
-            network_interfaces=[_efa(card, args.security_group_id) for card in range(args.efa_interfaces)]
-            or None,
+            network_interfaces=_interfaces(args) if args.efa_interfaces else None,
             instance_market_options=aws.ec2.LaunchTemplateInstanceMarketOptionsArgs(
                 market_type="capacity-block"
             )
@@ -201,18 +201,25 @@ def _volume(
     )
 
 
-def _efa(card: int, security_group_id: pulumi.Input[str]) -> aws.ec2.LaunchTemplateNetworkInterfaceArgs:
-    """Card 0 also carries IP as device 0; the other cards only carry EFA, as device 1.
+def _interfaces(args: NodeGroupArgs) -> list[aws.ec2.LaunchTemplateNetworkInterfaceArgs]:
+    """IP on card 0 as device 0; EFA as the first device of every card that is free to carry it.
 
+    As AWS recommends (EC2 user guide, efa-acc-inst-types): on card 0, where it carries EFA, as device 1.
     No word about public addresses: EC2 refuses it beside several interfaces, and the subnets give none.
     """
-    return aws.ec2.LaunchTemplateNetworkInterfaceArgs(
-        network_card_index=card,
-        device_index=0 if card == 0 else 1,
-        interface_type="efa" if card == 0 else "efa-only",
-        security_groups=[security_group_id],
-        delete_on_termination="true",
-    )
+    first = args.efa_first_card
+    cards = range(first, first + args.efa_interfaces)
+    places = [(0, 0, "interface"), *((card, 1 if card == 0 else 0, "efa-only") for card in cards)]
+    return [
+        aws.ec2.LaunchTemplateNetworkInterfaceArgs(
+            network_card_index=card,
+            device_index=device,
+            interface_type=kind,
+            security_groups=[args.security_group_id],
+            delete_on_termination="true",
+        )
+        for card, device, kind in places
+    ]
 
 
 def _reservation(capacity_id: str) -> aws.ec2.LaunchTemplateCapacityReservationSpecificationArgs:

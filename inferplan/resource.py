@@ -57,7 +57,7 @@ class Resource:
 
     `props` holds plain JSON values and `Unknown`. `property_dependencies` maps a top-level property to the
     URNs it was computed from. `secret_paths` are the properties marked secret, known to the recorder only
-    (None elsewhere).
+    (None elsewhere). `outputs` is what a state file says became of it, its id among them; empty elsewhere.
     """
 
     urn: str
@@ -70,6 +70,7 @@ class Resource:
     property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     custom: bool = True
     secret_paths: frozenset[str] | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict, compare=False)  # generated ids differ each time
 
     @property
     def package(self) -> str:

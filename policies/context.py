@@ -17,6 +17,7 @@ from inferplan.spec.declaration import allowed_countries, backend_kind, data_cla
 from inferplan.spec.model import DATA_CLASSES, Backend, DataClass, InferenceStack, Route, Spec
 from inferplan.spec.organization import AccountEntry, Organization, VendorEntry
 from policies import types
+from policies.credentials import is_credential
 from policies.read import Text, arn, get, known
 from policies.stack import Stack, Target
 
@@ -83,6 +84,18 @@ class Serving:
         """Every class of data that may go this way, mildest first."""
         found = {*self.route.classes, self.data_class}
         return tuple(sorted(found, key=DATA_CLASSES.index))
+
+    @property
+    def whose(self) -> str:
+        """Why a class counts that the route does not admit, as the end of a message; else nothing."""
+        if self.data_class in self.route.classes:
+            return ""
+        if self.route.callers:
+            return ": a registered caller of the route sends it"
+        return (
+            f": route {self.route.name} names no callers, so it may get all that the account may hold; name "
+            "its callers, and their registered classes count"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,10 +305,13 @@ class Context:
         """Every machine-read string among a resource's inputs; ends by raising where something stays unseen.
 
         An unknown that comes from resources of this stack is judged there, and again when its value is known;
-        but a document with an unknown part is unknown as a whole, so it must be given as plain text.
+        but a document with an unknown part is unknown as a whole, so it must be given as plain text. A secret
+        that only opens doors names nothing that a rule looks for.
         """
         yield from self.stack.texts(resource)
         for path, value in self.stack.unknowns(resource):
+            if is_credential(resource, path, self.stack):
+                continue
             document = path.rpartition(".")[2] in DOCUMENT_KEYS
             if document or not value.urns or not all(map(self._judged, value.urns)):
                 raise UnknownValueError(value)

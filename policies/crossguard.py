@@ -34,7 +34,9 @@ from inferplan.records.verdicts import Finding, Report
 from inferplan.resource import Provider, Resource, Unknown
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load, load_organization
+from policies.causes import Folding
 from policies.evaluate import evaluate
+from policies.families import rule_ids
 from policies.rule import SCOPES, Rule, Scope
 from policies.types import ENGINE_TYPES, PROVIDERS, ROOT
 
@@ -137,6 +139,7 @@ class Judge:
         self._reported: set[tuple[str | None, ...]] = set()
         self._whole: tuple[frozenset[str], Filed] | None = None
         self._spec_is_judged = False
+        self._folding = Folding()
 
     # -- one resource ---
     def see(self, args: ResourceValidationArgs, report: ReportViolation) -> None:
@@ -164,8 +167,10 @@ class Judge:
             self._spec_is_judged = True
             scopes = ("declaration", "resource")
         found = list(self._evaluate((resource,), scopes).findings)
+        if resource.type == ROOT:
+            self._folding = Folding(found)
         self._reported |= {_key(finding) for finding in found}
-        return found
+        return self._folding.keep(found)
 
     def _stray(self, resource: Resource) -> str | None:
         """A cloud resource outside the root could be created before any rule knows the declaration."""
@@ -185,8 +190,8 @@ class Judge:
         urns = frozenset(item.urn for item in args.resources)
         if self._whole is None or self._whole[0] != urns:
             found = self._evaluate(self.stack(args), SCOPES).findings
-            new = [finding for finding in found if _key(finding) not in self._reported]
-            self._whole = urns, self._file(new)
+            new = self._folding.keep([finding for finding in found if _key(finding) not in self._reported])
+            self._whole = urns, self._file([*new, *self._folding.counted()])
         return self._whole[1].get(policy, [])
 
     def stack(self, args: StackValidationArgs) -> tuple[Resource, ...]:
@@ -257,7 +262,9 @@ class Reviewed:
                 self.as_of = date.fromisoformat(config["as-of"])
             if "spec" in config:
                 self.by_configuration = True
-                self.declaration = load(self._root / config["spec"], self._organization_folder)
+                self.declaration = load(
+                    self._root / config["spec"], self._organization_folder, rules=rule_ids()
+                )
         except Exception as error:  # whatever is wrong with the configuration must block, with a name
             return [f"the pack's configuration cannot be used: {error}"]
         return []
@@ -273,12 +280,12 @@ class Reviewed:
             return ["the digest of the root component is not that of its declaration"]
         self._text = text
         try:
-            organization, waivers = load_organization(self._organization_folder)
+            organization, waivers = load_organization(self._organization_folder, rule_ids())
             self.declaration = Declaration.from_json(text, organization, waivers)
             file = self._spec_file()
             if file is None:
                 return []
-            reviewed = load(file, self._organization_folder)
+            reviewed = load(file, self._organization_folder, rules=rule_ids())
         except Exception as error:  # whatever is wrong with the declaration must block, with a name
             return [f"the declaration cannot be used: {error}"]
         if reviewed.to_json() != text:

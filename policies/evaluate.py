@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from inferplan.records.verdicts import Finding, Level, Report, RuleResult, SubjectRef, Summary, Verdict
 from inferplan.resource import Resource
 from policies import pins, register
+from policies.causes import with_causes
 from policies.context import Context, Serving
 from policies.digests import digests, spec_ref
 from policies.gates import removals
@@ -24,6 +25,7 @@ from policies.reach import reached, shown
 from policies.rule import SCOPES, Lapse, Outcome, Problem, Rule, Scope, Subject, worst
 from policies.run import applicable, run_check, run_on_serving, serving_subject, wanted
 from policies.stack import Stack
+from policies.unread import empty_state, unread_resources
 
 if TYPE_CHECKING:
     from inferplan.spec.declaration import Declaration
@@ -39,21 +41,25 @@ def evaluate(
     locked: bool = False,
     scopes: Collection[Scope] = SCOPES,
     existing: bool = False,
+    from_state: bool = False,
 ) -> Report:
     """Judge resources, and the declaration they were planned from, on a day.
 
     `locked` lets pending pins block; `existing` takes the later of two announced days. With `scopes` without
     `stack` one resource is judged by itself: what only a reference can settle is left out, and a run with
-    `scopes=("stack",)` over all resources decides it.
+    `scopes=("stack",)` over all resources decides it. `from_state`: the resources are what a file of Pulumi
+    holds, and none at all is no answer.
     """
     chosen = rules if rules is not None else all_rules()
     removed = removals(declaration, as_of, chosen, existing=existing)
     context = Context(declaration, Stack(resources), as_of, complete="stack" in scopes, removed=removed)
     run = _Run(context, frozenset(scopes), locked=locked, existing=existing)
     ran = [judged for judged in map(run.judge, chosen) if judged is not None]
-    findings = [finding for judged in ran for finding in judged.findings]
+    findings = with_causes(finding for judged in ran for finding in judged.findings)
     if "declaration" in scopes and declaration is not None:
         findings += pins.missing(declaration, locked=locked)
+    if from_state:
+        findings += empty_state(context.stack)
     if set(scopes) == set(SCOPES):
         used = {id(waiver) for judged in ran for waiver in judged.used}
         findings += notices(context, used, all_rules())
@@ -62,6 +68,7 @@ def evaluate(
     first = None if blocked else min(lapses, key=lambda lapse: lapse.until, default=None)
     return Report(
         spec=spec_ref(declaration),
+        organization=declaration.bar if declaration is not None else None,
         digests=digests(declaration),
         decision="deny" if blocked else "allow",
         pending=sum(finding.pending and finding.waiver is None for finding in findings),
@@ -134,6 +141,10 @@ class _Run:
                     judged.subjects += 1
                 else:
                     self._add(judged, subject, outcome)
+        if rule.reads_content and "stack" in self.scopes:
+            for unread, problem in unread_resources(context.stack):
+                judged.subjects += 1
+                self._add(judged, Subject.of(unread), problem)
         if judged.standing and not judged.waived and now.mandatory_from is not None:
             what = f"{rule.id} becomes mandatory on {now.mandatory_from}"
             judged.lapses.append(Lapse(register.day_before(now.mandatory_from), what))

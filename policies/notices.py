@@ -1,15 +1,18 @@
-"""Findings that belong to no rule: about pins, waivers, the organization, facts and types that nobody reads.
+"""Findings that belong to no rule: about pins, waivers, the organization, facts and an empty state.
 
 Not here: pins themselves (pins), what makes a waiver void (register), and rules.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from inferplan.near import did_you_mean, near
 from inferplan.records.verdicts import Finding, SubjectRef
 from inferplan.spec.organization import Waiver
 from policies import register
@@ -18,7 +21,6 @@ from policies.context import FACT_AGE_DAYS, Context
 if TYPE_CHECKING:
     from policies.rule import Rule
 
-READ_PACKAGES = frozenset({"aws", "kubernetes", "pulumi", "inferplan"})
 RENEW = "renew it with a reason and a different approver, or withdraw it"
 
 
@@ -41,6 +43,11 @@ PIN_MISSING = Notice(
     "The lock lacks a pin that the spec needs; refused by `--locked` and under Pulumi",
     "Add it to the lock beside the spec.",
 )
+STATE_EMPTY = Notice(
+    "STATE-EMPTY",
+    "The state file holds no resource, so there is nothing to judge",
+    "Export the stack that was deployed, or judge the plan without `--state`.",
+)
 ORGANIZATION_DEFAULT = Notice(
     "ORGANIZATION-DEFAULT",
     "No organization was given, so the built-in strict one applies",
@@ -51,8 +58,15 @@ WAIVER_SELF_APPROVED = Notice("WAIVER-SELF-APPROVED", "Owner and approver of a w
 WAIVER_NOT_YET = Notice("WAIVER-NOT-YET", "A waiver that was created after the day of the run", RENEW)
 WAIVER_EXPIRED = Notice("WAIVER-EXPIRED", "A waiver that has ended", RENEW)
 WAIVER_UNUSED = Notice("WAIVER-UNUSED", "A waiver that covers nothing", RENEW)
-TYPES_UNREAD = Notice(
-    "TYPES-UNREAD", "Resources of packages that no rule reads", "declare them by AWS or Kubernetes types"
+RULE_UNBUILT = Notice(
+    "RULE-UNBUILT",
+    "A waiver of a rule that is published, and that nothing checks yet",
+    "withdraw it, or keep it for the version that checks the rule",
+)
+RULE_KEEPS_LEVEL = Notice(
+    "RULE-KEEPS-LEVEL",
+    "The organization lowers a rule that it lets nobody waive; the lower level is ignored",
+    "take the rule out of `rules`, or out of `not_waivable`",
 )
 FACTS_AGE = Notice(
     "FACTS-AGE",
@@ -62,13 +76,15 @@ FACTS_AGE = Notice(
 NOTICES = (
     LOCK_MISSING,
     PIN_MISSING,
+    STATE_EMPTY,
     ORGANIZATION_DEFAULT,
     WAIVER_NOT_WAIVABLE,
     WAIVER_SELF_APPROVED,
     WAIVER_NOT_YET,
     WAIVER_EXPIRED,
     WAIVER_UNUSED,
-    TYPES_UNREAD,
+    RULE_UNBUILT,
+    RULE_KEEPS_LEVEL,
     FACTS_AGE,
 )
 _BY_ID = {notice.id: notice for notice in NOTICES}
@@ -85,8 +101,9 @@ def notices(context: Context, used: Collection[int], rules: Collection[Rule]) ->
     if context.declared:
         if context.declaration.organization_is_default:
             yield _finding(ORGANIZATION_DEFAULT, "no organization was given: the built-in strict bar applies")
-        yield from _waivers(context, used, {id_ for rule in rules for id_ in (rule.id, *rule.aliases)})
-    yield from _unread(context)
+        implemented = {id_ for rule in rules for id_ in (rule.id, *rule.aliases)}
+        yield from _waivers(context, used, implemented)
+        yield from _kept_levels(context)
     yield from _old_facts(context)
 
 
@@ -97,21 +114,42 @@ def _waivers(context: Context, used: Collection[int], implemented: Collection[st
         found = register.flaw(waiver, context)
         here = waiver.scope.spec is not None and waiver.rule in implemented
         if found is None and here and id(waiver) not in used:
-            found = WAIVER_UNUSED.id, _unused(waiver)
+            found = WAIVER_UNUSED.id, _unused(waiver, context)
+        if found is None and waiver.rule not in implemented:
+            found = RULE_UNBUILT.id, f"waiver {waiver.ticket} lifts {waiver.rule}, which nothing checks yet"
         if found is not None:
             yield _finding(_BY_ID[found[0]], found[1])
 
 
-def _unused(waiver: Waiver) -> str:
-    return f"waiver {waiver.ticket} of {waiver.rule} covers nothing: withdraw it"
+def _unused(waiver: Waiver, context: Context) -> str:
+    title, subject = f"waiver {waiver.ticket} of {waiver.rule}", waiver.scope.subject
+    names = set(_names(context))
+    if subject is None or any(fnmatchcase(name, subject) for name in names):
+        return f"{title} covers nothing: withdraw it"
+    hint = did_you_mean(near(subject, sorted(names)))
+    return f"{title} covers nothing: nothing is called '{subject}'" + (f"; {hint}" if hint else "")
 
 
-def _unread(context: Context) -> Iterator[Finding]:
-    packages = (item.package for item in context.stack.resources if item.custom)
-    unread = Counter(package for package in packages if package not in READ_PACKAGES)
-    if unread:
-        shown = ", ".join(f"{package} ({count})" for package, count in sorted(unread.items()))
-        yield _finding(TYPES_UNREAD, f"no rule reads the resources of {shown}")
+def _names(context: Context) -> Iterator[str]:
+    """What a waiver may name here, as `register.covers` compares it."""
+    yield context.spec.metadata.name
+    for serving in context.listed:
+        yield from (serving.name, *serving.pair, *filter(None, [serving.backend.backend.vendor]))
+    for resource in context.stack.resources:
+        yield from (resource.name, resource.urn)
+    yield str(context.spec.target.account)
+
+
+def _kept_levels(context: Context) -> Iterator[Finding]:
+    """What `register.level_now` ignores is said, with its place."""
+    fixed = context.organization.not_waivable
+    for rule, setting in context.organization.rules.items():
+        if rule in fixed and setting.level != "mandatory":
+            message = f"rules sets {rule} to {setting.level}, which counts for nothing: it is not_waivable"
+            path = f"organization.rules.{rule}"
+            file, line, column = context.declaration.locate(path)
+            found = _finding(RULE_KEEPS_LEVEL, message)
+            yield replace(found, file=file, line=line, column=column, path=path)
 
 
 def _old_facts(context: Context) -> Iterator[Finding]:

@@ -184,3 +184,14 @@ def _apart_token() -> re.Pattern[str]:
 def zones_apart(text: str) -> list[str]:
     """Every Local or Wavelength Zone that a text names: they may lie in another country than their Region."""
     return _apart_token().findall(text)
+
+
+_NAMED = re.compile(
+    r".*(?:passw(?:or)?d|passphrase|secret|token|key|salt|credential)(?:s|wo|string|binary|hash)?(?:\[\d+\])?",
+    re.IGNORECASE,
+)
+
+
+def credential_name(name: str) -> bool:
+    """Whether a property, variable or parameter of this name holds a credential."""
+    return _NAMED.fullmatch(name) is not None

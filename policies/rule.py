@@ -144,6 +144,7 @@ class Rule:
     """One rule: what it asks, why, how to mend it, where it comes from; then its checks, then its examples.
 
     `level` may be a function of the declaration and, where one is judged, of one backend on one route.
+    `reads_content` says that it asks where payload goes: what no rule reads then leaves it undecided.
     """
 
     id: str
@@ -155,6 +156,7 @@ class Rule:
     regimes: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     when: Callable[[Context], bool] | None = None  # False: not applicable to this declaration
+    reads_content: bool = False
     checks: tuple[Check, ...] = ()
     passing: tuple[Example, ...] = ()
     failing: tuple[Change, ...] = ()

@@ -139,7 +139,9 @@ def _names(value: Any, candidate: Resource) -> bool:
         return False
     wanted = {value, _plain_name(arn(value))}
     return candidate.urn == value or any(
-        isinstance(own := candidate.props.get(key), str) and own in wanted for key in NAME_PROPERTIES
+        isinstance(own := said.get(key), str) and own in wanted
+        for said in (candidate.props, candidate.outputs)
+        for key in NAME_PROPERTIES
     )
 
 

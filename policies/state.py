@@ -50,7 +50,9 @@ class State(msgspec.Struct, rename="camel"):
     external: bool = False  # only read: another stack, or what somebody else owns
     parent: str | None = None
     provider: str | None = None  # URN::id
+    id: str | None = None
     inputs: dict[str, Any] | None = None
+    outputs: dict[str, Any] | None = None
     dependencies: list[str] | None = None
     property_dependencies: dict[str, list[str] | None] | None = None
 
@@ -145,7 +147,14 @@ def _resource(state: State, providers: Mapping[str, Provider], config: Mapping[s
         property_dependencies=state.origins,
         custom=state.custom,
         secret_paths=frozenset(secrets),
+        outputs=_outputs(state),
     )
+
+
+def _outputs(state: State) -> dict[str, Any]:
+    """What the provider answered; of a preview only what it already knows."""
+    found = {"id": state.id} if state.id else {}
+    return found | {key: _value(value, key, (), []) for key, value in sorted((state.outputs or {}).items())}
 
 
 def _provider(state: State, providers: Mapping[str, Provider], config: Mapping[str, Any]) -> Provider | None:

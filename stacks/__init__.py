@@ -32,18 +32,19 @@ def build(plan: Plan, layer: Layer, declaration: Declaration) -> Deployment:
 
     _refuse_what_is_not_built(plan)
     text = declaration.to_json()
+    digest = hashlib.sha256(text.encode()).hexdigest()
     deployment = Deployment(
         plan.name,
         DeploymentArgs(
             declaration=text,
-            digest=hashlib.sha256(text.encode()).hexdigest(),
+            digest=digest,
             layer=layer,
             claims=claims(plan),
             names=Names(plan.name, plan.target),
             tags=tags(plan),
         ),
     )
-    export_plan(plan, layer, plan_digest(plan))
+    export_plan(plan, layer, declaration_digest=digest, plan_digest=plan_digest(plan))
     stack = {"self-hosted": self_hosted, "managed-api": managed_api, "hybrid": hybrid}[plan.mode]
     if layer == "foundation":
         stack.foundation(deployment, plan)

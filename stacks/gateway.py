@@ -13,6 +13,7 @@ import pulumi
 
 from components.alarms import Alarms, AlarmsArgs
 from components.budget import Budget, BudgetArgs
+from components.client_routes import ClientRoutes, ClientRoutesArgs
 from components.deployment import Deployment
 from components.gateway.balancer import Balancer, BalancerArgs
 from components.gateway.bedrock_access import BedrockAccess, BedrockAccessArgs
@@ -80,6 +81,20 @@ def balancer(deployment: Deployment, plan: Plan, network: Network, entrance: Ent
     if not has_balancer(plan):
         return None
     assert plan.gateway.certificate is not None
+    if plan.network.client_routes:
+        tables = {
+            zone: table for (tier, zone), table in network.route_table_ids.items() if tier == "balancer"
+        }
+        ClientRoutes(
+            f"{plan.name}-clients",
+            ClientRoutesArgs(
+                routes=plan.network.client_routes,
+                vpc_id=network.vpc_id,
+                subnet_ids=network.subnet_ids["balancer"],
+                route_table_ids=tables,
+            ),
+            deployment.options(),
+        )
     return Balancer(
         f"{plan.name}-balancer",
         BalancerArgs(

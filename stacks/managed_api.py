@@ -57,6 +57,7 @@ def foundation(deployment: Deployment, plan: Plan) -> None:
     )
     gateway.money(deployment, plan, base.keys, service, log_group=tasks.log_group_name, after=(tasks,))
     export_base(deployment, base)
+    pulumi.export("configBucket", _config_bucket(plan))
     pulumi.export("gatewaySecurityGroup", group)
     pulumi.export("gatewaySecrets", list(plan.gateway.secrets))
     if entrance is not None:

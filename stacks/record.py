@@ -28,6 +28,7 @@ from stacks.lean_sdk import lean_sdk
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
     from inferplan.spec.declaration import Declaration
+    from stacks import Layer
 
 ROOT_TYPE = "pulumi:pulumi:Stack"
 PROVIDER_PREFIX = "pulumi:providers:"
@@ -66,13 +67,16 @@ def record(build: Callable[[], Any], *, project: str = "inferplan", stack: str) 
 
 def record_plan(plan: Plan, declaration: Declaration) -> tuple[Resource, ...]:
     """The resources of all layers of a plan: stacks `<name>.foundation` and `<name>.workload`."""
-    from stacks import LAYERS, build
+    from stacks import LAYERS
 
-    return tuple(
-        resource
-        for layer in LAYERS
-        for resource in record(partial(build, plan, layer, declaration), stack=f"{plan.name}.{layer}")
-    )
+    return tuple(resource for layer in LAYERS for resource in record_layer(plan, declaration, layer))
+
+
+def record_layer(plan: Plan, declaration: Declaration, layer: Layer) -> tuple[Resource, ...]:
+    """The resources of one layer of a plan, the stack `<name>.<layer>`."""
+    from stacks import build
+
+    return record(partial(build, plan, layer, declaration), stack=f"{plan.name}.{layer}")
 
 
 def _run(build: Callable[[], Any], monitor: _Monitor) -> None:

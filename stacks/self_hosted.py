@@ -45,20 +45,17 @@ from components.node_group import (
 )
 from components.node_security import NodeSecurity, NodeSecurityArgs
 from components.role import Role, RoleArgs
+from components.runner_access import RunnerAccess, RunnerAccessArgs
 from components.weights import Weights, WeightsArgs
 from inferplan.records.plan import Cluster as PlannedCluster
 from inferplan.records.plan import Image, Plan, Pool
 from stacks import DEVICE_PLUGIN, cluster_gateway
+from stacks.node_roles import TUNNEL_POLICY, node_role, volumes_role
 from stacks.shared import Base, export_base, foundation_of, is_production, use_cluster
 from stacks.shared import base as make_base
 
 LOCK_DAYS = {True: 365, False: 1}  # by production: how long mirrored weights cannot be replaced
 SYSTEM_ROOT_GIB = 4  # Bottlerocket's own volume; images and pods are on the data volume
-_NODE_POLICIES = {
-    "node": "AmazonEKSWorkerNodePolicy",
-    "cni": "AmazonEKS_CNI_Policy",
-    "registry": "AmazonEC2ContainerRegistryPullOnly",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,11 +128,28 @@ def cluster_foundation(deployment: Deployment, plan: Plan) -> ClusterFoundation:
     )
     system_nodes = _nodes(deployment, plan, base=base, security=security, cluster=cluster)
     export_base(deployment, base)
+    if planned.deploy_from == "vpc-runner":
+        _runner(deployment, plan, base, security)
     pulumi.export("clusterName", planned.name)
     pulumi.export("clusterEndpoint", cluster.endpoint)
     pulumi.export("clusterCertificateAuthority", cluster.certificate_authority)
     pulumi.export("weightsBucket", plan.weights_bucket)
     return ClusterFoundation(base=base, cluster=cluster, security=security, system_nodes=system_nodes)
+
+
+def _runner(deployment: Deployment, plan: Plan, base: Base, security: NodeSecurity) -> None:
+    assert base.endpoints.s3_prefix_list_id is not None
+    access = RunnerAccess(
+        f"{plan.name}-runner",
+        RunnerAccessArgs(
+            vpc_id=base.network.vpc_id,
+            control_plane_group_id=security.control_plane,
+            endpoint_security_group_id=base.network.endpoint_security_group_id,
+            s3_prefix_list_id=base.endpoints.s3_prefix_list_id,
+        ),
+        deployment.options(),
+    )
+    pulumi.export("runnerSecurityGroup", access.security_group_id)
 
 
 def server_ports(plan: Plan) -> tuple[int, ...]:
@@ -168,7 +182,8 @@ def _nodes(
         deployment.options(),
     )
     reach = [network_addons, base.endpoints]
-    system_role = _node_role(deployment, plan, "system")
+    tunnel = {"tunnel": TUNNEL_POLICY} if planned.deploy_from == "tunnel" else {}
+    system_role = node_role(deployment, plan, "system", tunnel)
     system_nodes = NodeGroup(
         f"{plan.name}-system",
         NodeGroupArgs(
@@ -198,9 +213,9 @@ def _nodes(
     }
     identities: list[Role] = [weights_role]
     if VOLUMES_DRIVER in rest:
-        volumes_role = _volumes_role(deployment, plan)
-        roles[VOLUMES_DRIVER] = (VOLUMES_SERVICE_ACCOUNT, volumes_role.arn)
-        identities.append(volumes_role)
+        volumes = volumes_role(deployment, plan)
+        roles[VOLUMES_DRIVER] = (VOLUMES_SERVICE_ACCOUNT, volumes.arn)
+        identities.append(volumes)
     other_addons = Addons(
         f"{plan.name}-addons",
         AddonsArgs(
@@ -217,7 +232,7 @@ def _nodes(
             AutoscalerAccessArgs(names=deployment.names, cluster_name=planned.name, cluster=cluster),
             deployment.options(),
         )
-    gpu_role = _node_role(deployment, plan, "gpu")
+    gpu_role = node_role(deployment, plan, "gpu")
     for pool in plan.pools:
         for zone in pool.zones:
             _gpu_group(
@@ -231,33 +246,6 @@ def _nodes(
                 after=[*reach, other_addons, gpu_role],
             )
     return system_nodes
-
-
-def _node_role(deployment: Deployment, plan: Plan, kind: str) -> Role:
-    names = deployment.names
-    return Role(
-        f"{plan.name}-{kind}-nodes",
-        RoleArgs(
-            role_name=names.fixed(f"{kind}-node"),
-            trust=iam.trust(names, "ec2"),
-            managed={short: names.aws_policy_arn(policy) for short, policy in _NODE_POLICIES.items()},
-        ),
-        deployment.options(),
-    )
-
-
-def _volumes_role(deployment: Deployment, plan: Plan) -> Role:
-    """The EBS driver checks its rights when it starts, whether or not anything asks for a volume."""
-    names = deployment.names
-    return Role(
-        f"{plan.name}-volumes",
-        RoleArgs(
-            role_name=names.fixed("volumes"),
-            trust=iam.pod_identity_trust(names),
-            managed={"driver": names.aws_policy_arn("service-role/AmazonEBSCSIDriverPolicy")},
-        ),
-        deployment.options(),
-    )
 
 
 def _weights(deployment: Deployment, plan: Plan, base: Base) -> Role:
@@ -331,6 +319,7 @@ def _gpu_group(
             capacity=pool.capacity,
             capacity_id=pool.capacity_id,
             efa_interfaces=pool.efa_interfaces,
+            efa_first_card=pool.efa_first_card,
             placement_group=pool.placement_group,
             running=pool.running,
             after=after,

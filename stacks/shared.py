@@ -9,7 +9,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import pulumi
 import pulumi_kubernetes as kubernetes
 
@@ -94,6 +93,8 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
             endpoints=plan.network.endpoints,
             network=network,
             model_arns=bedrock_model_arns(plan),
+            state_bucket=plan.network.state_bucket,
+            deploy_role=plan.deploy_role,
             buckets=tuple(bucket for bucket in (plan.weights_bucket, plan.config_bucket) if bucket),
         ),
         deployment.options(),
@@ -132,11 +133,13 @@ def _images(plan: Plan) -> tuple[Image, ...]:
     return tuple({image.repository: image for image in every}.values())
 
 
-def export_plan(plan: Plan, layer: str, digest: str) -> None:
-    """Why the stack is as it is, readable from `pulumi stack output`."""
+def export_plan(plan: Plan, layer: str, *, declaration_digest: str, plan_digest: str) -> None:
+    """Which stack this is and of what it was made, in a few short lines; the root component has the rest."""
+    decision = plan.decision
     pulumi.export("layer", layer)
-    pulumi.export("planDigest", digest)
-    pulumi.export("decision", msgspec.to_builtins(plan.decision))
+    pulumi.export("declarationDigest", declaration_digest)
+    pulumi.export("planDigest", plan_digest)
+    pulumi.export("decision", f"asked for {decision.asked}, planned {decision.mode}")
 
 
 def export_base(deployment: Deployment, base: Base) -> None:

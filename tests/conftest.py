@@ -21,7 +21,11 @@ def rewrite_golden(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--rewrite-golden"))
 
 
-APART = {"engine": "make test-engine", "cluster": "make test-cluster"}  # mark -> where such tests run
+APART = {  # mark -> where such tests run
+    "engine": "make test-engine",
+    "cluster": "make test-cluster",
+    "aws": "make test-aws",
+}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

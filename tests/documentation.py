@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from inferplan.report import resource_list
 from inferplan.sizing import accuracy
 from inferplan.spec import schema
 from tests.pages import catalog, cli, rules, spec
@@ -34,13 +35,17 @@ def hand_written() -> list[Path]:
 
 def files() -> dict[Path, Callable[[], str]]:
     """Every file that is generated in whole or in part, with the function that gives its text."""
-    schemas = {path: partial(_schema, path) for path in schema.generate()}
+    schemas = {path: partial(_schema, path) for path in _schemas()}
     pages = {ROOT / name: text for name, text in GENERATED.items()}
     return schemas | pages | {path: partial(filled, path) for path in hand_written() if has_commands(path)}
 
 
+def _schemas() -> dict[Path, str]:
+    return schema.generate() | resource_list.schema_files()
+
+
 def _schema(path: Path) -> str:
-    return schema.generate()[path]
+    return _schemas()[path]
 
 
 def main(arguments: list[str]) -> int:

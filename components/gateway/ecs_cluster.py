@@ -129,7 +129,7 @@ class GatewayEcsCluster(pulumi.ComponentResource):
                 group=group.id,
                 cidr=ANYWHERE,
                 port=HTTPS,
-                why="towards the firewall, which knows the vendors' hosts",
+                why="towards the firewall, which knows the hosts of vendors",
                 opts=child,
             )
         return group.id

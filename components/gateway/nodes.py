@@ -141,6 +141,6 @@ class GatewayNodes(pulumi.ComponentResource):
             group=own,
             cidr="0.0.0.0/0",
             port=node_security.HTTPS,
-            why="towards the firewall, which knows the vendors' hosts",
+            why="towards the firewall, which knows the hosts of vendors",
             opts=self._child,
         )

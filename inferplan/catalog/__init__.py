@@ -69,6 +69,10 @@ if TYPE_CHECKING:
     from inferplan.catalog.prices import region_prices as region_prices
     from inferplan.catalog.prices import service_price as service_price
     from inferplan.catalog.prices import service_prices as service_prices
+    from inferplan.catalog.resource_types import ResourceModule as ResourceModule
+    from inferplan.catalog.resource_types import doing as doing
+    from inferplan.catalog.resource_types import harmless as harmless
+    from inferplan.catalog.resource_types import resource_modules as resource_modules
     from inferplan.catalog.serving import GlobalService as GlobalService
     from inferplan.catalog.serving import NamedSystem as NamedSystem
     from inferplan.catalog.serving import ServingSetting as ServingSetting
@@ -110,6 +114,7 @@ _EXPORTS = {
     "places": "CountryGroup Partition Regime Region SectorExtra countries countries_without_region "
     "country_groups expand_places partition partitions regimes region regions sector_extras",
     "prices": "InstancePrice ServicePrice instance_price region_prices service_price service_prices",
+    "resource_types": "ResourceModule doing harmless resource_modules",
     "serving": "GlobalService NamedSystem ServingSetting global_service global_services named_system "
     "named_systems purposes redaction_languages redaction_models serving_settings vllm_env vllm_flags "
     "vllm_methods vllm_omni_flags vllm_versions",

@@ -12,6 +12,10 @@ from typing import Literal
 from inferplan.catalog.table import Row, UnknownName, pick, rows
 from inferplan.near import near
 
+# EC2 Capacity Blocks for ML are sold for P4d and later and for Trainium:
+# docs.aws.amazon.com/AWSEC2/latest/UserGuide/capacity-blocks-prerequisites.html (2026-11-28)
+BLOCK_FAMILIES = ("p4", "p5", "p6", "trn")
+
 
 class Gpu(Row, frozen=True, kw_only=True):
     """One GPU as vLLM sees it. Rates are dense (no sparsity); None: the figure is unknown or unsupported."""
@@ -42,7 +46,7 @@ class Instance(Row, frozen=True, kw_only=True):
     vcpu: int
     ram_gib: int
     nvme_gb: int
-    efa: int
+    efa: int  # interfaces, one a network card
     arch: Literal["x86_64", "arm64"]
     vllm: Literal["ok", "no", "neuron", "partition"]
     ami: tuple[str, ...]  # EKS AMI types, preferred first
@@ -50,6 +54,7 @@ class Instance(Row, frozen=True, kw_only=True):
     quota_od: str  # Service Quotas code; the unit is vCPU
     quota_spot: str
     offered: dict[str, tuple[str, ...]]  # Region -> zone ids
+    ena_only_cards: int = 0  # network cards in front of those that carry EFA
     fraction: float | None = None  # of a GPU, for partitioned types
     corrected: str | None = None  # what of the source was wrong and is corrected here
 
@@ -57,6 +62,11 @@ class Instance(Row, frozen=True, kw_only=True):
     def family(self) -> str:
         """The part before the dot: `p5en` of `p5en.48xlarge`."""
         return self.type.partition(".")[0]
+
+    @property
+    def is_sold_in_blocks(self) -> bool:
+        """Whether Capacity Blocks exist for the type, in some Regions at least."""
+        return self.family.startswith(BLOCK_FAMILIES)
 
     def offers(self, region: str) -> tuple[str, ...]:
         """Zone ids of `region` that offer the type; empty where none does."""

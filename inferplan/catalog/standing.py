@@ -31,6 +31,8 @@ def _tables() -> Iterable[tuple[str, Mapping[str, Row]]]:
     yield "regimes", places.regimes()
     yield "sector_extras", {f"{row.sector}-{'-'.join(row.places)}": row for row in places.sector_extras()}
     yield "vendors", managed_apis.vendors()
+    vendors = managed_apis.vendors().values()
+    yield "vendors", {f"{vendor.id}/{host.host}": vendor for vendor in vendors for host in vendor.hosts}
     yield "bedrock_profiles", managed_apis.bedrock_profiles()
     yield "guardrail_profiles", managed_apis.guardrail_profiles()
     yield "licenses", open_weights.licenses()

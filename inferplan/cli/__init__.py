@@ -15,6 +15,7 @@ VERBS = {
     "validate": "Check that specs can be understood.",
     "plan": "Size, place and price a spec.",
     "check": "Prove specs against the policy packs, offline.",
+    "resources": "List what will be created, by layer and component.",
     "explain": "Say why: a planned value, a rule, residency, egress or fallback.",
     "diff": "Show two specs, or two modes of one, side by side.",
     "size": "Say whether a model fits a GPU.",

@@ -97,21 +97,25 @@ class Common(NamedTuple):
     """What most verbs are told: the organization folder, the date that counts, format and talkativeness."""
 
     organization: Path | None
+    require_organization: bool
     as_of: date
     format: str
     quiet: bool
     verbose: int
 
     def organization_for(self, spec: Path | None) -> Path | None:
-        """The folder given, else `organization/` beside the spec's folder or here, else None."""
-        if self.organization is not None:
-            return self.organization
-        here = Path("organization")
-        near = here if spec is None else spec.resolve().parent.parent / "organization"
-        try:
-            return next((folder for folder in (near, here) if folder.is_dir()), None)
-        except (OSError, ValueError):
-            return None  # a path that cannot be, which reading the spec says
+        """The folder given, else `organization/` here, else None; raises SpecErrors where there are two."""
+        from inferplan.spec.bar import organization_of, passed_over
+
+        chosen = organization_of(spec, self.organization, Path())
+        if chosen is None and self.require_organization:
+            raise click.UsageError(
+                "no organization, and --require-organization refuses the built-in one; name the platform "
+                "team's folder with --organization"
+            )
+        for other in () if self.quiet else passed_over(spec, chosen):
+            screen.show(f"{other} is not read: {chosen} judges", err=True)
+        return chosen
 
 
 @contextmanager
@@ -135,9 +139,16 @@ def common_options(*formats: str) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         @functools.wraps(function)
         def wrapper(
-            organization: Path | None, as_of: date | None, format: str, quiet: bool, verbose: int, **rest: Any
+            organization: Path | None,
+            require_organization: bool,
+            as_of: date | None,
+            format: str,
+            quiet: bool,
+            verbose: int,
+            **rest: Any,
         ) -> Any:
-            common = Common(organization, as_of or date.today(), format, quiet, verbose)
+            day = as_of or date.today()
+            common = Common(organization, require_organization, day, format, quiet, verbose)
             with answering(format):
                 return function(common=common, **rest)
 
@@ -149,9 +160,14 @@ def common_options(*formats: str) -> Callable[[F], F]:
             ),
             click.option("--as-of", type=DateOption(), help="The date that counts (default: today)."),
             click.option(
+                "--require-organization",
+                is_flag=True,
+                help="Refuse the built-in organization that applies where there is none.",
+            ),
+            click.option(
                 "--organization",
                 type=click.Path(exists=True, file_okay=False, path_type=Path),
-                help="The platform team's folder (default: organization/ beside the spec's folder).",
+                help="The platform team's folder (default: organization/ where the command runs).",
             ),
         ):
             wrapper = option(wrapper)

@@ -15,7 +15,7 @@ from inferplan.cli import report_bug
 from inferplan.cli.app import Common, common_options
 from inferplan.cli.review import Review, review
 from inferplan.cli.screen import show
-from inferplan.cli.specfiles import spec_files
+from inferplan.cli.specfiles import Stacks, spec_files
 from inferplan.errors import InferplanError
 from inferplan.exitcodes import ExitCode, worst
 
@@ -49,12 +49,15 @@ def check(specs: tuple[str, ...], locked: bool, state: Path | None, fail_on: str
     codes: list[ExitCode] = []
     reviews: list[Review] = []
     failures: list[dict[str, Any]] = []
+    stacks = Stacks()
     with spec_files(specs) as files:
         if state is not None and len(files) != 1:
             raise click.UsageError("--state judges one deployment: name exactly one SPEC")
         for number, file in enumerate(files, start=1):
             try:
-                done = review(file.load(common), common.as_of, state=state, locked=locked)
+                declaration = file.load(common)
+                stacks.add(file, declaration)
+                done = review(declaration, common.as_of, state=state, locked=locked)
             except Exception as problem:  # one spec must not take the answers about the others with it
                 codes.append(_failed(file.name, problem))
                 if common.format == "json":

@@ -26,7 +26,10 @@ MODES = click.Choice(["self-hosted", "managed-api", "hybrid", "auto"])
 )
 @common_options("text", "json")
 def diff(specs: tuple[str, ...], modes: tuple[str, ...], common: Common) -> int:
-    """Show routes, pools, resources, cost and places of two specs, or modes of one, side by side."""
+    """Show routes, pools, resources, cost and places of two specs, or modes of one, side by side.
+
+    With -v each resource that comes or goes is named.
+    """
     if len(specs) == 1 and not modes:
         raise click.UsageError("name two specs, or one SPEC and --mode")
     if (len(specs) == 2 and modes) or len(specs) > 2:
@@ -56,9 +59,9 @@ def diff(specs: tuple[str, ...], modes: tuple[str, ...], common: Common) -> int:
     if all(side.plan is None for side in sides):
         raise NoPlan("; ".join(f"{side.label}: {side.refusal}" for side in sides))
     if common.format == "json":
-        click.echo(diff_text.as_json(sides))
+        click.echo(diff_text.as_json(sides, loaded[0][1].bar))
     else:
-        show(diff_text.table(sides))
+        show(f"{diff_text.table(sides, verbose=common.verbose > 0)}\n  bar  {loaded[0][1].bar}")
     return 0
 
 

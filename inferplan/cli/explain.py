@@ -19,6 +19,7 @@ from inferplan.near import did_you_mean, near
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
     from inferplan.records.verdicts import Report
+    from inferplan.spec.declaration import Declaration
     from policies.rule import Rule
 
 TOPICS = ("residency", "egress", "fallback")
@@ -48,32 +49,36 @@ def explain(spec: str, subject: str | None, common: Common) -> int:
         _answer(
             common,
             subject,
-            file.name,
+            declaration,
             explain_text.rule(rule, report, width=screen.columns()),
             _rule_parts(rule, report),
         )
         return 0
     plan = make_plan(declaration, common.as_of, gates)
     if subject is None:
-        _answer(common, subject, file.name, explain_text.index(plan), {"derivations": plan.derivations})
+        _answer(common, subject, declaration, explain_text.index(plan), {"derivations": plan.derivations})
     elif subject in TOPICS:
-        _answer(common, subject, file.name, getattr(explain_text, subject)(plan), _topic_parts(subject, plan))
+        _answer(
+            common, subject, declaration, getattr(explain_text, subject)(plan), _topic_parts(subject, plan)
+        )
     elif (path := _derived(subject, plan)) is not None:
         derivation = plan.derivations[path]
         told = explain_text.derivation(path, derivation, width=screen.columns())
-        _answer(common, path, file.name, told, msgspec.to_builtins(derivation))
+        _answer(common, path, declaration, told, msgspec.to_builtins(derivation))
     else:
         raise click.UsageError(_nothing(subject, plan))
     return 0
 
 
-def _answer(common: Common, subject: str | None, spec: str, told: str, parts: Mapping[str, Any]) -> None:
+def _answer(
+    common: Common, subject: str | None, declaration: Declaration, told: str, parts: Mapping[str, Any]
+) -> None:
     if common.format == "json":
         from inferplan.report import json_format
 
-        click.echo(json_format.explanation(spec, subject, parts))
+        click.echo(json_format.explanation(str(declaration.spec_path), declaration.bar, subject, parts))
     else:
-        screen.show(told)
+        screen.show(f"{told}\n  bar  {declaration.bar}")
 
 
 def _derived(subject: str, plan: Plan) -> str | None:

@@ -32,9 +32,9 @@ def plan(spec: str, mode: str | None, common: Common) -> int:
     if common.format == "json":
         from inferplan.report import json_format
 
-        click.echo(json_format.plan(result))
+        click.echo(json_format.plan(result, declaration.bar))
     else:
         from inferplan.report import plan_text
 
-        show(plan_text.plan(result, verbose=common.verbose))
+        show(plan_text.plan(result, bar=declaration.bar, verbose=common.verbose))
     return 0

@@ -52,19 +52,21 @@ def review(declaration: Declaration, as_of: date, *, state: Path | None, locked:
         from stacks.record import record_plan
 
         resources = record_plan(plan, declaration)
-    report = evaluate(declaration, resources, as_of, locked=locked)
+    report = evaluate(declaration, resources, as_of, locked=locked, from_state=state is not None)
     return Review(declaration, plan, report, held)
 
 
 def _unknown_types(resources: Iterable[Resource]) -> dict[str, int]:
-    """Resources by type, of the types that no rule looks at; components declare nothing themselves."""
+    """Resources by type, of the types that no rule looks into; components declare nothing themselves."""
     from policies.packs import all_rules
     from policies.types import PROVIDERS
+    from policies.unread import is_read
 
     checks = [check for rule in all_rules() for check in rule.checks if check.scope != "declaration"]
     counts = Counter(resource.type for resource in resources if resource.custom)
     return {
         type_: count
         for type_, count in sorted(counts.items())
-        if not type_.startswith(PROVIDERS) and not any(check.matches(type_) for check in checks)
+        if not type_.startswith(PROVIDERS)
+        and not (is_read(type_) and any(check.matches(type_) for check in checks))
     }

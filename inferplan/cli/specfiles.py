@@ -30,10 +30,41 @@ class SpecFile(NamedTuple):
 
     def load(self, common: Common) -> Declaration:
         """The spec under the organization that applies to it; raises SpecErrors."""
+        from inferplan.sizing.stated_shapes import refuse_shapes
         from inferplan.spec.loading import load
+        from policies.families import rule_ids
 
         beside = None if self.name == "-" else self.path
-        return load(self.path, common.organization_for(beside), name=self.name)
+        declaration = load(self.path, common.organization_for(beside), name=self.name, rules=rule_ids())
+        refuse_shapes(declaration)
+        return declaration
+
+
+class Stacks:
+    """The stacks of one run, by name and account: two specs of one name would deploy over each other."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str | None], SpecFile] = {}
+
+    def add(self, file: SpecFile, declaration: Declaration) -> None:
+        """Raises SpecErrors where another file of the run has the name and account already."""
+        from inferplan.spec.faults import SpecError, SpecErrors
+
+        spec = declaration.spec
+        first = self._seen.setdefault((spec.metadata.name, spec.target.account), file)
+        if first.path.resolve() == file.path.resolve():
+            return
+        place, line, column = declaration.locate("metadata.name")
+        where = f"account {spec.target.account}" if spec.target.account else "no account"
+        problem = f"'{spec.metadata.name}' in {where} is {first.name} already"
+        hint = "two specs of one name are one stack; rename one of them"
+        raise SpecErrors(
+            [
+                SpecError(
+                    file=place, line=line, column=column, path="metadata.name", problem=problem, hint=hint
+                )
+            ]
+        )
 
 
 @contextmanager

@@ -226,6 +226,15 @@ def _network(draft: Draft) -> Iterator[CostLine]:
             "domain-months",
             group="network",
         )
+    if transit := {route.via for route in network.client_routes if route.via.startswith("tgw-")}:
+        yield unpriced(
+            "transit gateway attachments",
+            "fixed",
+            "every hour of an attachment and every GB through it are billed",
+            group="network",
+            quantity=len(transit) * HOURS_PER_MONTH,
+            unit="attachment hours",
+        )
     if network.firewall and network.existing_vpc is None:
         yield from _firewall(draft, zones)
     if draft.gateway.host is not None and draft.gateway.existing_url is None:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from inferplan import catalog
 from inferplan.plan.case import Case
+from inferplan.plan.ways_in import check_certificate, client_routes, state_bucket
 from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Endpoint, Kind, Network, Subnet, Target, Vendor
@@ -230,15 +231,20 @@ def plan_network(
             "and no plan can vouch for them"
         )
     host = spec.gateway.host if spec.gateway else None
+    check_certificate(case, target, notes)
+    state = state_bucket(case, target, notes)
+    buckets = (*case.buckets, *([state] if state else []))
     network = Network(
         cidr=str(cidr),
         subnets=() if existing else subnets(cidr, target, kind, bool(hosts), spread),
         endpoints=planned,
-        dns_allow=dns_allow(target, kind, planned, case.buckets, (*hosts, *([host] if host else []))),
+        dns_allow=dns_allow(target, kind, planned, buckets, (*hosts, *([host] if host else []))),
         allowed_hosts=hosts,
         firewall=bool(hosts),
         existing_vpc=existing.vpc if existing else None,
         existing_subnets=existing.subnets if existing else (),
+        state_bucket=state,
+        client_routes=client_routes(case, cidr, notes),
     )
     notes.derive(
         "network.endpoints",

@@ -151,6 +151,11 @@ def plan_traffic(spec: InferenceStack, routes: tuple[Route, ...], notes: Notes) 
     return tuple(planned)
 
 
+def typical_tokens(route: SpecRoute) -> int:
+    """Tokens of a typical request and its answer, as said or by default."""
+    return (route.load.input_tokens or DEFAULT_INPUT_TOKENS) + _output_tokens(route, "", Notes())
+
+
 def _output_tokens(route: SpecRoute, path: str, notes: Notes) -> int:
     """Tokens of a typical answer: what is said, else a default for APIs that write text, none for others."""
     if route.load.output_tokens is not None:

@@ -115,8 +115,7 @@ def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Note
     if entry.provider == BEDROCK:
         notes.warn(
             f"{name}: no source of the catalog lists which Bedrock models {target.region} offers on demand; "
-            "preflight "
-            f"asks for {backend.model}"
+            f"ask there for {backend.model} before deploying"
         )
         return Vendor(
             backend=name,

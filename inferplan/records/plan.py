@@ -196,8 +196,8 @@ class Pool(Record, frozen=True, kw_only=True):
     quota_vcpus: int
     efa: bool = False
     efa_interfaces: int = 0  # that each node gets: one for each network card that carries EFA
+    efa_first_card: int = 0  # the first of these cards; p6-b300 has one before it that carries IP only
     placement_group: bool = False
-    ami_id: str | None = None  # own image, with ami_type CUSTOM
     running: RunningHours | None = None  # None: around the clock
 
 
@@ -232,6 +232,13 @@ class Endpoint(Record, frozen=True, kw_only=True):
     why: str
 
 
+class ClientRoute(Record, frozen=True, kw_only=True):
+    """The way back to one range of clients."""
+
+    cidr: str
+    via: str  # id of a transit gateway or of a peering connection
+
+
 class Network(Record, frozen=True, kw_only=True):
     cidr: str
     subnets: tuple[Subnet, ...]
@@ -241,6 +248,8 @@ class Network(Record, frozen=True, kw_only=True):
     firewall: bool
     existing_vpc: str | None = None
     existing_subnets: tuple[str, ...] = ()
+    state_bucket: str | None = None  # that a runner inside the VPC reads and writes
+    client_routes: tuple[ClientRoute, ...] = ()
 
 
 class Cluster(Record, frozen=True, kw_only=True):
@@ -354,6 +363,7 @@ __all__ = [
     "Budget",
     "Caller",
     "Candidate",
+    "ClientRoute",
     "Cluster",
     "Commitment",
     "Cost",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from inferplan.records.base import Record
+from inferplan.spec.declaration import Bar
 
 Verdict = Literal["pass", "fail", "undecided", "not_applicable"]
 Level = Literal["mandatory", "advisory"]
@@ -37,6 +38,7 @@ class Finding(Record, frozen=True, kw_only=True):
 
     `blocks` says whether it stands between the stack and a deployment; `pending` that only `inferplan lock`
     can settle it; `removed` that mode auto leaves the backend out because of it, and nothing reaches it.
+    `follows` is the rule and path of the finding on the declaration that this one follows from.
     """
 
     rule: str
@@ -55,6 +57,7 @@ class Finding(Record, frozen=True, kw_only=True):
     blocks: bool
     pending: bool = False
     removed: bool = False
+    follows: str | None = None
 
 
 class RuleResult(Record, frozen=True, kw_only=True):
@@ -99,6 +102,7 @@ class Report(Record, frozen=True, kw_only=True):
     """Verdicts over one stack; `valid_until` is the last day on which the decision holds by itself."""
 
     spec: SpecRef
+    organization: Bar | None  # None where nothing was declared
     digests: Digests
     decision: Literal["allow", "deny"]
     pending: int

@@ -14,10 +14,12 @@ import click
 import msgspec
 
 from inferplan.report.money import columns, usd, usd_range
+from inferplan.report.resource_tree import component, short_type
 
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
     from inferplan.resource import Resource
+    from inferplan.spec.declaration import Bar
 
 NONE = "-"
 
@@ -83,6 +85,50 @@ def _places(plan: Plan) -> dict[str, str]:
     return {name: ", ".join(dict.fromkeys(found)) for name, found in places.items()}
 
 
+def come_and_go(sides: Sequence[Side]) -> dict[tuple[str, str, str, str], list[bool]]:
+    """Layer, component, type and name of each resource that not every side has, and which sides have it.
+
+    Names are compared without the stack's own at their front, so that two specs can be compared too.
+    """
+    found = [_resources(side) for side in sides if side.plan is not None]
+    every = sorted(frozenset().union(*found)) if len(found) == len(sides) else []
+    holders = {resource: [resource in side for side in found] for resource in every}
+    return {resource: has for resource, has in holders.items() if not all(has)}
+
+
+def _resources(side: Side) -> frozenset[tuple[str, str, str, str]]:
+    """What `come_and_go` compares of one side."""
+    by_urn = {resource.urn: resource for resource in side.resources}
+    return frozenset(
+        (
+            resource.urn.split("::")[0].rpartition(".")[2],
+            component(by_urn[resource.parent]),
+            resource.type,
+            resource.name.removeprefix(f"{side.plan.name if side.plan else ''}-"),
+        )
+        for resource in side.resources
+        if resource.package in ("aws", "kubernetes") and resource.parent in by_urn
+    )
+
+
+def _changes(sides: Sequence[Side], *, verbose: bool) -> dict[str, list[list[str]]]:
+    """Resources that come and go as sections: how many per component, or each by name."""
+    changes = come_and_go(sides)
+    named: dict[str, list[list[str]]] = {}
+    counts: dict[str, list[int]] = {}
+    for (layer, owner, type_, name), has in changes.items():
+        row = [f"{short_type(type_)} {name}", *("yes" if there else NONE for there in has)]
+        named.setdefault(f"{layer}, {owner}", []).append(row)
+        counts[owner] = [sum(pair) for pair in zip(counts.get(owner, [0] * len(sides)), has, strict=True)]
+    if verbose or not changes:
+        return named
+    return {
+        "resources that come and go": [
+            [owner, *(str(count or NONE) for count in row)] for owner, row in sorted(counts.items())
+        ]
+    }
+
+
 def rows(sides: Sequence[Side]) -> dict[str, list[list[str]]]:
     """Per section the facts on which the sides differ; totals and modes always."""
     found = [facts(side) for side in sides]
@@ -94,25 +140,33 @@ def rows(sides: Sequence[Side]) -> dict[str, list[list[str]]]:
     return {section: table for section, table in sections.items() if table}
 
 
-def table(sides: Sequence[Side]) -> str:
-    """The whole comparison for a person."""
+def table(sides: Sequence[Side], *, verbose: bool = False) -> str:
+    """The whole comparison for a person; `verbose` names each resource that comes or goes."""
     lines: list[str] = []
-    for section, body in rows(sides).items():
+    for section, body in (rows(sides) | _changes(sides, verbose=verbose)).items():
         header = [section, *(side.label for side in sides)]
         head, *rest = columns([header, *body])
         lines += [click.style(head, bold=True), *rest, ""]
     return "\n".join(lines)
 
 
-def as_json(sides: Sequence[Side]) -> str:
-    """`diff --format json`: every section with one value per side, None where a side lacks it."""
+def as_json(sides: Sequence[Side], bar: Bar) -> str:
+    """`diff --format json`: every section with one value per side, None where a side lacks it.
+
+    `resources` are those that not every side has, by name, with one yes or no per side.
+    """
     found = {
         section: {row[0]: [None if value == NONE else value for value in row[1:]] for row in body}
         for section, body in rows(sides).items()
     }
     value = {
         "schema": "inferplan.diff/v1beta1",
+        "organization": bar,
         "sides": [side.label for side in sides],
         "differences": found,
+        "resources": [
+            {"layer": layer, "component": owner, "type": type_, "name": name, "sides": has}
+            for (layer, owner, type_, name), has in come_and_go(sides).items()
+        ],
     }
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

@@ -16,6 +16,7 @@ from inferplan.exitcodes import ExitCode
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
     from inferplan.records.verdicts import Report, StateFile
+    from inferplan.spec.declaration import Bar
     from policies.notices import Notice
     from policies.rule import Rule
 
@@ -62,15 +63,16 @@ def errors(failures: Sequence[Mapping[str, Any]]) -> str:
     return _text({"schema": ERRORS_SCHEMA, "errors": list(failures)})
 
 
-def explanation(spec: str, subject: str | None, parts: Mapping[str, Any]) -> str:
+def explanation(spec: str, bar: Bar, subject: str | None, parts: Mapping[str, Any]) -> str:
     """`explain --format json`: the parts of the answer by name."""
-    told = msgspec.to_builtins(parts)
-    return _text({"schema": EXPLAIN_SCHEMA, "spec": spec, "subject": subject} | told)
+    head = {"schema": EXPLAIN_SCHEMA, "spec": spec, "organization": bar, "subject": subject}
+    return _text(head | msgspec.to_builtins(parts))
 
 
-def plan(result: Plan) -> str:
-    """`plan --format json`: the whole plan, one row per line."""
-    return json_rows.text(msgspec.to_builtins(result), tables=("derivations",), parts=("servers",))
+def plan(result: Plan, bar: Bar | None = None) -> str:
+    """`plan --format json`: the whole plan, one row per line, and the organization it was planned under."""
+    told = msgspec.to_builtins(result) | ({"organization": msgspec.to_builtins(bar)} if bar else {})
+    return json_rows.text(told, tables=("derivations",), parts=("servers",))
 
 
 def rules(listed: Sequence[Rule], notices: Sequence[Notice] = ()) -> str:

@@ -14,15 +14,17 @@ from inferplan.report.money import columns, counted, plain, usd
 
 if TYPE_CHECKING:
     from inferplan.records.plan import Memory, Plan, Throughput
+    from inferplan.spec.declaration import Bar
 
 
-def plan(plan: Plan, *, verbose: int = 0) -> str:
+def plan(plan: Plan, *, bar: Bar | None = None, verbose: int = 0) -> str:
     """Sections in the order of the road; `-v` adds flags, candidates, endpoints, defaults, all costs."""
     target = plan.target
     lines = [
         click.style(plan.name, bold=True)
         + f"  {plan.mode} in {target.region} ({target.country}), zones {', '.join(target.zones)}, "
-        f"account {target.account} ({target.environment})"
+        f"account {target.account} ({target.environment})",
+        *([f"  bar  {bar}"] if bar else []),
     ]
     for title, rows in (
         ("Decision", _decision(plan)),

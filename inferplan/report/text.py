@@ -5,6 +5,7 @@ Not here: JSON (json_format) and the whole plan (plan_text).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
@@ -16,10 +17,17 @@ from inferplan.report.money import columns, counted, usd, usd_range
 
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
-    from inferplan.records.verdicts import Finding, Report, StateFile, Summary
+    from inferplan.records.verdicts import Finding, Report, RuleResult, StateFile
     from inferplan.spec.declaration import Declaration
 
-COLORS = {"fail": "red", "undecided": "yellow", "waived": "cyan", "removed": "cyan", "pass": "green"}
+COLORS = {
+    "fail": "red",
+    "undecided": "yellow",
+    "waived": "cyan",
+    "removed": "cyan",
+    "pass": "green",
+    "advice": "blue",
+}
 MAX_SUBJECTS = 3
 LABELS = {"fail": "FAIL", "undecided": "UNDECIDED", "pass": "pass", "not_applicable": "n/a"}
 
@@ -38,22 +46,20 @@ def review(
         lines.append(
             click.style("  NO ORGANIZATION FOLDER: judged by the built-in strict bar", fg="yellow", bold=True)
         )
+    lines.append(f"  bar     {declaration.bar}")
     if plan is not None:
         lines += _plan_lines(plan)
     if state is not None:
         lines += _state_lines(state)
     lines.append("")
-    for group in _groups(report):
-        lines += _finding_lines(group, verbose)
+    for group in _groups(report, verbose):
+        lines += _finding_lines(group, report, verbose)
     if verbose:
         lines += columns(
-            [
-                [LABELS[rule.verdict], rule.id, rule.level, f"{rule.subjects} subjects"]
-                for rule in report.rules
-            ],
+            [[_label(rule), rule.id, rule.level, f"{rule.subjects} subjects"] for rule in report.rules],
             indent="  ",
         )
-    lines.append(f"  rules     {_counts(report.summary)}")
+    lines.append(f"  rules     {_counts(report)}")
     lines.append(f"  decision  {_decision(report)}")
     return "\n".join(lines) + "\n"
 
@@ -112,31 +118,46 @@ def _state_lines(state: StateFile) -> list[str]:
     return lines
 
 
-def _groups(report: Report) -> list[list[Finding]]:
-    """Findings of one rule and verdict together, declared things first; what blocks comes first."""
+def _groups(report: Report, verbose: int) -> list[list[Finding]]:
+    """Findings of one rule and verdict together, declared things first; what blocks comes first.
+
+    Most comes what most follows from; what follows is told there, and only -v lists it by itself.
+    """
     groups: dict[tuple[object, ...], list[Finding]] = {}
-    order = sorted(
-        report.findings,
-        key=lambda f: (not f.blocks, f.level != "mandatory", f.rule, f.subject.urn is not None),
-    )
-    for finding in order:
+    following = Counter(finding.follows for finding in report.findings if finding.follows)
+    shown = [finding for finding in report.findings if verbose or not finding.follows]
+    most = Counter[str]()
+    for finding in shown:
+        most[finding.rule] = max(most[finding.rule], following[f"{finding.rule} {finding.path}"])
+
+    def rank(one: Finding) -> tuple[object, ...]:
+        return (
+            not one.blocks,
+            one.level != "mandatory",
+            -most[one.rule],
+            one.rule,
+            one.subject.urn is not None,
+        )
+
+    for finding in sorted(shown, key=rank):
         key = (finding.rule, finding.verdict, finding.waiver, finding.removed)
         groups.setdefault(key, []).append(finding)
     return list(groups.values())
 
 
-def _finding_lines(group: list[Finding], verbose: int) -> list[str]:
+def _finding_lines(group: list[Finding], report: Report, verbose: int) -> list[str]:
     first = group[0]
     label, color = (
         ("WAIVED", COLORS["waived"]) if first.waiver else (LABELS[first.verdict], COLORS[first.verdict])
     )
+    if first.level == "advisory" and first.verdict == "fail" and not first.waiver:
+        label, color = "ADVICE", COLORS["advice"]
     if first.pending:
         label, color = "PENDING", COLORS["undecided"]
     if first.removed:
         label, color = "REMOVED", COLORS["removed"]
-    lines = [
-        f"  {click.style(label, fg=color, bold=True)} {click.style(first.rule, bold=True)} {first.level}"
-    ]
+    level = "" if label == "ADVICE" else f" {first.level}"
+    lines = [f"  {click.style(label, fg=color, bold=True)} {click.style(first.rule, bold=True)}{level}"]
     messages: dict[str, list[Finding]] = {}
     for finding in group:
         messages.setdefault(finding.message, []).append(finding)
@@ -156,10 +177,27 @@ def _finding_lines(group: list[Finding], verbose: int) -> list[str]:
     elif first.removed:
         lines.append("    mode auto leaves the backend out; nothing that would be deployed reaches it")
     else:
+        lines += [] if verbose else _following(group, report)
         lines.append(f"    fix: {first.fix}")
         if first.source:
             lines.append(f"    source: {', '.join(first.source)}")
     return [*lines, ""]
+
+
+def _following(group: list[Finding], report: Report) -> list[str]:
+    """What follows from the findings of a group: how many by rule, and the first resources."""
+    causes = {f"{finding.rule} {finding.path}" for finding in group if not finding.subject.urn}
+    found = [finding for finding in report.findings if finding.follows in causes]
+    if not found:
+        return []
+    names = list(dict.fromkeys(finding.subject.name for finding in found))
+    rules = ", ".join(f"{rule} {count}" for rule, count in Counter(f.rule for f in found).most_common())
+    more = f" and {len(names) - MAX_SUBJECTS} more" if len(names) > MAX_SUBJECTS else ""
+    told = f"{counted(len(found), 'finding')} on {counted(len(names), 'resource')}"
+    return [
+        f"    {told} follow from it ({rules}):",
+        f"      {', '.join(names[:MAX_SUBJECTS])}{more}; -v lists them",
+    ]
 
 
 def _subject(finding: Finding) -> str:
@@ -171,9 +209,18 @@ def _subject(finding: Finding) -> str:
     return f"{where}{finding.subject.kind} {finding.subject.name}{path}"
 
 
-def _counts(summary: Summary) -> str:
+def _label(rule: RuleResult) -> str:
+    """What a rule said in a word; an advisory rule advises."""
+    return "advice" if rule.level == "advisory" and rule.verdict == "fail" else LABELS[rule.verdict]
+
+
+def _counts(report: Report) -> str:
+    """Rules by verdict; what an advisory rule says is advice, though JSON counts it among the failures."""
+    summary = report.summary
+    advice = sum(_label(rule) == "advice" for rule in report.rules)
+    told = f", {advice} advice" if advice else ""
     return (
-        f"{summary.passed} pass, {summary.fail} fail, {summary.undecided} undecided, "
+        f"{summary.passed} pass, {summary.fail - advice} fail{told}, {summary.undecided} undecided, "
         f"{summary.not_applicable} not applicable, {summary.waived} waived"
     )
 

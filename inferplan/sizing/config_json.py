@@ -95,6 +95,7 @@ def shapes_from_config(
         architecture=architecture,
         dtype=dtype,
         tied_embeddings=tied if isinstance(tied, bool) else None,
+        weight_block=_block(config, merged),
         shared_intermediate=_shared(merged, values),
         serves="pooling" if _pools(architecture) else "generate",
         sources=(Source(source=name, as_of=as_of),),
@@ -128,6 +129,14 @@ def _dtype(config: Mapping[str, Any], merged: Mapping[str, Any]) -> str:
             return {4: "w4a16", 8: "fp8"}.get(bits if isinstance(bits, int) else 0, method)
         return method or "bfloat16"
     return str(merged.get("dtype") or merged.get("torch_dtype") or config.get("torch_dtype") or "bfloat16")
+
+
+def _block(config: Mapping[str, Any], merged: Mapping[str, Any]) -> int | None:
+    """The side of the blocks in which quantized weights are stored, the longer one."""
+    quantization = config.get("quantization_config") or merged.get("quantization_config")
+    said = quantization.get("weight_block_size") if isinstance(quantization, Mapping) else None
+    sides = [_positive(side) for side in said] if isinstance(said, list | tuple) else []
+    return max((side for side in sides if side is not None), default=None)
 
 
 def _shared(merged: Mapping[str, Any], values: Mapping[str, Any]) -> int:

@@ -12,6 +12,9 @@ from inferplan.sizing.shapes import ENCODERS, ModelShapes
 
 OLDEST_CAPABILITY = "7.5"  # the stock wheel has kernels from sm_75 up
 _SIXTEEN_BIT_FROM = "8.0"
+_DEGREES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16)  # of tensor parallelism that are offered instead
+# vllm/config/model.py, _FLOAT16_NOT_SUPPORTED_MODELS (0.11.0), by the architectures of these model types.
+_NO_FLOAT16 = ("Gemma2For", "Gemma3For", "Plamo2For", "Glm4For")
 
 
 class Verdicts(Record, frozen=True):
@@ -54,21 +57,22 @@ def _parallel(
 ) -> None:
     heads, kv_heads = shapes.heads or 0, shapes.kv_heads or 0
     if heads % tensor:
-        fitting = [str(n) for n in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16) if heads % n == 0]
+        fitting = [str(n) for n in _DEGREES if heads % n == 0]
         bad.append(
             f"{heads} attention heads cannot be divided by tensor parallel {tensor} "
             f"(possible: {', '.join(fitting)})"
         )
+    _blocks(shapes, tensor, bad)
     is_mla = shapes.attention in {"mla", "mla+sparse_indexer"}
     if is_mla and tensor > 1 and context == 1:
         note.append("MLA: every rank holds the whole KV cache; tensor parallel does not divide it")
     elif not is_mla and shapes.attention != "none" and 0 < kv_heads < tensor:
         note.append(f"{kv_heads} KV heads are replicated: tensor parallel above {kv_heads} saves no KV cache")
-    uneven = kv_heads % tensor if kv_heads >= tensor else tensor % kv_heads if kv_heads else 0
-    if uneven and not is_mla and not heads % tensor:
-        note.append(
-            f"{kv_heads} KV heads and tensor parallel {tensor} do not divide each other: "
-            "model classes of the Llama family assert that they do"
+    if _uneven(kv_heads, tensor) and not is_mla and not heads % tensor:
+        fitting = [str(n) for n in _DEGREES if not heads % n and not _uneven(kv_heads, n)]
+        bad.append(
+            f"{kv_heads} KV heads cannot be divided by tensor parallel {tensor}, nor the other way around, "
+            f"which the model class asserts (possible: {', '.join(fitting)})"
         )
     if pipeline > 1 and (shapes.architecture or "").startswith(ENCODERS):
         bad.append(f"{shapes.architecture} does not support pipeline parallel")
@@ -81,6 +85,34 @@ def _parallel(
             bad.append(f"decode context parallel is at most {tensor // max(1, kv_heads)} here")
     elif context > 1 and tensor % context:
         bad.append(f"tensor parallel {tensor} cannot be divided by decode context parallel {context}")
+
+
+def _uneven(kv_heads: int, tensor: int) -> bool:
+    """Whether ranks can neither share the KV heads out evenly nor each hold one of them."""
+    return bool(kv_heads and (kv_heads % tensor if kv_heads >= tensor else tensor % kv_heads))
+
+
+def _blocks(shapes: ModelShapes, tensor: int, bad: list[str]) -> None:
+    """Of weights that are quantized in blocks every rank takes whole blocks; vLLM's fp8 checks both sides."""
+    block = shapes.weight_block
+    if block is None:
+        return
+    queries = (shapes.heads or 0) * (shapes.head_dim or 0)
+    widths = {
+        "experts": shapes.moe_intermediate,
+        "shared experts": shapes.shared_intermediate,
+        "feed-forward layers": shapes.intermediate if not shapes.is_moe or shapes.dense_layers else None,
+        "attention heads together": queries if not queries % tensor else None,
+    }
+    for what, width in widths.items():
+        if width and (width % tensor or width // tensor % block):
+            whole = (n for n in _DEGREES if not width % n and not width // n % block)
+            fitting = [str(n) for n in whole if not (shapes.heads or 0) % n]
+            bad.append(
+                f"the {what} are {width} wide and stored in blocks of {block}: at tensor parallel {tensor} a "
+                f"rank gets {width / tensor:g} columns, no whole number of blocks "
+                f"(possible: {', '.join(fitting) or 'none'})"
+            )
 
 
 def _architecture(shapes: ModelShapes, version: str, bad: list[str], note: list[str]) -> None:
@@ -145,7 +177,13 @@ def _gpu(
             "it saves memory and computes in 16 bit"
         )
     if capability(has) < capability(_SIXTEEN_BIT_FROM):
-        note.append("no bfloat16 on this GPU: pass --dtype half")
+        if (shapes.architecture or "").startswith(_NO_FLOAT16):
+            bad.append(
+                f"no bfloat16 below compute capability {_SIXTEEN_BIT_FROM}, and vLLM refuses float16 for "
+                f"{shapes.architecture}: only float32 is left, with twice the bytes"
+            )
+        else:
+            note.append("no bfloat16 on this GPU: pass --dtype half")
     if kv.native_from is not None and capability(has) < capability(kv.native_from):
         note.append(
             f"KV cache dtype {kv.id} depends on the attention backend "

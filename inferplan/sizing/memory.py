@@ -20,6 +20,8 @@ from inferplan.sizing.weights import Weights, weights
 
 VLLM_VERSION = "0.33.0"  # the version whose arithmetic the formulas follow
 FIRST_V1 = "0.8.0"  # the V1 engine became the default
+_V0_LONG_CONTEXT = 32768
+_UNCHUNKED = ("mla", "mla+sparse_indexer", "none")
 _V0_LEAST_TOKENS = 2048  # V0 without chunked prefill takes max(max_model_len, 2048) tokens at once
 
 
@@ -168,7 +170,7 @@ def fit(
     sequences = max_num_seqs or int(default("max_num_seqs"))
     batched = max_num_batched_tokens
     if batched is None:
-        batched = max(length, _V0_LEAST_TOKENS) if is_v0 else int(default("max_num_batched_tokens"))
+        batched = _v0_tokens(model, length, vllm_version) if is_v0 else int(default("max_num_batched_tokens"))
     in_budget = default("cuda_graphs_in_budget") > 0
     common: dict[str, Any] = {
         "shapes": model,
@@ -295,6 +297,18 @@ def cannot_be_sized(model: ModelShapes) -> str | None:
     if feed_forward_width(model) is None:
         return f"{model.id} cannot be sized because its feed-forward width is not known"
     return None
+
+
+def _v0_tokens(model: ModelShapes, length: int, version: str) -> int:
+    """Tokens that V0 takes at once: the whole context, or a chunk where it turns chunking on by itself.
+
+    It does above 32,768 tokens for plain decoders (vllm/engine/arg_utils.py, 0.5.4 to 0.8), with chunks of
+    512 tokens, and of 2048 from 0.6.5 on (vllm-project/vllm#10544).
+    """
+    plain = not model.is_multimodal and model.attention not in _UNCHUNKED and model.window is None
+    if not plain or model.serves != "generate" or length <= _V0_LONG_CONTEXT:
+        return max(length, _V0_LEAST_TOKENS)
+    return 512 if version_key(version) < version_key("0.6.5") else _V0_LEAST_TOKENS
 
 
 def activation_gib(model: ModelShapes, tensor_parallel: int, batched_tokens: int, sequences: int) -> float:

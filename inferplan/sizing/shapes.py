@@ -69,6 +69,7 @@ class ModelShapes(Record, frozen=True):
     linear_value_dim: int | None = None
     linear_conv_kernel: int | None = None
     tied_embeddings: bool | None = None
+    weight_block: int | None = None  # elements in a row of a quantized block; None: not stored in blocks
     serves: str = "generate"  # or pooling, vllm-omni, no
     vllm_since: str | None = None
     verified: bool = True  # parameters and shapes were computed or read from the config, not rounded

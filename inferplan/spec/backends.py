@@ -74,11 +74,13 @@ class Adapter(Record):
     name: the name it is served under
     weights: where its files are
     class: class of the data it was trained on
+    rank: its LoRA rank; above 16 the server must be told
     """
 
     name: Name
     weights: WeightsUri
     class_: DataClass | None = field(name="class", default=None)
+    rank: Annotated[int, Meta(ge=1, le=512)] | None = None
 
 
 class Openness(Record):

@@ -6,13 +6,13 @@ Not here: single fields (structure), names (names), and what has a rule id: that
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import cast
 
 from inferplan import catalog
 from inferplan.near import did_you_mean, listed, near
-from inferplan.spec import names
+from inferplan.spec import aws_limits, names
 from inferplan.spec.declaration import Declaration, backend_kind
 from inferplan.spec.faults import SpecError, SpecErrors
 from inferplan.spec.model import InferenceAccount, InferenceStack, Mode, Spec
@@ -21,10 +21,7 @@ from inferplan.spec.organization import Lock, Organization
 from inferplan.spec.position import Part, joined
 from inferplan.spec.problem import Problem
 
-# PutRetentionPolicy of CloudWatch Logs as botocore 1.44.5 documents it (2026-11-20).
-LOG_RETENTION_DAYS = (
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-)  # fmt: skip
+_NOTIFYING = ("alert_emails", "actual_percent")
 URI_SCHEMES = ("hf://", "s3://", "oci://")
 
 
@@ -41,7 +38,7 @@ def problems(
         organization_is_default=organization_is_default,
         vllm_version=engine_version(lock),
     )
-    for check in (*CHECKS, *names.CHECKS):
+    for check in (*CHECKS, *aws_limits.CHECKS, *names.CHECKS):
         yield from check(inputs)
 
 
@@ -222,13 +219,24 @@ def networks_valid(inputs: Inputs) -> Iterator[Problem]:
 
 
 def lists_without_repeats(inputs: Inputs) -> Iterator[Problem]:
-    """What is named twice in a list is a slip."""
-    for index, route in enumerate(inputs.spec.routes):
-        for field in ("classes", "callers"):
-            values = getattr(route, field)
-            for position, value in enumerate(values):
-                if value in values[:position]:
-                    yield Problem(("routes", index, field, position), f"'{value}' is in this list already")
+    """What is named twice in a list is a slip, and AWS refuses the second rule, notification or entry."""
+    spec = inputs.spec
+    lists: list[tuple[tuple[Part, ...], Sequence[object]]] = [
+        (("routes", index, field), getattr(route, field))
+        for index, route in enumerate(spec.routes)
+        for field in ("classes", "callers")
+    ]
+    lists.append((("cluster", "admins"), spec.cluster.admins))
+    if spec.budget is not None:
+        lists += [(("budget", field), getattr(spec.budget, field)) for field in _NOTIFYING]
+    if spec.gateway is not None:
+        lists.append((("gateway", "clients"), spec.gateway.clients))
+    if not isinstance(spec.cluster.access, str):
+        lists.append((("cluster", "access", "cidrs"), spec.cluster.access.cidrs))
+    for parts, values in lists:
+        for position, value in enumerate(values):
+            if value in values[:position]:
+                yield Problem((*parts, position), f"'{value}' is in this list already")
 
 
 def deadline_exists(inputs: Inputs) -> Iterator[Problem]:
@@ -273,22 +281,6 @@ def no_such_day(parts: tuple[Part, ...], text: str | None) -> Iterator[Problem]:
         yield Problem(parts, f"'{text}' is not a day of the calendar")
 
 
-def log_retention_offered(inputs: Inputs) -> Iterator[Problem]:
-    """CloudWatch Logs keeps log groups for certain numbers of days only."""
-    if inputs.spec.target.platform != "aws":
-        return
-    said = inputs.spec.data.retention.logs
-    if int(said.removesuffix("d")) not in LOG_RETENTION_DAYS:
-        below = [f"{days}d" for days in LOG_RETENTION_DAYS if days < int(said.removesuffix("d"))][-1:]
-        above = [f"{days}d" for days in LOG_RETENTION_DAYS if days > int(said.removesuffix("d"))][:1]
-        yield Problem(
-            ("data", "retention", "logs"),
-            f"{said} is not among the retention periods of CloudWatch Logs",
-            allowed=tuple(f"{days}d" for days in LOG_RETENTION_DAYS),
-            hint=f"the nearest are {' and '.join(below + above)}",
-        )
-
-
 CHECKS = (
     target_complete,
     backends_are_one_kind,
@@ -300,7 +292,6 @@ CHECKS = (
     exit_fallback_exists,
     networks_valid,
     lists_without_repeats,
-    log_retention_offered,
     deadline_exists,
     schedule_spans_time,
 )

@@ -43,6 +43,18 @@ class Digests:
     organization: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """Which organization judged: its folder (None: the built-in strict one), its name, its digest."""
+
+    path: str | None
+    name: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.path or 'built-in'} ({self.name}, sha256 {self.digest[:12]})"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
     """A valid spec with its lock, and the organization that it is held to.
@@ -56,6 +68,7 @@ class Declaration:
     organization_is_default: bool
     waivers: tuple[Waiver, ...] = ()
     spec_path: Path | None = None
+    organization_path: Path | None = None
     sources: Mapping[str, Node] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -64,13 +77,19 @@ class Declaration:
         return Digests(
             spec=_sha256(self.spec),
             lock=_sha256(self.lock) if self.lock else None,
-            organization=_sha256({"organization": self.organization, "waivers": self.waivers}),
+            organization=organization_digest(self.organization, self.waivers),
         )
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of `to_json()`."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @property
+    def bar(self) -> Bar:
+        """What every output says about the organization."""
+        path = str(self.organization_path) if self.organization_path is not None else None
+        return Bar(path=path, name=self.organization.metadata.name, digest=self.digests.organization)
 
     @property
     def account(self) -> AccountEntry:
@@ -143,6 +162,11 @@ def _fields(type_: type[Struct]) -> tuple[tuple[str, str, Any], ...]:
         )
         for item in fields_of(type_)
     )
+
+
+def organization_digest(organization: Organization, waivers: tuple[Waiver, ...]) -> str:
+    """SHA-256 of an organization and its waivers."""
+    return _sha256({"organization": organization, "waivers": waivers})
 
 
 def _sha256(value: Any) -> str:

@@ -26,15 +26,34 @@ class ExistingNetwork(Record):
     ]
 
 
+class Attachment(Record):
+    """A link that carries answers back to clients outside the network.
+
+    id: a transit gateway, or a VPC peering connection that has been accepted
+    clients: those of gateway.clients that are behind it; left out, all
+    """
+
+    id: Annotated[
+        str,
+        Meta(
+            pattern=rf"^(tgw|pcx)-[0-9a-f]{{8,17}}{END}",
+            title="a transit gateway or peering id such as tgw-0123456789abcdef0",
+        ),
+    ]
+    clients: tuple[Cidr, ...] = ()
+
+
 class Network(Record):
     """The network of the stack; left out, one is made.
 
     existing: a network that exists already
     cidr: address range of the network that is made
+    attachments: how answers find back to gateway.clients; routes are made for exactly these
     """
 
     existing: ExistingNetwork | None = None
     cidr: Cidr | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class ExistingCluster(Record):
@@ -107,15 +126,15 @@ class Budget(Record):
     """What the stack may cost.
 
     monthly_usd: cloud and vendor bills in a month
-    alert_emails: who is told
-    actual_percent: shares of the budget that raise an alarm when spent
+    alert_emails: who is told; a notification of AWS Budgets takes at most ten
+    actual_percent: shares of the budget that raise an alarm when spent; with the forecast, AWS takes five
     forecast_percent: share that raises an alarm when forecast
     max_overspend_usd: the most that may be lost before spending is cut off
     """
 
-    monthly_usd: Annotated[float, Meta(gt=0, le=1e12, title="US dollars a month")]
-    alert_emails: tuple[Email, ...] = ()
-    actual_percent: tuple[Percent, ...] = (50, 80, 100)
+    monthly_usd: Annotated[float, Meta(ge=0.01, le=1e12, title="US dollars a month")]
+    alert_emails: Annotated[tuple[Email, ...], Meta(max_length=10)] = ()
+    actual_percent: Annotated[tuple[Percent, ...], Meta(max_length=4)] = (50, 80, 100)
     forecast_percent: Percent = 100
     max_overspend_usd: Usd | None = None
 

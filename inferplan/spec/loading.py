@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
 from inferplan.near import did_you_mean, near
-from inferplan.spec.declaration import Declaration, default_for
+from inferplan.spec.declaration import Bar, Declaration, default_for, organization_digest
 from inferplan.spec.faults import SpecError, SpecErrors, clip
 from inferplan.spec.model import InferenceAccount, InferenceStack, Spec
 from inferplan.spec.organization import Lock, Organization, Waiver
@@ -24,6 +24,9 @@ from inferplan.spec.problem import Problem
 from inferplan.spec.schema import SPEC_KINDS
 from inferplan.spec.structure import convert, kind_of
 from inferplan.spec.yaml12 import MAX_BYTES, Node, describe, node_of, parse
+
+if TYPE_CHECKING:
+    from inferplan.spec.registers import RuleIds
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,19 +40,27 @@ class OrganizationFiles(NamedTuple):
     organization: Organization
     waivers: tuple[Waiver, ...]
 
+    def bar(self, folder: Path) -> Bar:
+        """What outputs say about it."""
+        digest = organization_digest(self.organization, self.waivers)
+        return Bar(path=str(folder), name=self.organization.metadata.name, digest=digest)
 
-def load(path: Path, organization: Path | None = None, *, name: str | None = None) -> Declaration:
+
+def load(
+    path: Path, organization: Path | None = None, *, name: str | None = None, rules: RuleIds | None = None
+) -> Declaration:
     """The spec at `path` with the lock beside it, under the organization folder.
 
     Without a folder the built-in strict organization applies. `name` is what messages call the file where
-    that is not its path. Raises SpecErrors with all problems of all files.
+    that is not its path; `rules` are the ids that the organization may name. Raises SpecErrors with all
+    problems of all files.
     """
     path = Path(path)
     problems = _Collector()
     node = problems.attempt(_read_spec, path, name or str(path))
     lock_path = path.with_name(f"{path.stem}.lock.yaml")
     lock_node = problems.attempt(_read_kind, lock_path, "Lock") if _exists(lock_path) else None
-    folder = problems.attempt(_read_organization, organization) if organization is not None else None
+    folder = problems.attempt(_read_organization, organization, rules) if organization is not None else None
     spec = problems.attempt(_spec, node) if node is not None else None
     lock = problems.attempt(_lock, lock_node) if lock_node is not None else None
     if node is None or spec is None or (organization is not None and folder is None):
@@ -66,15 +77,16 @@ def load(path: Path, organization: Path | None = None, *, name: str | None = Non
         organization_is_default=folder is None,
         waivers=files.waivers,
         spec_path=Path(name) if name is not None else path,
+        organization_path=organization,
         sources=sources | (folder.sources if folder is not None else {}),
     )
 
 
-def load_organization(folder: Path | None) -> OrganizationFiles:
+def load_organization(folder: Path | None, rules: RuleIds | None = None) -> OrganizationFiles:
     """The organization and its waivers; the built-in strict one without a folder. Raises SpecErrors."""
     if folder is None:
         return OrganizationFiles(default_organization(), ())
-    return _read_organization(folder).files
+    return _read_organization(folder, rules).files
 
 
 @cache
@@ -195,7 +207,7 @@ class _Folder:
     sources: dict[str, Node]
 
 
-def _read_organization(folder: Path) -> _Folder:
+def _read_organization(folder: Path, rules: RuleIds | None) -> _Folder:
     """The folder's files; read again only when one of them changed, since fleets ask a thousand times."""
     folder = Path(folder)
     try:
@@ -207,11 +219,11 @@ def _read_organization(folder: Path) -> _Folder:
         raise _file_error(folder / "organization.yaml", "no such file") from None
     except (OSError, ValueError) as error:
         raise _file_error(folder, _why(error)) from None
-    return _cached_organization(changes)
+    return _cached_organization(changes, rules)
 
 
 @lru_cache(maxsize=16)
-def _cached_organization(changes: tuple[tuple[str, int, int], ...]) -> _Folder:
+def _cached_organization(changes: tuple[tuple[str, int, int], ...], rules: RuleIds | None) -> _Folder:
     from inferplan.spec import registers
 
     problems = _Collector()
@@ -219,13 +231,13 @@ def _cached_organization(changes: tuple[tuple[str, int, int], ...]) -> _Folder:
     node = problems.attempt(_read_kind, organization_path, "Organization")
     organization = problems.attempt(convert, node, Organization) if node is not None else None
     if node is not None and organization is not None:
-        problems.attempt(_raise, registers.organization_problems(organization), node)
+        problems.attempt(_raise, registers.organization_problems(organization, rules), node)
     waiver_nodes = [problems.attempt(_read_kind, path, "Waiver") for path in waiver_paths]
     waivers = []
     for waiver_node in waiver_nodes:
         waiver = problems.attempt(convert, waiver_node, Waiver) if waiver_node is not None else None
         if waiver_node is not None and waiver is not None:
-            problems.attempt(_raise, registers.waiver_problems(waiver), waiver_node)
+            problems.attempt(_raise, registers.waiver_problems(waiver, rules), waiver_node)
             waivers.append(waiver)
     if problems.found or organization is None or node is None:
         raise SpecErrors(problems.found)

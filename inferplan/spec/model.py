@@ -27,6 +27,7 @@ from inferplan.spec.backends import (
 )  # fmt: skip
 from inferplan.spec.environment import (
     AccessCidrs,
+    Attachment,
     Budget,
     Cluster,
     ExistingCluster,
@@ -86,6 +87,7 @@ __all__ = [
     "AnomalyMonitor",
     "Api",
     "Arn",
+    "Attachment",
     "Backend",
     "Baseline",
     "Budget",

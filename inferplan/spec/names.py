@@ -27,7 +27,7 @@ PLANNER_FLAGS = {
     "model": "weights", "served-model-name": "routes.*.name", "quantization": "quantization",
     "kv-cache-dtype": "engine.kv_cache_dtype", "max-model-len": "engine.max_model_len",
     "enable-lora": "adapters", "lora-modules": "adapters", "max-loras": "adapters",
-    "max-lora-rank": "adapters", "max-cpu-loras": "adapters",
+    "max-lora-rank": "adapters.*.rank", "max-cpu-loras": "adapters",
 } | dict.fromkeys((
     "tensor-parallel-size", "pipeline-parallel-size", "decode-context-parallel-size",
     "prefill-context-parallel-size", "data-parallel-size", "data-parallel-size-local",
@@ -37,6 +37,7 @@ PLANNER_FLAGS = {
     "kv-cache-memory-bytes", "num-gpu-blocks-override", "max-num-seqs", "max-num-batched-tokens", "dtype",
     "download-dir", "tokenizer", "config", "host", "port", "uds", "root-path", "grpc", "grpc-port",
 ), "")  # fmt: skip
+_OFF = ("no-", "disable-")
 _ZONE_ID = re.compile(r"[a-z]{2,}[0-9]+-az[0-9]+")
 
 
@@ -290,9 +291,17 @@ def engine_args_known(inputs: Inputs) -> Iterator[Problem]:
                     parts, "the planner sets this flag", hint=f"say it with `{field}`" if field else ""
                 )
             elif f"--{arg}" not in flags:
-                bare = arg.lstrip("-").replace("_", "-")
-                close = (bare,) if bare in known else near(bare, known)
+                close = _flags_alike(arg.lstrip("-").replace("_", "-"), known)
                 yield unknown(parts, f"flag of vLLM {inputs.vllm_version}", arg, close)
+
+
+def _flags_alike(arg: str, known: list[str]) -> tuple[str, ...]:
+    """The flag that was meant; never one that switches on what was to be off, or the other way around."""
+    is_off = arg.startswith(_OFF)
+    stem = arg.removeprefix("no-").removeprefix("disable-").removeprefix("enable-")
+    spelled = (f"no-enable-{stem}", f"no-{stem}", f"disable-{stem}") if is_off else (f"enable-{stem}", stem)
+    exact = tuple(flag for flag in (arg, *spelled) if flag in known)[:1]
+    return exact or near(arg, [flag for flag in known if flag.startswith(_OFF) == is_off])
 
 
 CHECKS = (

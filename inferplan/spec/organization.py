@@ -37,6 +37,7 @@ __all__ = [
     "ClassCeiling",
     "ConfirmedFact",
     "Entity",
+    "Environment",
     "Evidence",
     "EvidenceKind",
     "Facts",
@@ -65,6 +66,7 @@ EvidenceKind = Literal[
     "key_rotation",
 ]  # fmt: skip
 Level = Literal["mandatory", "advisory", "disabled"]
+Environment = Literal["production", "staging", "development"]
 Subject = Annotated[
     str,
     Meta(
@@ -117,7 +119,7 @@ class AccountEntry(Record):
     """
 
     entity: Text
-    environment: Literal["production", "staging", "development"]
+    environment: Environment
     criticality: Literal["core", "supporting", "experimental"]
     max_class: DataClass
     countries: Annotated[tuple[Place, ...], Meta(min_length=1)]
@@ -322,6 +324,7 @@ class Organization(Record, kw_only=True):
     facts: facts the organization vouches for
     rules: levels by rule id
     not_waivable: rules that no waiver lifts
+    warn_only: environments in which the program only warns of what its own judgment denies; the packs refuse
     """
 
     api_version: Literal["inferplan/v1beta1"] = field(name="apiVersion")
@@ -338,6 +341,7 @@ class Organization(Record, kw_only=True):
     facts: Facts = Facts()
     rules: dict[RuleId, RuleSetting] = field(default_factory=dict)
     not_waivable: tuple[RuleId, ...] = ()
+    warn_only: tuple[Environment, ...] = ()
 
 
 class WaiverScope(Record):

@@ -6,6 +6,7 @@ Not here: whether an entry is recent or sufficient (policies); fields of a spec 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from inferplan import catalog
 from inferplan.near import did_you_mean, listed, near
@@ -17,8 +18,20 @@ from inferplan.spec.position import Part
 from inferplan.spec.problem import Problem
 
 
-def organization_problems(organization: Organization) -> Iterator[Problem]:
-    """Everything in a well-formed organization.yaml that cannot be understood."""
+class RuleIds(NamedTuple):
+    """The rule ids of the packs, as their reader knows them: those that are checked, and all published."""
+
+    built: frozenset[str]
+    published: frozenset[str]
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Every id that means something, sorted."""
+        return tuple(sorted(self.built | self.published))
+
+
+def organization_problems(organization: Organization, rules: RuleIds | None) -> Iterator[Problem]:
+    """Everything in a well-formed organization.yaml that cannot be understood; `rules` None: any id goes."""
     yield from classes_complete(organization)
     yield from entities_known(organization)
     yield from accounts_known(organization)
@@ -31,6 +44,11 @@ def organization_problems(organization: Organization) -> Iterator[Problem]:
     for index, fact in enumerate(organization.facts.confirmed):
         yield from fact_known(("facts", "confirmed", index), fact.id)
         yield from no_such_day(("facts", "confirmed", index, "date"), fact.date)
+    if rules is not None:
+        for index, rule in enumerate(organization.not_waivable):
+            yield from rule_checked(("not_waivable", index), rule, rules)
+        for rule in organization.rules:
+            yield from rule_checked(("rules", rule), rule, rules)
     for rule, setting in organization.rules.items():
         yield from no_such_day(("rules", rule, "from"), setting.from_)
         yield from no_such_day(("rules", rule, "existing_stacks_from"), setting.existing_stacks_from)
@@ -88,8 +106,25 @@ def fact_known(parts: tuple[Part, ...], fact: str) -> Iterator[Problem]:
         yield Problem((*parts, "id"), f"unknown fact '{fact}'", hint=hint)
 
 
-def waiver_problems(waiver: Waiver) -> Iterator[Problem]:
-    """A waiver lasts from one day of the calendar to a later one."""
+def rule_published(parts: tuple[Part, ...], rule: str, rules: RuleIds) -> Iterator[Problem]:
+    """A rule id is one that exists, or is published as one to come."""
+    if rule not in rules.known:
+        hint = did_you_mean(near(rule, rules.known, 3)) or "`inferplan rules` lists them"
+        yield Problem(parts, f"unknown rule '{rule}'", hint=hint)
+
+
+def rule_checked(parts: tuple[Part, ...], rule: str, rules: RuleIds) -> Iterator[Problem]:
+    """A bar is only as high as what is checked: a level of a rule that nothing checks would say otherwise."""
+    yield from rule_published(parts, rule, rules)
+    if rule in rules.published - rules.built:
+        hint = "take it out until it is built; `inferplan rules` lists what is checked"
+        yield Problem(parts, f"rule '{rule}' is published, and nothing checks it yet", hint=hint)
+
+
+def waiver_problems(waiver: Waiver, rules: RuleIds | None) -> Iterator[Problem]:
+    """A waiver lifts a rule that is published, from one day of the calendar to a later one."""
+    if rules is not None:
+        yield from rule_published(("rule",), waiver.rule, rules)
     days = [*no_such_day(("created",), waiver.created), *no_such_day(("expires",), waiver.expires)]
     yield from days
     if not days and waiver.expires < waiver.created:

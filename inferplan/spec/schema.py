@@ -49,19 +49,23 @@ def schema(kind: str) -> dict[str, Any]:
 
 def generate() -> dict[Path, str]:
     """Every file this module publishes, with the text it must have."""
-    files = {schema_path(kind): _text(_of_kind(kind)) for kind in KINDS}
+    urn = f"urn:{API_VERSION.replace('/', ':')}"
+    files = {schema_path(kind): schema_of(record, kind, f"{urn}:{kind}") for kind, record in KINDS.items()}
     return files | {_COMBINED: _text(_of_all())}
 
 
-def _of_kind(kind: str) -> dict[str, Any]:
-    made = msgspec.json.schema(KINDS[kind], ref_template=_REF)
-    return {
-        "$schema": _DIALECT,
-        "$id": f"urn:{API_VERSION.replace('/', ':')}:{kind}",
-        "title": kind,
-        "$ref": made["$ref"],
-        "$defs": _described(made["$defs"]),
-    }
+def schema_of(record: type[Struct], name: str, identifier: str) -> str:
+    """The JSON Schema of one record as the text of its file."""
+    made = msgspec.json.schema(record, ref_template=_REF)
+    return _text(
+        {
+            "$schema": _DIALECT,
+            "$id": identifier,
+            "title": name,
+            "$ref": made["$ref"],
+            "$defs": _described(made["$defs"]),
+        }
+    )
 
 
 def _of_all() -> dict[str, Any]:

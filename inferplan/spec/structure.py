@@ -60,8 +60,8 @@ def kind_of(node: Node, kinds: tuple[str, ...]) -> str:
             file, line, column = place(node, (name,), of_value=True)
             problem = f"{describe(found)} is not {listed(allowed)}"
             hint = did_you_mean(near(found.text, allowed)) if isinstance(found.value, str) else ""
-            if name == "kind" and found.value in _READ_AS:
-                hint = _READ_AS[found.value]
+            if name == "kind" and isinstance(found.value, str):
+                hint = _READ_AS.get(found.value, hint)
         else:
             continue
         problems.append(

@@ -53,13 +53,20 @@ def _bound(item: Resource, _context: Context) -> Iterator[Outcome]:
 def _complete(vpcs: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
     stack = context.stack
     wanted = next((services for kind, services in NEEDED.items() if stack.of(kind)), ())
-    names = [str(get(item.props, "serviceName", "")) for item in stack.of(types.VPC_ENDPOINT)]
-    missing = [name for name in wanted if not any(found.endswith(f".{name}") for found in names)]
+    names = [_service(item) for item in stack.of(types.VPC_ENDPOINT)]
+    own = context.region_of(vpcs[0])
+    missing = [name for name in wanted if not any(found.endswith(f".{own}.{name}") for found in names)]
     if missing:
         yield fail(
             f"AWS services without a VPC endpoint: {', '.join(missing)}; limit each by aws:PrincipalAccount",
             subject=vpcs[0],
         )
+
+
+def _service(item: Resource) -> str:
+    """The service that an endpoint leads to; none where it leads into another Region."""
+    name, region = str(get(item.props, "serviceName", "")), get(item.props, "serviceRegion")
+    return name if region is None or f".{region}." in name else ""
 
 
 @aws_is_reached_through_endpoints.check_stack(types.VPC_ENDPOINT)
@@ -99,6 +106,10 @@ aws_is_reached_through_endpoints.passes(
 )
 for _name in NEEDED[types.CLUSTER]:
     aws_is_reached_through_endpoints.fails(f"no endpoint for {_name}", remove=(_name,))
+_ELSEWHERE = "com.amazonaws.us-east-1.logs"
+aws_is_reached_through_endpoints.fails(
+    "an endpoint for the service of another Region", {"logs:serviceName": _ELSEWHERE}, also=("SOV-001",)
+)
 for _note, _edits in _WEAKER.items():
     aws_is_reached_through_endpoints.fails(_note, _edits)
 

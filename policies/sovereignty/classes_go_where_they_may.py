@@ -6,6 +6,7 @@ Not here: where a backend is (vendors_process_inside, profiles_stay_inside) and 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from inferplan.resource import Resource
 from inferplan.spec.model import DATA_CLASSES, DataClass, Route
@@ -14,7 +15,10 @@ from policies import types
 from policies.context import Context, Serving
 from policies.rule import Outcome, Rule, fail
 from policies.views.gateway import Entry, configurations, entries, fallbacks, route_of, side_doors
-from policies.world.things import group, proxy, proxy_data
+from policies.views.pods import pods
+from policies.world.things import CONTAINER, MIRRORED, container, deployment, group, proxy, proxy_data
+
+MODEL_FLAGS = frozenset({"--model", "-m"})
 
 classes_go_where_they_may = Rule(
     id="SOV-010",
@@ -24,6 +28,7 @@ classes_go_where_they_may = Rule(
     "corrected.",
     source=("004:97",),
     level="mandatory",
+    reads_content=True,
 )
 
 
@@ -32,10 +37,12 @@ def _backend(serving: Serving, context: Context) -> Iterator[Outcome]:
     data_class, backend = serving.data_class, serving.backend
     allowed = context.organization.classes.get(data_class)
     if allowed is None or backend.kind not in allowed.backends:
-        yield fail(f"{data_class} data may not go to a {backend.kind} backend ({backend.name})")
+        yield fail(
+            f"{data_class} data may not go to a {backend.kind} backend ({backend.name}){serving.whose}"
+        )
     elif backend.vendor is not None and _stricter(data_class, backend.vendor.max_class):
         ceiling = f"{backend.backend.vendor} may get ({backend.vendor.max_class})"
-        yield fail(f"{data_class} data is above what {ceiling}")
+        yield fail(f"{data_class} data is above what {ceiling}{serving.whose}")
 
 
 @classes_go_where_they_may.check("account")
@@ -60,6 +67,22 @@ def _configured(item: Resource, context: Context) -> Iterator[Outcome]:
             route = route_of(source, routes)
             if target in leaving and (route is None or not _managed_allowed(route, context)):
                 yield fail(f"{source} falls back to {target}, which a vendor serves ({place})", path=path)
+
+
+@classes_go_where_they_may.check(types.KUBERNETES, types.TASK_DEFINITION)
+def _told(item: Resource, _context: Context) -> Iterator[Outcome]:
+    """A proxy that gets its model as an argument has no configuration that could be read."""
+    for pod in pods(item):
+        for one in pod.containers:
+            words = one.words if not one.serves_model else []
+            for before, word in pairwise(["", *words]):
+                flag, _, value = word.partition("=")
+                told = word if before in MODEL_FLAGS else value if flag in MODEL_FLAGS else ""
+                if "/" in told.removeprefix("/") and not told.startswith("/"):
+                    yield fail(
+                        f"{one.name} is told to call a model that no route of the spec declares",
+                        path=f"{one.path}.args",
+                    )
 
 
 def _entry(entry: Entry, routes: tuple[Route, ...], context: Context, path: str) -> Iterator[Outcome]:
@@ -98,6 +121,7 @@ classes_go_where_they_may.fails("no backend of the route may", {_RESTRICTED: ["m
 classes_go_where_they_may.passes(
     "restricted data on own weights, internal data on Bedrock",
     proxy(_NOTES, _DESK),
+    deployment("worker", container("worker", image=MIRRORED, args=["--config", "/etc/c.yaml"])),
     world="both",
     given={"spec:routes[1].backends": ["mistral", "qwen"]},
 )
@@ -131,6 +155,12 @@ classes_go_where_they_may.fails(
 )
 classes_go_where_they_may.fails(
     "the account's ceiling is lower", {"organization:accounts.111111111111.max_class": "confidential"}
+)
+
+
+classes_go_where_they_may.fails(
+    "a proxy gets a vendor's model as an argument",
+    {f"worker:{CONTAINER}.args": ["--model", "openai/gpt-4o"]},
 )
 
 

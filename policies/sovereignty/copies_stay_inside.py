@@ -61,6 +61,9 @@ COPY_ACCOUNTS = {
     types.IMAGE_REPLICATION: "replicationConfiguration.rules[].destinations[].registryId",
     types.REPLICATION: "rules[].destination.account",
 }
+# What is a copy by its type, and what is one by what it names as its source.
+REPLICAS = {types.DATABASE: "replicateSourceDb", types.DATABASE_CLUSTER: "replicationSourceIdentifier"}
+COPIES = (SNAPSHOT, IMAGE, TABLE_REPLICA, DATABASE_BACKUPS, *DATABASE_SNAPSHOTS, *REPLICAS)
 
 copies_stay_inside = Rule(
     id="SOV-003",
@@ -86,6 +89,16 @@ def _to_an_address(copies: tuple[Resource, ...], context: Context) -> Iterator[O
         for target in context.stack.targets(copy, COPY_ADDRESSES[copy.type], *kinds):
             if problem := misplaced(target, context, "copies stored data"):
                 yield fail(problem.message, path=problem.path, subject=copy)
+
+
+@copies_stay_inside.check(*COPIES)
+def _is_the_copy(copy: Resource, context: Context) -> Iterator[Outcome]:
+    """The resource is itself the copy, wherever it or its provider lies."""
+    if copy.type in REPLICAS and copy.props.get(REPLICAS[copy.type]) is None:
+        return
+    region = context.region_of(copy)
+    if region is not None and (wrong := context.outside(region)):
+        yield fail(f"is a copy of stored data: {wrong}", path="region")
 
 
 @copies_stay_inside.check(*COPY_ACCOUNTS)
@@ -171,6 +184,17 @@ copies_stay_inside.fails(
 )
 copies_stay_inside.fails("an access point over any bucket", {"access:details.regions[0].bucket": "elsewhere"})
 
+
+_REPLICA = resource(
+    types.DATABASE, "replica", {"replicateSourceDb": "main", "storageEncrypted": True, "kmsKeyId": key_arn()}
+)
+copies_stay_inside.passes(
+    "a replica and a copied snapshot in the Region",
+    _REPLICA,
+    resource(SNAPSHOT, "copy", {"sourceRegion": REGION}),
+)
+copies_stay_inside.fails("the replica lies abroad", {"replica:region": "us-east-1"}, also=("SOV-001",))
+copies_stay_inside.fails("the snapshot's copy does", {"copy:region": "us-east-1"}, also=("SOV-001",))
 
 keys_stay_inside = Rule(
     id="SOV-004",

@@ -28,7 +28,7 @@ data_is_described = Rule(
 def _answers(spec: InferenceStack, _context: Context) -> Iterator[Outcome]:
     data = spec.data
     implied = implied_regimes(data.subjects or ())
-    if data.subjects is None:
+    if data.subjects is None or (data.personal is not False and not data.subjects):
         yield fail("data.subjects is empty: whose data is it?", path="data")
     if data.residency is None:
         law = f"; the subjects imply {', '.join(implied)}" if implied else ""
@@ -42,6 +42,7 @@ def _answers(spec: InferenceStack, _context: Context) -> Iterator[Outcome]:
 
 data_is_described.passes("subjects and residency are said; regimes follow from them")
 data_is_described.fails("no subjects", {"spec:data.subjects": DROP})
+data_is_described.fails("personal data of nobody", {"spec:data.subjects": []})
 data_is_described.fails("no residency", {"spec:data.residency": DROP})
 
 data_is_described.passes("regimes are named and complete", given={"spec:data.regimes": ["EU-GDPR"]})

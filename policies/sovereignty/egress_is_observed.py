@@ -11,8 +11,11 @@ from inferplan.resource import Resource
 from policies import types
 from policies.context import Context
 from policies.levels import regulated_sectors
+from policies.read import get
 from policies.rule import Outcome, Rule, fail
 from policies.world.things import log_group_arn, ref, resource, vpc
+
+SINKS = (types.LOG_GROUP, *types.BUCKETS)
 
 egress_is_observed = Rule(
     id="EGR-009",
@@ -29,8 +32,15 @@ egress_is_observed = Rule(
 def _networks(vpcs: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
     stack = context.stack
     for network in vpcs:
-        if not stack.pointing_at(network, "vpcId", types.FLOW_LOG):
+        logs = stack.pointing_at(network, "vpcId", types.FLOW_LOG)
+        if not logs:
             yield fail("the network has no flow log", subject=network)
+        elif not any(get(log.props, "trafficType", "ALL") == "ALL" for log in logs):
+            yield fail("no flow log has both what was allowed and what was refused", subject=network)
+        for target in (found for log in logs for found in stack.targets(log, "logDestination", *SINKS)):
+            place = context.destination(target)
+            if place and place.region and (wrong := context.outside(place.region)):
+                yield fail(f"the network's flow log is written outside: {wrong}", subject=network)
         associated = stack.pointing_at(network, "resourceId", types.QUERY_LOG_ASSOCIATION)
         if not stack.of(types.QUERY_LOG) or not associated:
             yield fail("the names that the network asks for are not logged", subject=network)
@@ -56,6 +66,12 @@ egress_is_observed.passes(
     resource(types.FIREWALL_LOG, "firewall-log", {"firewallArn": ref("firewall")}),
 )
 egress_is_observed.fails("no flow log", remove=("flows",))
+egress_is_observed.fails("refused traffic is left out", {"flows:trafficType": "ACCEPT"})
+egress_is_observed.fails(
+    "flow logs are written abroad",
+    {"flows:logDestination": log_group_arn(region="us-east-1")},
+    also=("SOV-001", "SOV-005"),
+)
 egress_is_observed.fails("no query log", remove=("queries",))
 egress_is_observed.fails("queries of another network are logged", remove=("queries-of-vpc",))
 egress_is_observed.fails("no firewall log", remove=("firewall-log",))

@@ -15,7 +15,8 @@ from policies.context import Context
 from policies.read import get
 from policies.rule import Outcome, Rule, fail
 from policies.views.destinations import misplaced
-from policies.views.gateway import configurations, outside_callbacks
+from policies.views.gateway import alerts, configurations, outside_callbacks
+from policies.views.hosts import aws_regions, private, value_of
 from policies.views.pods import pods
 from policies.world.things import (
     ACCOUNT,
@@ -24,6 +25,7 @@ from policies.world.things import (
     arn,
     bucket,
     bucket_arn,
+    group,
     log_group,
     log_group_arn,
     proxy,
@@ -68,6 +70,7 @@ logs_stay_inside = Rule(
     "named by ARN.",
     source=("000:144",),
     level="mandatory",
+    reads_content=True,
 )
 
 
@@ -96,7 +99,7 @@ def _leaves_aws(item: Resource, _context: Context) -> Iterator[Outcome]:
 
 
 @logs_stay_inside.check(types.TASK_DEFINITION)
-def _driver(task: Resource, _context: Context) -> Iterator[Outcome]:
+def _driver(task: Resource, context: Context) -> Iterator[Outcome]:
     for pod in pods(task):
         for container in pod.containers:
             if (driver := get(container.value, "logConfiguration.logDriver")) not in LOCAL_DRIVERS:
@@ -104,6 +107,19 @@ def _driver(task: Resource, _context: Context) -> Iterator[Outcome]:
                     f"{container.name} logs through {driver}, whose destination is not provable; use awslogs",
                     path=f"{container.path}.logConfiguration",
                 )
+            region = (get(container.value, "logConfiguration.options") or {}).get("awslogs-region")
+            if region is not None and (wrong := context.outside(str(region))):
+                yield fail(
+                    f"{container.name} logs outside: {wrong}", path=f"{container.path}.logConfiguration"
+                )
+
+
+@logs_stay_inside.check(types.TOPIC_SUBSCRIPTION)
+def _published(item: Resource, context: Context) -> Iterator[Outcome]:
+    host = value_of(get(item.props, "endpoint", ""))
+    called = str(get(item.props, "protocol", "")) in {"http", "https"}
+    if called and aws_regions(host) is None and not private(host, context):
+        yield fail(f"what is published goes to {host}, whose place is not provable", path="endpoint")
 
 
 @logs_stay_inside.check(*types.CONFIGURATION_CARRIERS)
@@ -113,14 +129,16 @@ def _handed_on(item: Resource, context: Context) -> Iterator[Outcome]:
             yield fail(
                 f"{place}: the proxy hands what it sees to {name}, whose place is not provable", path=path
             )
+        for place in alerts(config):
+            yield fail(f"{place}: alerts, which carry prompts, go to a place not provable", path=path)
 
 
 def _stream(*, region: str = REGION, account: str = ACCOUNT) -> str:
     return arn("firehose", "deliverystream/d", region=region, account=account)
 
 
-def _containers(driver: str) -> str:
-    return json.dumps([{"name": "t", "logConfiguration": {"logDriver": driver}}])
+def _containers(driver: str, **options: str) -> str:
+    return json.dumps([{"name": "t", "logConfiguration": {"logDriver": driver, "options": options}}])
 
 
 _LOGS = "example-logs"
@@ -159,6 +177,7 @@ logs_stay_inside.passes(
     ),
     resource(WEB_FIREWALL_LOG, "waf", {"logDestinationConfigs": [log_group_arn("aws-waf-logs")]}),
     resource(types.TASK_DEFINITION, "task", {"containerDefinitions": _containers("awslogs")}),
+    resource(types.TOPIC_SUBSCRIPTION, "alarms", {"protocol": "email", "endpoint": "ops@example.com"}),
     proxy(litellm_settings={"callbacks": ["prometheus"]}),
 )
 _ABROAD, _FOREIGN = ("SOV-001",), ("SOV-017",)
@@ -210,6 +229,31 @@ logs_stay_inside.fails(
     "a task that logs to a service outside", {"task:containerDefinitions": _containers("splunk")}
 )
 logs_stay_inside.fails(
+    "a task that logs into another Region",
+    {"task:containerDefinitions": _containers("awslogs", **{"awslogs-region": "us-east-1"})},
+    also=_ABROAD,
+)
+logs_stay_inside.fails(
+    "messages go to a hook outside",
+    {"alarms:protocol": "https", "alarms:endpoint": "https://hooks.example.com/x"},
+)
+logs_stay_inside.fails(
     "a proxy that hands prompts to a service outside",
     {"proxy:data": proxy_data(litellm_settings={"success_callback": ["langfuse"]})},
+)
+_TRACED = {"success_callback": ["langfuse"]}
+_TEAM = [{"team_id": "t", **_TRACED}]
+logs_stay_inside.fails(
+    "the same for one team", {"proxy:data": proxy_data(litellm_settings={"default_team_settings": _TEAM})}
+)
+logs_stay_inside.fails(
+    "the same for one model",
+    {
+        "proxy:data": proxy_data(
+            group("notes", "hosted_vllm/m", "http://m.svc", success_callback=["langfuse"])
+        )
+    },
+)
+logs_stay_inside.fails(
+    "alerts go to a chat", {"proxy:data": proxy_data(general_settings={"alerting": ["slack"]})}
 )

@@ -114,11 +114,12 @@ names_fail_closed.passes(
     "allow what is listed, block the rest, fail closed",
     vpc("vpc"),
     domain_list("allowed", "*.in-addr.arpa"),
+    domain_list("https-records", "*"),
     domain_list("everything", "*"),
     resource(types.DNS_RULE_GROUP, "rules"),
     resource(types.DNS_CONFIG, "config", {"resourceId": ref("vpc"), "firewallFailOpen": "DISABLED"}),
     _rule("allow", 100, "ALLOW", "allowed"),
-    _rule("https", 200, "BLOCK", "everything", qType="HTTPS"),
+    _rule("https", 200, "BLOCK", "https-records", qType="TYPE65"),
     _rule("rest", 900, "BLOCK", "everything"),
     _associated("association", ref("rules")),
     egress("rule", port=53, protocol="udp"),
@@ -127,11 +128,13 @@ names_fail_closed.fails("open on failure", {"config:firewallFailOpen": "ENABLED"
 names_fail_closed.fails("failure is not spoken of", {"config:firewallFailOpen": DROP})
 names_fail_closed.fails("no configuration", remove=("config",))
 names_fail_closed.fails("no association", remove=("association",))
-names_fail_closed.fails("no final block", remove=("rest",))
+names_fail_closed.fails("no final block", remove=("rest",), also=_LIST_TOO)
 names_fail_closed.fails("the final rule allows", {"rest:action": "ALLOW"}, also=_LIST_TOO)
 names_fail_closed.fails("a rule only alerts", {"https:action": "ALERT"}, also=_LIST_TOO)
 names_fail_closed.fails("the final block is about one kind of query", {"rest:qType": "A"})
-names_fail_closed.fails("the final block is about some names", {"rest:firewallDomainListId": ref("allowed")})
+names_fail_closed.fails(
+    "the final block is about some names", {"rest:firewallDomainListId": ref("allowed")}, also=_LIST_TOO
+)
 names_fail_closed.fails("public resolvers by UDP", _PUBLIC, also=_GROUP_TOO)
 names_fail_closed.fails("public resolvers by TLS", _PUBLIC | _OVER_TLS, also=_GROUP_TOO)
 names_fail_closed.is_undecided(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from inferplan import catalog
 from inferplan.resource import Resource
 from policies import types
 from policies.context import Context
@@ -57,6 +58,7 @@ no_edge_services.passes(
     "a regional bucket", bucket("bucket"), resource(ACCELERATION[0], "speed", {"status": "Suspended"})
 )
 for _type in EDGE:
-    no_edge_services.fails(f"{_type} beside it", add=(resource(_type, "edge"),))
+    _unread = () if catalog.harmless(_type) else ("EGR-007", "SOV-005", "SOV-010")
+    no_edge_services.fails(f"{_type} beside it", add=(resource(_type, "edge"),), also=_unread)
 no_edge_services.fails("acceleration", {"speed:status": "Enabled"})
 no_edge_services.fails("acceleration on the bucket itself", {"bucket:accelerationStatus": "Enabled"})

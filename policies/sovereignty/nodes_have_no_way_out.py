@@ -13,7 +13,15 @@ from policies import types
 from policies.context import Context
 from policies.read import get
 from policies.rule import DROP, Outcome, Rule, fail, undecided
-from policies.views.network import InferenceNodes, groups_of, inference_nodes, openings, tables_of, ways_out
+from policies.views.network import (
+    InferenceNodes,
+    groups_of,
+    inference_nodes,
+    openings,
+    public_addresses,
+    tables_of,
+    ways_out,
+)
 from policies.world.things import (
     association,
     egress,
@@ -71,9 +79,9 @@ def _no_way_from_the_nodes(_machines: tuple[Resource, ...], context: Context) ->
 
 def _subnets(nodes: InferenceNodes, context: Context) -> Iterator[Outcome]:
     name = nodes.resource.name
+    for item, path in public_addresses(nodes, context.stack):
+        yield fail(f"gives public addresses to nodes of {name}", path=path, subject=item)
     for item in nodes.subnets:
-        if get(item.props, "mapPublicIpOnLaunch", False):
-            yield fail(f"gives public addresses to nodes of {name}", path="mapPublicIpOnLaunch", subject=item)
         for table in tables_of(item, context.stack):
             for way in ways_out(table, context.stack):
                 yield fail(
@@ -134,6 +142,10 @@ nodes_have_no_way_out.fails("an internet gateway without a vendor that needs it"
 nodes_have_no_way_out.fails("a NAT gateway without a vendor that needs it", add=(_NAT,))
 nodes_have_no_way_out.fails("an egress-only gateway", add=(resource(types.EGRESS_ONLY_GATEWAY, "six"),))
 nodes_have_no_way_out.fails("public addresses", {"gpu-a:mapPublicIpOnLaunch": True})
+nodes_have_no_way_out.fails(
+    "public addresses from the template",
+    {"gpu-template:networkInterfaces": [{"associatePublicIpAddress": "true"}]},
+)
 nodes_have_no_way_out.fails("the block of public access is off", {"block:internetGatewayBlockMode": "off"})
 nodes_have_no_way_out.fails("a network is excluded from the block", add=(resource(EXCLUSION, "hole"),))
 nodes_have_no_way_out.is_undecided(
@@ -191,6 +203,29 @@ nodes_have_no_way_out.passes(
 )
 nodes_have_no_way_out.is_undecided(
     "a machine in a subnet nobody declares", {"machine:subnetId": "subnet-0123"}
+)
+nodes_have_no_way_out.fails("a public address of its own", {"machine:associatePublicIpAddress": True})
+nodes_have_no_way_out.fails(
+    "an address that is given to it",
+    add=(resource(types.ADDRESS, "address", {"instance": ref("machine")}),),
+)
+
+nodes_have_no_way_out.passes(
+    "GPU machines of a scaling group, described the older way",
+    *_CLOSED,
+    resource(
+        types.LAUNCH_CONFIGURATION,
+        "older",
+        {"name": "older", "instanceType": "g5.xlarge", "securityGroups": [ref("gpu-group")]},
+    ),
+    resource(
+        types.SCALING_GROUP,
+        "machines",
+        {"launchConfiguration": "older", "vpcZoneIdentifiers": [ref("gpu-a")]},
+    ),
+)
+nodes_have_no_way_out.fails(
+    "public addresses from the launch configuration", {"older:associatePublicIpAddress": True}
 )
 
 

@@ -133,4 +133,6 @@ pods_are_isolated.fails("a policy lets pods out to a public range", {_RANGE: "8.
 pods_are_isolated.fails("a policy without peers lets pods out to anywhere", {"dns:spec.egress[0].to": DROP})
 pods_are_isolated.fails("pods share the node's network", {"server:spec.template.spec.hostNetwork": True})
 pods_are_isolated.is_undecided("a component hides what it renders", add=(_HIDING,))
-pods_are_isolated.is_undecided("a Helm release hides what it renders", add=(_CHART,))
+pods_are_isolated.is_undecided(
+    "a Helm release hides what it renders", add=(_CHART,), also=("EGR-007", "SOV-005", "SOV-010")
+)

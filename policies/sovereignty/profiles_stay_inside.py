@@ -30,6 +30,8 @@ from policies.world.things import (
     resource,
 )
 
+PROFILE = "aws:bedrock/inferenceProfile:InferenceProfile"
+
 profiles_stay_inside = Rule(
     id="SOV-006",
     title="Every Region that a Bedrock profile may route to is allowed",
@@ -50,16 +52,24 @@ def _declared(serving: Serving, context: Context) -> Iterator[Outcome]:
 
 @profiles_stay_inside.check(types.AWS, types.KUBERNETES)
 def _named(item: Resource, context: Context) -> Iterator[Outcome]:
-    seen = set()
+    seen, own = set(), _own_profiles(context)
     for text in context.texts(item):
         for model_id in _profiles_in(text.value):
-            problem = _profile_problem(model_id, context, text.path) if model_id not in seen else None
+            if model_id in seen or model_id in own:
+                continue
+            problem = _profile_problem(model_id, context, text.path)
             seen.add(model_id)
             if problem:
                 yield problem
         for profile_id in _GUARDRAIL.findall(text.value):
             if problem := _guardrail_problem(profile_id, item.props.get("region"), context, text.path):
                 yield problem
+
+
+def _own_profiles(context: Context) -> set[str]:
+    """Ids of the application profiles that this state holds: what each copies from is judged at itself."""
+    profiles = context.stack.of(PROFILE)
+    return {str(item.outputs["id"]).rpartition("/")[2] for item in profiles if item.outputs.get("id")}
 
 
 def _profile_problem(model_id: str, context: Context, path: str | None = None) -> Problem | None:
@@ -72,7 +82,8 @@ def _profile_problem(model_id: str, context: Context, path: str | None = None) -
         if context.confirmed(fact):
             return None
         return fail(
-            f"no fact says where profile {profile.prefix} routes; use an in-Region model id", path=path
+            f"no fact says where profile {profile.prefix} routes; use a model that the Region has on demand",
+            path=path,
         )
     places = {name: context.country_of(name) for name in profile.destinations}
     outside = [
@@ -81,7 +92,8 @@ def _profile_problem(model_id: str, context: Context, path: str | None = None) -
     if outside:
         shown = ", ".join(outside[:5]) + (f" and {len(outside) - 5} more" if len(outside) > 5 else "")
         narrower = model_id.partition(".")[2].rpartition("/")[2] or "an in-Region model id"
-        return fail(f"profile {profile.prefix} may route to {shown}; use {narrower} in the Region", path=path)
+        advice = f"use {narrower} where the Region offers it on demand, else another model or own weights"
+        return fail(f"profile {profile.prefix} may route to {shown}; {advice}", path=path)
     doubt = context.doubt(fact, profile)
     return undecided(doubt, path=path) if doubt else None
 
@@ -165,7 +177,7 @@ profiles_stay_inside.fails("the profile without New Zealand", {"spec:data.reside
 profiles_stay_inside.passes(
     "in-Region ids in environment, policies and configuration",
     resource(
-        "aws:bedrock/inferenceProfile:InferenceProfile",
+        PROFILE,
         "profile",
         {"modelSource": {"copyFrom": model_arn(_MODEL)}},
     ),

@@ -7,13 +7,14 @@ foreign law (operators_answer_to_own_law).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from inferplan import catalog
 from inferplan.resource import Resource
 from inferplan.spec.organization import AccountEntry
 from policies import types
 from policies.context import Context
-from policies.read import get, regions_named, zones_apart
+from policies.read import get, json_document, listed, regions_named, zones_apart
 from policies.rule import DROP, Outcome, Rule, fail
 from policies.world.things import (
     ACCOUNT,
@@ -40,12 +41,19 @@ regions_are_allowed = Rule(
     level="mandatory",
 )
 
+PLACES = ("arn", "region", "bucketRegion", "availabilityZone", "endpoint")  # outputs that say where
+
 
 @regions_are_allowed.check(types.AWS)
 def _lies(item: Resource, context: Context) -> Iterator[Outcome]:
     region = context.region_of(item)
     if region is not None and (wrong := context.outside(region)):
         yield fail(f"{wrong}; {_offer(context)}", path="region")
+    said = {key: value for key in PLACES if isinstance(value := item.outputs.get(key), str)}
+    for key, value in said.items():  # of a state: where a thing really is, whatever its inputs asked for
+        for name in dict.fromkeys(regions_named(value) if item.type != types.ACCOUNT_REGION else ()):
+            if wrong := context.outside(name):
+                yield fail(f"is outside the boundary, as its outputs say: {wrong}", path=key)
 
 
 @regions_are_allowed.check("account")
@@ -115,6 +123,10 @@ regions_are_allowed.fails("the account allows France only", {_COUNTRIES: ["FR"]}
 regions_are_allowed.fails("a resource overrides the provider's Region", {"weights:region": "eu-west-1"})
 regions_are_allowed.fails("the provider is elsewhere", {"aws:region": "us-east-1"})
 regions_are_allowed.fails("the provider names no Region", {"aws:region": DROP})
+regions_are_allowed.fails(
+    "a state says that a bucket is elsewhere",
+    add=(replace(bucket("moved"), outputs={"arn": "x", "region": "us-east-1"}),),
+)
 regions_are_allowed.fails("S3 reports a bucket elsewhere", {"weights:bucketRegion": "us-east-1"})
 regions_are_allowed.fails(
     "an ARN names another Region", {"alarms:topic": arn("sns", "alarms", region="us-east-1")}
@@ -143,7 +155,11 @@ def _enabled(item: Resource, context: Context) -> Iterator[Outcome]:
 
 @only_used_regions_are_enabled.check_stack(types.AWS_PROVIDER)
 def _used(providers: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
-    enabled = {get(found.props, "regionName") for found in context.stack.of(types.ACCOUNT_REGION)}
+    enabled = {
+        get(found.props, "regionName")
+        for found in context.stack.of(types.ACCOUNT_REGION)
+        if get(found.props, "enabled", True)
+    }
     for provider in providers:
         region = str(get(provider.props, "region", ""))
         if region in catalog.regions() and catalog.region(region).opt_in and region not in enabled:
@@ -186,16 +202,26 @@ def _on_file(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
         item.kind == "region_guard" and item.subject in subjects for item in context.organization.evidence
     )
     guards = context.stack.of(types.CONTROL_POLICY)
-    if not on_file and not any(GUARD_KEY in str(guard.props.get("content")) for guard in guards):
+    if not on_file and not any(map(_denies_regions, guards)):
         yield fail("no Region guard is on file for the account")
 
 
 @regions_are_guarded.check(types.CONTROL_POLICY)
 def _guards(policy: Resource, _context: Context) -> Iterator[Outcome]:
     if get(policy.props, "type", "SERVICE_CONTROL_POLICY") == "SERVICE_CONTROL_POLICY":
-        content = str(get(policy.props, "content", ""))
-        if GUARD_KEY not in content:
-            yield fail("guards no Region: it never looks at aws:RequestedRegion", path="content")
+        get(policy.props, "content")
+        if not _denies_regions(policy):
+            yield fail("guards no Region: it denies nothing by aws:RequestedRegion", path="content")
+
+
+def _denies_regions(policy: Resource) -> bool:
+    """Whether a statement denies by the Region that is asked for; one that allows holds nobody back."""
+    content = policy.props.get("content")
+    found = json_document(content) if isinstance(content, str | dict) else None
+    return any(
+        statement.get("Effect") == "Deny" and GUARD_KEY in str(statement.get("Condition"))
+        for statement in listed(get(found or {}, "Statement", []))
+    )
 
 
 def _evidence(subject: str) -> dict[str, object]:

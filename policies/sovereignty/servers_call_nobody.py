@@ -191,6 +191,14 @@ def _fetches(item: Resource, _context: Context) -> Iterator[Outcome]:
                 yield fail("a redirect leads past the domain list", path=f"{one.path}.env")
 
 
+_SHELL = ["-c", "exec vllm serve m --allowed-media-domains none.invalid"]
+prompts_fetch_nothing.passes(
+    "the same command as one string for a shell",
+    workload(types.DEPLOYMENT, "shell", {**vllm(), "command": ["sh"], "args": _SHELL}),
+)
+prompts_fetch_nothing.fails(
+    "a shell's command that says no domain", {f"shell:{CONTAINER}.args[1]": "exec vllm serve m"}
+)
 prompts_fetch_nothing.passes("a named domain, no redirects, no tool server", _SERVER, _TASK)
 prompts_fetch_nothing.fails("media from anywhere", {f"server:{CONTAINER}.args": []})
 prompts_fetch_nothing.fails("redirects are followed", {f"server:{_VARIABLES}[3].value": "1"})

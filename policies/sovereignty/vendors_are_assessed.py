@@ -32,10 +32,10 @@ def _assessment(serving: Serving, context: Context) -> Iterator[Outcome]:
     entry = serving.vendor
     made, review = entry.assessment, entry.review_by
     if made is None:
-        yield fail(f"no assessment for {', '.join(serving.classes)} data")
+        yield fail(f"no assessment for {', '.join(serving.classes)} data{serving.whose}")
         return
     if missing := [name for name in serving.classes if name not in made.classes]:
-        yield fail(f"assessment {made.reference} does not cover {', '.join(missing)} data")
+        yield fail(f"assessment {made.reference} does not cover {', '.join(missing)} data{serving.whose}")
     if date.fromisoformat(made.date) > context.as_of:
         yield fail(f"assessment {made.reference} is dated {made.date}, in the future")
     if review and date.fromisoformat(review) < context.as_of:

@@ -14,8 +14,9 @@ from inferplan.resource import Resource
 from policies import types
 from policies.context import Context, Serving
 from policies.rule import Outcome, Rule, fail
-from policies.views.gateway import configurations, entries, guardrails_without_address
+from policies.views.gateway import addresses, configurations, entries, guardrails_without_address
 from policies.views.hosts import allowlist, aws_regions, private, vendor_hosts
+from policies.views.network import public
 from policies.world.things import (
     FIRST_VARIABLE,
     NEXT_TARGET,
@@ -25,6 +26,7 @@ from policies.world.things import (
     group,
     proxy,
     proxy_data,
+    resource,
 )
 
 vendors_are_called_regionally = Rule(
@@ -34,6 +36,7 @@ vendors_are_called_regionally = Rule(
     fix="Name the regional host in the organization's vendor entry, the allowlist and every api_base.",
     source=("000:146",),
     level="mandatory",
+    reads_content=True,
 )
 
 
@@ -52,11 +55,11 @@ def _listed(lists: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
                 yield fail(_regional(entry.host, context), path=entry.path, subject=item)
 
 
-@vendors_are_called_regionally.check(
-    types.KUBERNETES, types.TASK_DEFINITION, types.BUCKET_OBJECT, types.BUCKET_OBJECT_V2, types.PARAMETER
-)
+@vendors_are_called_regionally.check(types.KUBERNETES, types.AWS)
 def _called(item: Resource, context: Context) -> Iterator[Outcome]:
-    """Global hosts in environments and configurations, and calls that leave the host to the proxy."""
+    """Hosts in environments, integrations and configurations, and calls that leave the host to the proxy."""
+    if item.type in types.ALLOWLISTS:
+        return
     for text in context.texts(item):
         for host in dict.fromkeys(_known_hosts().findall(text.value.lower())):
             if _is_global(host):
@@ -79,6 +82,11 @@ def _configured(item: Resource, context: Context) -> Iterator[Outcome]:
                     f"{entry.path} calls {entry.host}, which is in no vendor entry that this spec uses",
                     path=path,
                 )
+        for place, host in addresses(config):
+            if not (_approved(host, context) or _here(host)):
+                yield fail(
+                    f"{place} names {host}, which is in no vendor entry that this spec uses", path=path
+                )
         for place, kind in guardrails_without_address(config):
             yield fail(f"{place} ({kind}) names no api_base: it calls the vendor's global host", path=path)
 
@@ -100,6 +108,12 @@ def _regional(host: str, context: Context) -> str:
     setup = fact.vendor.residency_setup[:1] if fact else ()
     use = f"use {' or '.join(hosts)}" if hosts else f"use a vendor with a host in {context.allowed_text}"
     return f"{host} is the vendor's global host; {use}" + (f" ({setup[0]})" if hosts and setup else "")
+
+
+def _here(host: str) -> bool:
+    """Whether a name only means something inside: no dots, a service, a private address."""
+    numeric = re.fullmatch(r"[0-9.]+", host) is not None
+    return not public(host) if numeric else "." not in host or host.endswith(".svc")
 
 
 def _approved(host: str, context: Context) -> bool:
@@ -146,8 +160,24 @@ vendors_are_called_regionally.fails(
     "the proxy calls an unregistered host", _calling("https://llm.example.com")
 )
 vendors_are_called_regionally.fails("the proxy calls the global host", _calling("https://api.openai.com/v1"))
+vendors_are_called_regionally.fails(
+    "the proxy's cache is elsewhere",
+    {
+        "proxy:data": proxy_data(
+            litellm_settings={"cache_params": {"qdrant_api_base": "https://q.example.com"}}
+        )
+    },
+)
 vendors_are_called_regionally.fails("the proxy is told no host", _calling(None))
 vendors_are_called_regionally.fails(
     "a moderation hook is told no host",
     {"proxy:data": proxy_data(group("desk", _MODEL, _EUROPEAN), guardrails=_hook())},
 )
+
+_FUNCTION = resource("aws:lambda/function:Function", "relay", {"runtime": "python3.13"})
+_FOREIGN = resource("azure-native:cognitiveservices:Deployment", "gpt", region=None)
+for _note, _added in (
+    ("a function that runs what no rule reads", _FUNCTION),
+    ("a resource of another cloud", _FOREIGN),
+):
+    vendors_are_called_regionally.is_undecided(_note, add=(_added,), also=("SOV-005", "SOV-010"))

@@ -6,6 +6,7 @@ Not here: which backend a route may use and which hosts are allowed (the packs).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,14 @@ from policies.views.hosts import value_of
 PLACED = frozenset({"bedrock", "bedrock_converse", "sagemaker", "sagemaker_chat"})
 OWN = frozenset({"hosted_vllm", "vllm"})
 ADDRESSES = ("api_base", "base_url", "aws_bedrock_runtime_endpoint")
+# A setting may stand for everybody, for one team, one key or one model.
+CALLBACKS = frozenset(
+    {"callbacks", "input_callback", "success_callback", "failure_callback", "service_callback",
+     "audit_log_callbacks"}
+)  # fmt: skip
+ALERTS = frozenset({"alerting", "alert_to_webhook_url"})
+HOST_KEYS = ("host", "_url", "api_base", "endpoint", "base_url")
+_URL = re.compile(r"[a-z+]+://")
 LOCAL_CALLBACKS = frozenset({"prometheus"})
 LOCAL_GUARDRAILS = frozenset({"presidio", "bedrock", "hide-secrets", "custom_guardrail"})
 
@@ -128,11 +137,47 @@ def side_doors(config: Mapping[str, Any]) -> Iterator[str]:
 
 def outside_callbacks(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Services that the proxy hands prompts, answers or their traces to."""
-    settings = config.get("litellm_settings") or {}
-    for kind in ("callbacks", "success_callback", "failure_callback", "service_callback"):
-        for name in listed(settings.get(kind)):
-            if name not in LOCAL_CALLBACKS:
-                yield f"litellm_settings.{kind}", str(name)
+    for path, key, value in _settings(config):
+        if key in CALLBACKS:
+            for name in listed(value):
+                if name not in LOCAL_CALLBACKS:
+                    yield path, str(name)
+
+
+def alerts(config: Mapping[str, Any]) -> Iterator[str]:
+    """Chats and hooks that get alerts; an alert about a slow or failed call carries its prompt."""
+    for path, key, value in _settings(config):
+        if key in ALERTS and value:
+            yield path
+
+
+def kept_answers(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Settings by which the proxy keeps prompts and answers: where, and how."""
+    for path, key, value in _settings(config):
+        if key == "store_prompts_in_spend_logs" and value not in (False, None):
+            yield path, "in its database"
+        elif key == "cache" and isinstance(value, bool) and value:
+            yield path, "in a cache"
+
+
+def addresses(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every host that a setting outside the model list names."""
+    for path, key, value in _settings({key: found for key, found in config.items() if key != "model_list"}):
+        named = isinstance(value, str) and (_URL.match(value) or key.lower().endswith(HOST_KEYS))
+        if named and value and not value.startswith("os.environ/"):
+            yield path, value_of(_URL.sub("", value).rpartition("@")[2])
+
+
+def _settings(value: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Every setting at any depth: its path, its key, its value."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            place = f"{path}.{key}" if path else str(key)
+            yield place, str(key), item
+            yield from _settings(item, place)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _settings(item, f"{path}[{index}]")
 
 
 def guardrails_without_address(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

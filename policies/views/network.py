@@ -38,6 +38,13 @@ _HOPS = {
     "instanceId": "instance",
 }
 
+GROUP_PATHS = ("vpcSecurityGroupIds", "securityGroups", "networkInterfaces[].securityGroups")
+ADDRESS_PATHS = (
+    "associatePublicIpAddress",
+    "networkInterfaces[].associatePublicIpAddress",
+)
+_ADDRESSES = (types.ADDRESS, "aws:ec2/eipAssociation:EipAssociation")
+
 
 def public(cidr: Any) -> bool:
     """Whether a range holds public addresses; a range that cannot be read counts as public."""
@@ -137,6 +144,7 @@ class InferenceNodes:
     groups: tuple[Resource, ...]
     own_groups: bool  # False: the group that EKS makes, which lets everything out
     unseen_groups: bool  # some groups are not declared in this stack
+    machines: tuple[Resource, ...]  # what describes each machine: templates, configurations, the instance
 
 
 def inference_nodes(stack: Stack) -> Iterator[InferenceNodes]:
@@ -157,6 +165,7 @@ def inference_nodes(stack: Stack) -> Iterator[InferenceNodes]:
             for key in ("id", "name", "launchTemplateId", "launchTemplateName")
             for template in stack.named(group, f"{path}.{key}", types.LAUNCH_TEMPLATE)
         ]
+        templates += stack.named(group, "launchConfiguration", types.LAUNCH_CONFIGURATION)
         if not templates or _accelerated(group, *templates):
             yield _nodes(group, "vpcZoneIdentifiers", templates, stack)
     for instance in stack.of(*types.INSTANCES):
@@ -170,7 +179,7 @@ def _nodes(resource: Resource, subnet_path: str, holders: list[Resource], stack:
     groups = [
         target
         for holder in holders
-        for path in ("vpcSecurityGroupIds", "networkInterfaces[].securityGroups")
+        for path in GROUP_PATHS
         for target in stack.targets(holder, path, *types.SECURITY_GROUPS)
     ]
     return InferenceNodes(
@@ -180,7 +189,22 @@ def _nodes(resource: Resource, subnet_path: str, holders: list[Resource], stack:
         groups=tuple(item for target in groups for item in target.resources),
         own_groups=bool(groups),
         unseen_groups=any(not target.resources for target in groups),
+        machines=tuple(holders),
     )
+
+
+def public_addresses(nodes: InferenceNodes, stack: Stack) -> Iterator[tuple[Resource, str]]:
+    """Every place that gives public addresses to the machines: their subnets, and what describes them."""
+    for subnet in nodes.subnets:
+        if get(subnet.props, "mapPublicIpOnLaunch", False):
+            yield subnet, "mapPublicIpOnLaunch"
+    for machine in nodes.machines:
+        for key in ADDRESS_PATHS:
+            for path, value in each(machine.props, key):
+                if str(known(value)).lower() not in {"false", "0"}:
+                    yield machine, path
+        for path in ("instance", "instanceId"):
+            yield from ((address, path) for address in stack.pointing_at(machine, path, *_ADDRESSES))
 
 
 def _accelerated(*resources: Resource) -> bool:

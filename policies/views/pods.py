@@ -5,13 +5,15 @@ Not here: what a container must look like (the packs).
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from inferplan.resource import Resource, Unknown, UnknownValueError
 from policies import types
-from policies.read import get, json_document, known
+from policies.read import credential_name, get, json_document, known
 
 ACCELERATORS = ("nvidia.com/", "amd.com/", "aws.amazon.com/neuron")  # also slices: nvidia.com/mig-1g.10gb
 # Under these keys a workload keeps its pod; unknown, the pod cannot be seen.
@@ -37,17 +39,20 @@ class Container:
     def env(self) -> dict[str, str | None]:
         """Environment variables; None for a value that comes from elsewhere (a secret, a config map)."""
         entries = get(self.value, "env") or get(self.value, "environment") or []
-        return {
-            str(get(entry, "name")): None if get(entry, "value") is None else str(get(entry, "value"))
-            for entry in entries
-        }
+        return {str(get(entry, "name")): _value(entry) for entry in entries}
 
     @property
     def words(self) -> list[str]:
         """Command and arguments."""
         parts = [*(get(self.value, "command") or []), *(get(self.value, "args") or [])]
-        parts += get(self.value, "entryPoint") or []
-        return [str(known(part)) for part in parts]
+        parts = [*(get(self.value, "entryPoint") or []), *parts]
+        return list(_spoken([str(known(part)) for part in parts]))
+
+    @property
+    def is_proxy(self) -> bool:
+        """Whether it is the LLM proxy: by its image or its command."""
+        named = [str(get(self.value, "image", "")).lower(), *(word.lower() for word in self.words[:3])]
+        return any("litellm" in name for name in named)
 
     @property
     def serves_model(self) -> bool:
@@ -60,6 +65,24 @@ class Container:
             or any("vllm" in name for name in named)
             or any(word.rpartition("/")[2] == "vllm" for word in self.words)
         )
+
+
+def _value(entry: Mapping[str, Any]) -> str | None:
+    if isinstance(entry.get("value"), Unknown) and credential_name(str(get(entry, "name"))):
+        return None  # a password or key given as a secret input
+    return None if get(entry, "value") is None else str(get(entry, "value"))
+
+
+def _spoken(words: list[str]) -> Iterator[str]:
+    """The words of a command; what follows a shell's `-c` is a command of its own in one string."""
+    for before, word in zip(["", *words], words, strict=False):
+        if re.fullmatch(r"-[a-z]*c", before) and " " in word:
+            try:
+                yield from shlex.split(word)
+            except ValueError:
+                yield from word.split()
+        else:
+            yield word
 
 
 @dataclass(frozen=True, slots=True)

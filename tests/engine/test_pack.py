@@ -39,6 +39,15 @@ def created(stand_ins: dict[str, StandIn]) -> list[str]:
     return [urn for stand_in in stand_ins.values() for urn in stand_in.created]
 
 
+def warning_only(folder: Path) -> str:
+    """The organization in `folder`, changed so that the program warns and the packs have to refuse."""
+    if not folder.exists():
+        shutil.copytree(ORGANIZATION, folder)
+    with (folder / "organization.yaml").open("a", encoding="utf-8") as file:
+        file.write("\nwarn_only: [production, staging, development]\n")
+    return str(folder)
+
+
 @pytest.fixture
 def abroad(tmp_path: Path) -> Path:
     """The minimal spec, in a Region outside what it and its account allow."""
@@ -55,11 +64,12 @@ def abroad(tmp_path: Path) -> Path:
     "command", [["preview"], ["up", "--yes"], ["up", "--yes", "--skip-preview"]], ids=lambda words: words[-1]
 )
 def test_a_denied_declaration_stops_before_anything_exists(
-    workspace: Workspace, stand_ins: dict[str, StandIn], abroad: Path, command: list[str]
+    workspace: Workspace, stand_ins: dict[str, StandIn], tmp_path: Path, abroad: Path, command: list[str]
 ) -> None:
-    """Also where nobody runs a preview, as the Automation API does."""
+    """Also where nobody runs a preview, as the Automation API does, and where the program only warns."""
     workspace.project()
-    workspace.stack("minimal.foundation", settings(abroad))
+    named = {"inferplan:organization": warning_only(tmp_path / "platform")}
+    workspace.stack("minimal.foundation", settings(abroad) | named)
 
     result = workspace.run(*command, *with_packs(workspace))
 
@@ -67,6 +77,15 @@ def test_a_denied_declaration_stops_before_anything_exists(
     assert "SOV-001" in blocked_by(result)
     assert str(abroad) in result.text
     assert created(stand_ins) == []
+
+
+MOST_LINES = 60  # of what packs say about one wrong word
+
+
+def told(result: Result) -> list[str]:
+    """What the packs said, line by line."""
+    _, _, said = result.text.partition("\nPolicies:\n")
+    return [line for line in said.partition("\n\n")[0].splitlines() if line.strip()]
 
 
 @pytest.mark.parametrize("case", DENIED)
@@ -79,7 +98,7 @@ def test_what_the_command_line_denies_the_pack_denies(
     shutil.copytree(ORGANIZATION, tmp_path / "organization")
     apply(tmp_path, changes)
     workspace.project()
-    organization = str(tmp_path / "organization")
+    organization = warning_only(tmp_path / "organization")
     config = settings(tmp_path / "specs" / f"{name}.yaml") | {"inferplan:organization": organization}
     workspace.stack(f"{name}.foundation", config)
 
@@ -87,6 +106,7 @@ def test_what_the_command_line_denies_the_pack_denies(
 
     assert result.code != 0
     assert rule in blocked_by(result)
+    assert 0 < len(told(result)) < MOST_LINES
     assert created(stand_ins) == []
 
 

@@ -6,36 +6,14 @@ Not here: the rules (policies) and the table of families (policies/families.json
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-import msgspec
-
+from policies.families import Family, families
 from policies.notices import NOTICES, Notice
 from policies.packs import all_rules
 from policies.rule import Rule
 from tests.pages.markdown import GENERATED, code, page, prose, table
 
 OF_NO_RULE = "Findings that belong to no rule"
-FAMILIES = Path(__file__).parents[2] / "policies" / "families.json"
-
-
-class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One family of rule ids: they run from 001 to `rules`; `reason` says why some are not there yet."""
-
-    family: str
-    title: str
-    rules: int
-    reason: str
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Every id of the family, implemented or not."""
-        return tuple(f"{self.family}-{number:03}" for number in range(1, self.rules + 1))
-
-
-def families() -> tuple[Family, ...]:
-    """Every family, in the order of the page."""
-    return msgspec.json.decode(FAMILIES.read_bytes(), type=tuple[Family, ...])
 
 
 def text() -> str:

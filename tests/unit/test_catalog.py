@@ -175,9 +175,11 @@ def test_facts_carry_their_standing() -> None:
     assert facts["vendors/openai"].verified == "partial"
     assert facts["licenses/apache-2.0"].unverified_parts
     assert facts["regions/me-west-1"].verified is False
+    hosts = {f"vendors/{one.id}/{host.host}" for one in catalog.vendors().values() for host in one.hosts}
+    assert hosts <= facts.keys()
     assert len(facts) == sum(len(READERS[name]()) for name in READERS if not name.startswith(NO_FACTS)) + len(
         catalog.countries_without_region()
-    )
+    ) + len(hosts)
 
 
 # -- places ----------------------------------------------------------------------------------------
@@ -305,6 +307,9 @@ def test_instances_agree_with_moto() -> None:
         assert record["MemoryInfo"]["SizeInMiB"] == instance.ram_gib * 1024
         assert record.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0) == instance.nvme_gb
         assert record["NetworkInfo"].get("EfaInfo", {}).get("MaximumEfaInterfaces", 0) == instance.efa
+        if instance.efa:  # aws-real 9: cards that carry IP only come first (aws-parallelcluster#7143)
+            cards = instance.efa + instance.ena_only_cards
+            assert record["NetworkInfo"]["MaximumNetworkCards"] == cards, instance.type
         fractional = instance.fraction is not None
         assert device["Count"] == (0 if fractional else instance.count), instance.type
         memory_gib = device["MemoryInfo"]["SizeInMiB"] / 1024

@@ -16,7 +16,9 @@ from tests.command_line import AS_OF, HANGS_AFTER_S, INFERPLAN, ROOT, inferplan,
 MORE_THAN_A_PIPE_HOLDS = 200_000
 
 
-@pytest.mark.parametrize("verb", ["validate", "plan", "check", "explain", "diff", "size", "rules", "schema"])
+@pytest.mark.parametrize(
+    "verb", ["validate", "plan", "check", "explain", "diff", "size", "rules", "schema", "resources"]
+)
 def test_every_verb_has_help(verb: str) -> None:
     """`--help` of each verb says what it does and exits 0."""
     done = inferplan(verb, "--help")

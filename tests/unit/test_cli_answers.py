@@ -77,6 +77,7 @@ def test_a_bug_in_one_spec_leaves_the_others_their_answers(
     "arguments",
     [
         ("plan", "specs/account-desk.yaml"),
+        ("resources", "specs/account-desk.yaml"),
         ("plan", "specs/no-such.yaml"),
         ("explain", "specs/minimal.yaml", "nothing-like-it"),
         ("diff", "specs/minimal.yaml"),
@@ -113,7 +114,7 @@ def test_explain_has_json_for_every_subject(subject: tuple[str, ...], keys: set[
     done = inferplan("explain", "specs/minimal.yaml", *subject, "--format", "json", *AS_OF)
 
     answer = json.loads(done.out)
-    assert set(answer) == {"schema", "spec", "subject"} | keys
+    assert set(answer) == {"schema", "spec", "organization", "subject"} | keys
     assert all(answer[key] for key in keys - {"hosts", "inputs", "sources"})
 
 

@@ -244,7 +244,7 @@ def test_production_keeps_the_logs_of_the_firewall_and_of_the_tasks() -> None:
     named = {group.props["name"]: group.props for group in groups}
 
     assert "/aws/ecs/containerinsights/inferplan-eu-support-desk-gateway/performance" in named
-    assert sum("firewall-" in name for name in named) == 3
+    assert sum("firewall-" in name for name in named) == 2
     assert all(
         isinstance(props["kmsKeyId"], Unknown) and props["retentionInDays"] for props in named.values()
     )

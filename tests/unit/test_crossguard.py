@@ -320,6 +320,41 @@ def test_an_invalid_declaration_blocks() -> None:
     assert "the declaration cannot be used" in said[ANCHOR][0]
 
 
+ABROAD = "us-east-1 lies in US; allowed: SE"
+
+
+def abroad(_subject: Any, _context: Context) -> Iterator[Outcome]:
+    """Fails for everything, because of a Region."""
+    yield fail(ABROAD, path="region")
+
+
+def test_what_follows_from_the_declaration_is_told_once_a_rule_and_counted() -> None:
+    """The cause by itself, the first resource of each rule, then how many more; another rule says no too."""
+    cause, key = rule("SOV-001", abroad, of="account"), rule("SOV-011", abroad)
+    cause.check(types.BUCKET)(abroad)
+    pack = Pack(cause, key)
+    buckets = [f"{BUCKET}{number}" for number in range(5)]
+
+    said = [pack.see_root(), *(pack.see(types.BUCKET, urn, {}, parent=DEPLOYMENT) for urn in buckets)]
+    whole = pack.stack(*(item(types.BUCKET, urn) for urn in buckets))
+
+    assert [sorted(one) for one in said] == [["SOV-001"], ["SOV-001", "SOV-011"], [], [], [], []]
+    rules = {name: told for name, told in whole.items() if name.startswith("SOV-")}
+    counts = {name: [message for message, _ in told] for name, told in rules.items()}
+    assert sorted(counts) == ["SOV-001-stack", "SOV-011-stack"]
+    for told in counts.values():
+        assert "4 more findings follow from SOV-001 target.region: b1, b2, b3 and 1 more" in told[0]
+
+
+def test_nothing_is_kept_back_where_no_root_has_stopped_the_update() -> None:
+    """A program that is judged by a configured spec hears of every resource."""
+    pack = Pack(rule("SOV-001", abroad), config={"spec": str(SPEC)})
+
+    said = [pack.see(types.BUCKET, f"{BUCKET}{number}", {}) for number in range(3)]
+
+    assert all("SOV-001" in one for one in said)
+
+
 def test_a_second_root_with_another_declaration_blocks() -> None:
     """One program deploys one declaration."""
     pack = Pack()

@@ -294,11 +294,31 @@ def test_waiver_covers_its_scope_only() -> None:
 
 
 def test_unused_waiver_is_a_finding_only_for_rules_that_exist() -> None:
-    """A waiver that covers nothing is reported; one of a rule that does not exist yet is not."""
+    """A waiver that covers nothing is unused; one of a rule that nothing checks yet is said to be that."""
     report = waived(probe(passes), waiver(), waiver(rule="COST-006"))
 
-    assert [item.rule for item in report.findings] == ["WAIVER-UNUSED"]
+    assert [item.rule for item in report.findings] == ["WAIVER-UNUSED", "RULE-UNBUILT"]
+    assert "lifts COST-006, which nothing checks yet" in report.findings[1].message
     assert report.decision == "allow"
+
+
+def test_03_a_waiver_of_a_misspelled_subject_says_what_was_meant() -> None:
+    """Among routes, backends, vendors and resources of the stack."""
+    report = waived(probe(fails), waiver(scope={"spec": "example", "subject": "dat"}))
+
+    (found,) = (item for item in report.findings if item.rule == "WAIVER-UNUSED")
+    assert found.message.endswith("nothing is called 'dat'; did you mean data?")
+
+
+def test_03_a_level_that_is_ignored_is_said() -> None:
+    """Lowering a rule that nobody may waive changes nothing, and that is a finding."""
+    off = {"rules": {"SOV-001": RuleSetting(level="disabled")}}
+    report = judge(probe(fails), declaration(**off, not_waivable=("SOV-001",)))
+
+    (found,) = (item for item in report.findings if item.rule == "RULE-KEEPS-LEVEL")
+    assert found.path == "organization.rules.SOV-001"
+    assert report.decision == "deny"
+    assert judge(probe(fails), declaration(**off)).findings == ()
 
 
 def test_alias_of_a_rule_is_waived() -> None:

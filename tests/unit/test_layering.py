@@ -191,6 +191,7 @@ OF_INFERPLAN = (
     "inferplan.resource",
     "inferplan.properties",
     "inferplan.errors",
+    "inferplan.near",
     "inferplan.records.gate",
     "inferplan.records.verdicts",
 )

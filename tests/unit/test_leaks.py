@@ -309,12 +309,18 @@ def test_waiver_counts_only_in_order() -> None:
     assert _waived(_waiver(expires="2026-11-19"), rule) == ("deny", {"WAIVER-EXPIRED"})
 
 
-def test_resources_that_no_rule_reads_are_counted() -> None:
-    """A resource of another cloud is named in the report: no rule has judged it."""
+def test_resources_that_no_rule_reads_deny() -> None:
+    """A resource of another cloud leaves the rules about content undecided: no rule has judged it."""
     store = resource("gcp:storage/bucket:Bucket", "store", {"location": "US"})
     case = passing_case(Example(note="another cloud", resources=(store,)))
     report = evaluate(case.declaration, case.resources, AS_OF)
 
-    assert [item.message for item in report.findings if item.rule == "TYPES-UNREAD"] == [
-        "no rule reads the resources of gcp (1)"
-    ]
+    assert report.decision == "deny"
+    assert {(item.rule, item.verdict, item.message) for item in report.findings if item.blocks} == {
+        (
+            id_,
+            "undecided",
+            "gcp:storage/bucket:Bucket is of a kind that the rules do not know; no rule reads what it does",
+        )
+        for id_ in ("EGR-007", "SOV-005", "SOV-010")
+    }

@@ -137,7 +137,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("Midjourney", weights("midjourney/v7"), "stabilityai/stable-diffusion-3.5-medium"),
     ("PyTorch", weights("pytorch/pytorch"), "a model id"),
     ("TensorFlow", weights("tensorflow/tensorflow"), "a model id"),
-    ("Linux", weights("linux/linux"), "backends.*.capacity.ami"),
+    ("Linux", weights("linux/linux"), "the EKS image of the instance type"),
     ("Python", weights("python/python"), "a model id"),
 ]  # fmt: skip
 

@@ -12,6 +12,7 @@ from spec_texts import GOOD
 
 from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load, load_organization
+from inferplan.spec.registers import RuleIds
 
 ORGANIZATION_TEXT = """\
 apiVersion: inferplan/v1beta1
@@ -164,6 +165,47 @@ def test_a_broken_waiver_is_an_error(old: str, new: str, message: str, tmp_path:
         load_organization(folder)
 
     assert str(caught.value) == f"{folder}/waivers/w1.yaml:{message}"
+
+
+IDS = RuleIds(built=frozenset({"SOV-001", "EGR-012"}), published=frozenset({"SOV-001", "COST-006"}))
+BAD_IDS = [
+    (
+        ("rules: {EGR-012", "rules: {EGR-112"),
+        "organization.yaml:16:9: rules.EGR-112: unknown rule 'EGR-112'; did you mean EGR-012?",
+    ),
+    (
+        ("rules: {EGR-012", "rules: {COST-006"),
+        "organization.yaml:16:9: rules.COST-006: rule 'COST-006' is published, and nothing checks it yet; "
+        "take it out until it is built; `inferplan rules` lists what is checked",
+    ),
+    (
+        ("stores:", "not_waivable: [SOV-001, SOV-101]\nstores:"),
+        "organization.yaml:13:25: not_waivable[1]: unknown rule 'SOV-101'; did you mean SOV-001?",
+    ),
+    (
+        ("rule: COST-006", "rule: COST-066"),
+        "waivers/w1.yaml:3:7: rule: unknown rule 'COST-066'; did you mean COST-006?",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_IDS)
+def test_03_a_rule_that_does_not_exist_is_an_error(
+    change: tuple[str, str], message: str, tmp_path: Path
+) -> None:
+    """In levels, in what nobody may waive, and in waivers; a waiver of a rule to come is kept."""
+    text, waiver = (kept.replace(*change) for kept in (ORGANIZATION_TEXT, WAIVER_TEXT))
+    folder = organization_folder(tmp_path, text, waiver)
+
+    with pytest.raises(SpecErrors) as caught:
+        load_organization(folder, IDS)
+
+    assert str(caught.value) == f"{folder}/{message}"
+
+
+def test_03_ids_that_exist_are_good(tmp_path: Path) -> None:
+    """The same folder without a slip."""
+    assert load_organization(organization_folder(tmp_path), IDS).organization.rules
 
 
 def test_a_folder_without_organization_is_an_error(tmp_path: Path) -> None:

@@ -19,8 +19,11 @@ EXAMPLES = ("de-clinic-notes", "eu-support-desk", "in-bank-assistant", "minimal"
 
 
 @pytest.fixture
-def checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, dict[str, Any]]]:
+def checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, dict[str, Any]]]:
     """Check an example after text replacements in its files; gives exit code and the stack."""
+    monkeypatch.chdir(tmp_path)  # its organization is the one of the run
     shutil.copytree(ROOT / "specs", tmp_path / "specs")
     shutil.copytree(ROOT / "organization", tmp_path / "organization")
 

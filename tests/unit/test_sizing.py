@@ -552,7 +552,6 @@ class TestEngine:
     @pytest.mark.parametrize(
         ("model", "tensor", "caution"),
         [
-            ("microsoft/phi-4", 4, "do not divide each other"),
             ("mistralai/Mistral-Small-3.2-24B-Instruct-2506", 1, "vision encoder"),
             ("mistralai/Mistral-Small-3.2-24B-Instruct-2506", 1, "not verified"),
             ("Qwen/Qwen3-30B-A3B", 8, "saves no KV cache"),

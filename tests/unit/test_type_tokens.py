@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from inferplan.catalog.refresh.type_registry import registered
 
 POLICIES = Path(__file__).parents[2] / "policies"
 TOKEN = re.compile(r"(?:aws|kubernetes|pulumi|inferplan):(?:\*|[\w./*-]+:[\w*-]+)")
@@ -50,22 +50,6 @@ def places() -> dict[str, list[str]]:
         for token in spelled(path.read_text("utf-8")):
             found.setdefault(token, []).append(str(path.relative_to(POLICIES)))
     return found
-
-
-@cache
-def registered() -> frozenset[str]:
-    """Every type that the installed SDKs register, read from their text, as loading all classes is slow."""
-    return frozenset(token for package in ("pulumi_aws", "pulumi_kubernetes") for token in _types_of(package))
-
-
-def _types_of(package: str) -> Iterator[str]:
-    spec = find_spec(package)
-    assert spec is not None
-    assert spec.origin is not None
-    for node in ast.walk(ast.parse(Path(spec.origin).read_text("utf-8"))):
-        if isinstance(node, ast.keyword) and node.arg == "resource_modules":
-            for module in json.loads(ast.literal_eval(node.value)):
-                yield from module["classes"]
 
 
 def unregistered(tokens: set[str]) -> set[str]:

@@ -91,7 +91,7 @@ def plan_gateway(
         )
     elif said.existing is None and (host is None or certificate is None):
         notes.warn(
-            "gateway.host and gateway.certificate are both needed for TLS; preflight will stop without them"
+            "gateway.host and gateway.certificate are both needed for TLS: no listener is made without them"
         )
     elif said.existing is None and not said.clients:
         notes.warn("gateway.clients is empty: nobody outside the VPC may call the gateway")

@@ -114,7 +114,10 @@ class Probes:
             found = self.attempt(edited)
         except NoPlan:
             return None
-        return None if over_budget(edited, found.monthly_usd) else found
+        # A bill that only its low case keeps within the budget is a plan with a warning, but no advice.
+        usd = found.monthly_usd.expected if edits else found.monthly_usd.low
+        budget = spec_of(edited).budget
+        return found if budget is None or usd <= budget.monthly_usd else None
 
 
 def _conflict(index: int, found: tuple[int, ...], probes: Probes, failure: NoPlan | None) -> Conflict:

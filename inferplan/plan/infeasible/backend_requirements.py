@@ -21,6 +21,7 @@ from inferplan.plan.infeasible.loosening import (
     spec_of,
 )
 from inferplan.plan.own_weights.demand import model_name, shapes
+from inferplan.plan.traffic import typical_tokens
 from inferplan.records.draft import Draft
 from inferplan.sizing.memory import cannot_be_sized
 from inferplan.sizing.weights import format_of
@@ -131,16 +132,12 @@ def precision(name: str, backend: Backend) -> list[Requirement]:
 
 
 def length(name: str, backend: Backend, spec: InferenceStack) -> list[Requirement]:
-    """Halves of the stated context, down to what a typical request needs."""
+    """Halves of the stated context, down to what a typical request needs; that much, where it is less."""
     said = backend.engine.max_model_len
-    needed = max(
-        (route.load.input_tokens or 1) + (route.load.output_tokens or 1)
-        for route in spec.routes
-        if name in route.backends
-    )
-    if said is None or said // 2 < needed:
+    needed = max(typical_tokens(route) for route in spec.routes if name in route.backends)
+    if said is None or needed <= said < 2 * needed:
         return []
-    lengths = [said >> step for step in range(1, 12) if said >> step >= needed]
+    lengths = [said >> step for step in range(1, 12) if said >> step >= needed] or [needed]
 
     def cut(length: int) -> Edit:
         return edit_engine(name, lambda engine: replace(engine, max_model_len=length))
@@ -152,6 +149,7 @@ def length(name: str, backend: Backend, spec: InferenceStack) -> list[Requiremen
             short=f"{said} tokens of context",
             changes=tuple(Change(edit=cut(length), say=always(f"{length} tokens")) for length in lengths),
             in_steps=True,
+            is_wider=needed <= said,  # a longer context may not fit where a shorter one does
         )
     ]
 
@@ -179,10 +177,30 @@ def capacity(name: str, said: Capacity) -> list[Requirement]:
         found.append(
             Requirement(path=f"{at}.zone", value=said.zone, short=f"zone {said.zone}", changes=(other,))
         )
+    if said.efa:
+        without = Change(
+            edit=edit_capacity(name, lambda one: replace(one, efa=False)),
+            say=lambda draft: f"false, on {_pool_type(draft, name)}",
+        )
+        found.append(Requirement(path=f"{at}.efa", value="true", short="EFA", changes=(without,)))
+    if said.kind == "capacity-block":
+        on_demand = Change(
+            edit=edit_capacity(name, lambda one: replace(one, kind="on-demand", id=None)),
+            say=lambda draft: f"on-demand {_pool_type(draft, name)} and no capacity.id",
+        )
+        found.append(
+            Requirement(
+                path=f"{at}.kind",
+                value=said.kind,
+                short="capacity block",
+                changes=(on_demand,),
+                is_wider=False,  # a type may be sold in blocks only
+            )
+        )
     if said.kind in {None, "on-demand"}:
         reserved = Change(
             edit=edit_capacity(name, lambda one: replace(one, kind="reservation")),
-            say=lambda draft: f"a reservation or capacity block of {_pool_type(draft, name)}",
+            say=lambda draft: f"{_reserved(_pool_type(draft, name))} and its capacity.id",
         )
         found.append(
             Requirement(path=f"{at}.kind", value="on-demand", short="on demand", changes=(reserved,))
@@ -192,3 +210,9 @@ def capacity(name: str, said: Capacity) -> list[Requirement]:
 
 def _pool_type(draft: Draft, name: str) -> str:
     return next((pool.instance_type for pool in draft.pools if pool.name == f"gpu-{name}"), "another type")
+
+
+def _reserved(instance_type: str) -> str:
+    known = catalog.instances().get(instance_type)
+    block = " or capacity block" if known is not None and known.is_sold_in_blocks else ""
+    return f"a reservation{block} of {instance_type}"

@@ -16,7 +16,7 @@ from inferplan.plan.traffic import GENERATES
 from inferplan.records.draft import Traffic
 from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
-from inferplan.spec.model import Backend, Objectives, Percentiles
+from inferplan.spec.model import Backend, Objectives, Percentiles, Route
 
 DEFAULT_AVAILABILITY = 99.0
 
@@ -98,13 +98,15 @@ def _demand(
     tokens_in = math.ceil(sum(load.input_tokens * load.peak_requests_per_second for load in every) / rate)
     tokens_out = math.ceil(sum(load.output_tokens * load.peak_requests_per_second for load in every) / rate)
     length = backend.engine.max_model_len
+    longest = max(load.input_tokens + load.output_tokens for load in every)
     if length is None:
-        longest = max(load.input_tokens + load.output_tokens for load in every)
         length = notes.default(
             f"backends.{name}.engine.max_model_len",
             sizing.planned_model_len(longest, 0, shape.context or longest),
             "four times the longest typical request, a power of two, within the model's context",
         )
+    routes = {route.name: route for route in case.spec.routes}
+    _check_length(name, backend, length, [(load, routes[load.route]) for load in every])
     objectives = [route.objectives for route in serving]
     _warn_percentiles(name, objectives, notes)
     return Demand(
@@ -125,6 +127,31 @@ def _demand(
             objective.availability_percent or DEFAULT_AVAILABILITY for objective in objectives
         ),
     )
+
+
+def _check_length(name: str, backend: Backend, length: int, every: list[tuple[Traffic, Route]]) -> None:
+    """Refuse a context that the typical request of a route does not fit, whether it comes first or stands in.
+
+    The engine would answer each of these requests with an error.
+    """
+    said = backend.engine.max_model_len is not None
+    for load, route in every:
+        needed = load.input_tokens + load.output_tokens
+        is_guess = not said and route.load.input_tokens is None and route.load.output_tokens is None
+        if needed > length and not is_guess:
+            raise NoPlan(
+                f"route {load.route}: a typical request has {load.input_tokens} + {load.output_tokens} = "
+                f"{needed} tokens, more than the {length} of backend {name}",
+                (
+                    Conflict(
+                        path=f"backends.{name}.engine.max_model_len" if said else f"backends.{name}.weights",
+                        value=f"{length} tokens" if said else f"a context of {length} tokens",
+                        reason="the engine answers each of these requests with an error",
+                        change=f"{needed} tokens are needed, or a smaller load.input_tokens or "
+                        "load.output_tokens of the route",
+                    ),
+                ),
+            )
 
 
 def _warn_percentiles(name: str, objectives: list[Objectives], notes: Notes) -> None:

@@ -16,6 +16,9 @@ PORT = 8000
 # No host ends in .invalid (RFC 6761). An empty list would mean "any", so the list holds a name nothing can
 # have.
 NO_MEDIA_DOMAIN = "none.invalid"
+# Values that vLLM takes for --max-lora-rank: vllm/config/lora.py, MaxLoRARanks (0.33.0)
+LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+DEFAULT_LORA_RANK = 16
 
 ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
@@ -48,6 +51,12 @@ PLANNED = frozenset(
 )
 
 
+def max_lora_rank(backend: Backend) -> int:
+    """The smallest rank that vLLM can be told and that every adapter stays within."""
+    largest = max((adapter.rank or DEFAULT_LORA_RANK for adapter in backend.adapters), default=1)
+    return next(rank for rank in LORA_RANKS if rank >= max(largest, DEFAULT_LORA_RANK))
+
+
 def weights_key(model: str, revision: str | None) -> str:
     """The prefix of a model in the weights bucket, with its revision: a path never changes content."""
     return f"models/{model}/{revision or 'unpinned'}"
@@ -68,6 +77,7 @@ def server_flags(
     max_num_batched_tokens: int,
     gpu_memory_utilization: float,
     adapters: tuple[Adapter, ...],
+    max_lora_rank: int,
     dtype_half: bool,
 ) -> tuple[str, ...]:
     """Everything after `vllm serve <path>`; NoPlan for a flag that the pinned version does not know.
@@ -98,7 +108,10 @@ def server_flags(
     if api in {"embeddings", "rerank", "classify"}:
         flags += ["--runner", "pooling"]
     if adapters:
-        flags += ["--enable-lora", "--max-loras", str(len(adapters)), "--lora-modules"]
+        flags += ["--enable-lora", "--max-loras", str(len(adapters))]
+        if max_lora_rank > DEFAULT_LORA_RANK:
+            flags += ["--max-lora-rank", str(max_lora_rank)]
+        flags += ["--lora-modules"]
         flags += [f"{adapter.name}={adapter.path}" for adapter in adapters]
     flags += _own_arguments(backend_name, backend)
     known = catalog.vllm_flags(VLLM_VERSION)

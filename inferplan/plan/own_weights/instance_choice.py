@@ -117,7 +117,11 @@ def _unusable(wish: Wish, instance: catalog.Instance) -> str | None:
     if not instance.ami_verified and capacity.instance_type is None:
         return "no EKS image is known to carry its driver; capacity.instance_type takes it all the same"
     if capacity.zone is not None and capacity.zone not in offers:
-        return f"not offered in zone {capacity.zone}"
+        return f"not offered in zone {capacity.zone} (offered in {', '.join(offers)})"
+    if capacity.efa and not instance.efa:
+        return "has no Elastic Fabric Adapter (capacity.efa)"
+    if capacity.kind == "capacity-block" and not instance.is_sold_in_blocks:
+        return "no Capacity Blocks are sold of it: they are sold of P4, P5, P6 and Trn types"
     if wish.survive and (len(offers) < 2 or capacity.zone is not None):
         return f"in one zone only ({capacity.zone or offers[0]}), and the loss of a zone must be survived"
     price = catalog.instance_price(instance.type, wish.region)

@@ -14,6 +14,7 @@ from inferplan import sizing
 from inferplan.cost import HOURS_PER_MONTH
 from inferplan.plan.case import DEVELOPMENT, Case
 from inferplan.plan.own_weights.instance_choice import Choice
+from inferplan.records.no_plan import Conflict, NotBuilt
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Pool, RunningHours, Source
 from inferplan.spec.model import Backend
@@ -22,6 +23,9 @@ WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # as cron counts t
 GROWTH_MONTHS = 12
 GROWTH_CEILING = 4  # autoscaling may reach this many times the planned replicas, whatever the stated growth
 IMAGE_GIB = 10.0  # compressed vLLM image, a working figure: the lock does not record sizes
+# A reservation matches only instances outside any placement group but the one it was made in, and a capacity
+# block none in a group at all (terraform-aws-modules/terraform-aws-eks#3730, eksctl#7949).
+RESERVED = ("reservation", "capacity-block")
 CACHE_GIB = 10  # compile cache and logs of one pod
 
 
@@ -38,8 +42,8 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
     kind = backend.capacity.kind or notes.default(
         f"backends.{choice.backend}.capacity.kind", "on-demand", "nothing else is stated"
     )
-    listed = next((ami for ami in instance.ami if ami.startswith("BOTTLEROCKET")), instance.ami[0])
-    ami = "CUSTOM" if backend.capacity.ami else listed
+    ami = next((ami for ami in instance.ami if ami.startswith("BOTTLEROCKET")), instance.ami[0])
+    _refuse_own_image(choice.backend, backend)
     bottlerocket = ami.startswith("BOTTLEROCKET")
     notes.derive(
         f"{path}.ami_type",
@@ -62,6 +66,7 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
     for field, value, unit in (
         ("gpus", instance.count, "GPUs"),
         ("efa_interfaces", instance.efa, "network cards"),
+        ("efa_first_card", instance.ena_only_cards, "number of a network card"),
     ):
         formula = f"as the catalog says of {instance.type}; EFA only where asked for or a replica spans nodes"
         notes.derive(f"{path}.{field}", value if field == "gpus" or efa else 0, unit, formula, sources=facts)
@@ -98,10 +103,27 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
         ),
         efa=efa,
         efa_interfaces=instance.efa if efa else 0,
-        placement_group=choice.layout.pipeline_parallel > 1,
-        ami_id=backend.capacity.ami,
+        efa_first_card=instance.ena_only_cards if efa else 0,
+        placement_group=choice.layout.pipeline_parallel > 1 and kind not in RESERVED,
         running=_running(case, path, kind, notes),
     )
+
+
+def _refuse_own_image(name: str, backend: Backend) -> None:
+    """EKS does not bootstrap an image that a launch template names; how it is done depends on the image."""
+    if backend.capacity.ami is not None:
+        raise NotBuilt(
+            f"backend {name} asks for an image of its own, which this version does not start",
+            (
+                Conflict(
+                    path=f"backends.{name}.capacity.ami",
+                    value=backend.capacity.ami,
+                    reason="nodes of an own image join the cluster by user data that depends on its family "
+                    "(nodeadm, Bottlerocket), and none is written yet",
+                    change="leave it out: nodes then run the EKS image of their type",
+                ),
+            ),
+        )
 
 
 def _explain_volumes(path: str, ami: str, estimate: sizing.StartupEstimate, notes: Notes) -> None:
@@ -191,5 +213,11 @@ def warn_capacity(case: Case, pools: list[Pool], notes: Notes) -> None:
                 "or a "
                 "capacity block"
             )
-        if pool.capacity in {"reservation", "capacity-block"} and pool.capacity_id is None:
-            notes.warn(f"{pool.name}: {pool.capacity} without capacity.id; preflight will ask for it")
+        if pool.capacity == "capacity-block":
+            zone = "" if len(pool.zones) == 1 else f", not in {len(pool.zones)}: name it with capacity.zone"
+            notes.warn(
+                f"{pool.name}: a capacity block is sold in some Regions only, lies in one zone{zone}, and "
+                "ends on its date: nodes are taken away half an hour before"
+            )
+        if pool.capacity in RESERVED and pool.capacity_id is None:
+            notes.warn(f"{pool.name}: {pool.capacity} without capacity.id: no node starts before it is said")

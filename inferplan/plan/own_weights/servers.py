@@ -124,9 +124,15 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
         )
         for adapter in backend.adapters
     )
-    if adapters:
+    if any(adapter.rank is None for adapter in backend.adapters):
         notes.default(
-            f"backends.{name}.adapters.rank", 16, "vLLM's default max_lora_rank; a larger adapter is refused"
+            f"backends.{name}.adapters.rank",
+            vllm.DEFAULT_LORA_RANK,
+            "vLLM's default max_lora_rank; a larger adapter is refused",
+        )
+        notes.warn(
+            f"{name}: an adapter without rank does not load above rank {vllm.max_lora_rank(backend)}: say "
+            f"backends.{name}.adapters.*.rank"
         )
     estimate = startup(choice, bottlerocket=pool.ami_has_device_plugin)
     explain_start(path, estimate, notes)
@@ -166,6 +172,7 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
             max_num_batched_tokens=fit.max_num_batched_tokens,
             gpu_memory_utilization=fit.gpu_memory_utilization,
             adapters=adapters,
+            max_lora_rank=vllm.max_lora_rank(backend),
             dtype_half=float(catalog.gpu(found.gpu).cc) < 8,
         ),
         env=dict(vllm.ENVIRONMENT),

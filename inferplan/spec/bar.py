@@ -1,0 +1,73 @@
+"""Which organization judges a spec: there is one for a run, and no spec brings its own.
+
+Not here: reading its files (loading) and what they say (organization).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inferplan.spec.faults import SpecError, SpecErrors
+
+FOLDER = "organization"
+REGISTER = "organization.yaml"
+BUILT_IN = "the built-in strict organization"
+
+
+def organization_of(spec: Path | None, named: Path | None, root: Path) -> Path | None:
+    """The folder that was named, else `organization` below the root of the run, else None: the built-in one.
+
+    Raises SpecErrors where nobody named one and another lies beside the spec (`spec` is None for standard
+    input, which lies nowhere).
+    """
+    if named is not None:
+        return named
+    usual = root / FOLDER
+    chosen = usual if _is_folder(usual) else None
+    for other in _beside(spec) if spec is not None else ():
+        if chosen is None or not _same(chosen, other):
+            raise _two(spec, chosen, other)
+    return chosen
+
+
+def passed_over(spec: Path | None, named: Path | None) -> tuple[Path, ...]:
+    """Folders beside the spec that say something else than the one that was named, and are not read."""
+    if spec is None or named is None:
+        return ()
+    return tuple(other for other in _beside(spec) if not _same(named, other))
+
+
+def _beside(spec: Path) -> tuple[Path, ...]:
+    """Organizations in the spec's own folder and in the one above."""
+    try:
+        above = spec.resolve().parents[:2]
+        return tuple(folder / FOLDER for folder in above if (folder / FOLDER / REGISTER).exists())
+    except (OSError, ValueError, RuntimeError):
+        return ()  # a path that cannot be, which reading the spec says
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two folders are one, or hold the same bytes."""
+    try:
+        return one.resolve() == other.resolve() or _content(one) == _content(other)
+    except (OSError, ValueError, RuntimeError):
+        return False
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    paths = (folder / REGISTER, *(folder / "waivers").glob("*.yaml"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def _two(spec: Path | None, chosen: Path | None, other: Path) -> SpecErrors:
+    judge = str(chosen) if chosen is not None else BUILT_IN
+    problem = f"two organizations: {judge} judges this run, and {other} lies beside the spec"
+    hint = "name the platform team's folder with --organization (inferplan:organization under Pulumi)"
+    return SpecErrors([SpecError(file=str(spec), problem=problem, hint=hint)])
