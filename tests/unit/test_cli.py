@@ -159,6 +159,8 @@ def test_an_interrupt_ends_quietly() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         bufsize=0,
+        # Shells start what they put into the background with Ctrl-C ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
     )
     assert running.stdin is not None
     running.stdin.write(b"#" * MORE_THAN_A_PIPE_HOLDS)  # returns once the command reads
