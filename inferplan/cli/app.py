@@ -104,7 +104,7 @@ class Common(NamedTuple):
     verbose: int
 
     def organization_for(self, spec: Path | None) -> Path | None:
-        """The folder given, else `organization/` here, else None; raises SpecErrors where there are two."""
+        """The folder given, else the nearest `organization/`, else None; SpecErrors where there are two."""
         from inferplan.spec.bar import organization_of, passed_over
 
         chosen = organization_of(spec, self.organization, Path())
@@ -167,7 +167,7 @@ def common_options(*formats: str) -> Callable[[F], F]:
             click.option(
                 "--organization",
                 type=click.Path(exists=True, file_okay=False, path_type=Path),
-                help="The platform team's folder (default: organization/ where the command runs).",
+                help="The platform team's folder (default: the nearest organization/, here or above).",
             ),
         ):
             wrapper = option(wrapper)

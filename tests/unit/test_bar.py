@@ -42,7 +42,7 @@ def test_02_a_folder_beside_the_spec_that_differs_is_an_error(repository: Path, 
 
     assert done.code == 2
     assert f"{spec}:1:1: two organizations: organization judges this run, and " in done.err
-    assert f"{repository / 'apps/desk/organization'} lies beside the spec" in done.err
+    assert f"{repository / 'apps/desk/organization'} lies beside or above the spec" in done.err
 
 
 def test_02_a_folder_beside_the_spec_is_not_taken_where_the_run_has_none(repository: Path) -> None:
@@ -53,6 +53,37 @@ def test_02_a_folder_beside_the_spec_is_not_taken_where_the_run_has_none(reposit
 
     assert done.code == 2
     assert "the built-in strict organization judges this run" in done.err
+
+
+def test_02_the_nearest_folder_above_the_run_judges(repository: Path) -> None:
+    """Whoever works in a folder of the repository is judged by the same organization as at its root."""
+    shutil.rmtree(repository / "apps/desk/organization")
+    shutil.copytree(repository / "apps/desk/specs", repository / "specs")
+    asked = ("check", "specs/eu-support-desk.yaml", *AS_OF, "--format", "json")
+    above = inferplan(*asked, cwd=repository)
+    below = inferplan(*asked, cwd=repository / "apps/desk")
+
+    told = json.loads(below.out)["stacks"][0]
+    assert told["organization"]["path"] == "../../organization"
+    assert told["digests"] == json.loads(above.out)["stacks"][0]["digests"]
+    assert above.code == below.code
+
+
+def test_02_a_run_in_the_folder_of_the_application_is_no_way_around(repository: Path) -> None:
+    """His own folder is the nearest then, and the platform team's differs."""
+    done = inferplan("validate", "eu-support-desk.yaml", cwd=repository / "apps/desk")
+
+    assert done.code == 2
+    assert "two organizations: organization judges this run, and ../../organization lies" in done.err
+
+
+def test_02_standard_input_is_judged_by_one_organization_too(repository: Path) -> None:
+    """It lies nowhere, the run does not."""
+    text = (ROOT / "specs/minimal.yaml").read_bytes()
+    done = inferplan("validate", "-", cwd=repository / "apps/desk", stdin=text)
+
+    assert done.code == 2
+    assert "../../organization lies above the run" in done.err
 
 
 def test_02_the_same_files_beside_the_spec_are_no_second_bar(repository: Path) -> None:
