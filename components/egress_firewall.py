@@ -13,10 +13,10 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from components.group_rules import ANYWHERE
 from components.names import Names
 from inferplan.records.plan import Network as PlannedNetwork
 
-ANYWHERE = "0.0.0.0/0"
 LOG_TYPES = ("ALERT", "FLOW")  # the third, TLS, is written by TLS inspection only
 FORWARD = "aws:forward_to_sfe"
 # drop_established cuts a ClientHello that spans segments, as post-quantum keys make it (field-notes 15).

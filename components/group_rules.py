@@ -8,18 +8,21 @@ from __future__ import annotations
 import pulumi
 import pulumi_aws as aws
 
+HTTPS = 443
+ANYWHERE = "0.0.0.0/0"  # routes and firewall decide where it leads
+
 
 def allow_between(
     name: str,
     *,
     source: pulumi.Input[str],
     destination: pulumi.Input[str],
-    port: int,
+    port: int | None,
     why: str,
     opts: pulumi.ResourceOptions,
     protocol: str = "tcp",
 ) -> None:
-    """Let group `source` open `port` on group `destination`: one egress and one ingress rule."""
+    """Let group `source` open `port` (None: all) on group `destination`: one egress and one ingress rule."""
     aws.vpc.SecurityGroupEgressRule(
         f"{name}-out",
         security_group_id=source,
@@ -69,6 +72,27 @@ def allow_to(
         ip_protocol="tcp",
         from_port=port,
         to_port=port,
+        description=why,
+        opts=opts,
+    )
+
+
+def allow_to_prefix_list(
+    name: str,
+    *,
+    group: pulumi.Input[str],
+    prefix_list_id: pulumi.Input[str],
+    why: str,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Let `group` open HTTPS to the addresses that AWS keeps in a prefix list, such as S3's."""
+    aws.vpc.SecurityGroupEgressRule(
+        name,
+        security_group_id=group,
+        prefix_list_id=prefix_list_id,
+        ip_protocol="tcp",
+        from_port=HTTPS,
+        to_port=HTTPS,
         description=why,
         opts=opts,
     )

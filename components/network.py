@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.group_rules import HTTPS
 from inferplan.records.plan import Network as PlannedNetwork
 from inferplan.records.plan import Subnet
 
@@ -111,8 +112,8 @@ class Network(pulumi.ComponentResource):
                     security_group_id=group.id,
                     description=f"from {subnet.name}",
                     ip_protocol="tcp",
-                    from_port=443,
-                    to_port=443,
+                    from_port=HTTPS,
+                    to_port=HTTPS,
                     cidr_ipv4=subnet.cidr,
                     opts=child,
                 )

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-KUBELET, METRICS_SERVER, WEBHOOK, DNS, HTTPS = 10250, 10251, 9443, 53, 443
+from components.group_rules import HTTPS, allow_between, allow_to_prefix_list
+
+KUBELET, METRICS_SERVER, WEBHOOK, DNS = 10250, 10251, 9443, 53
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,13 +53,23 @@ class NodeSecurity(pulumi.ComponentResource):
         for node in ("system", "gpu"):
             self._allow(node, "control-plane", HTTPS, "API server")
             self._allow("control-plane", node, KUBELET, "kubelet")
-            self._out(
-                node,
-                "endpoints",
-                "AWS services",
+            aws.vpc.SecurityGroupEgressRule(
+                f"{name}-{node}-to-endpoints",
+                security_group_id=self._groups[node],
                 referenced_security_group_id=args.endpoint_security_group_id,
+                description="AWS services",
+                ip_protocol="tcp",
+                from_port=HTTPS,
+                to_port=HTTPS,
+                opts=self._child,
             )
-            self._out(node, "s3", "weights and image layers", prefix_list_id=args.s3_prefix_list_id)
+            allow_to_prefix_list(
+                f"{name}-{node}-to-s3",
+                group=self._groups[node],
+                prefix_list_id=args.s3_prefix_list_id,
+                why="weights and image layers",
+                opts=self._child,
+            )
             self._allow(node, "system", DNS, "cluster DNS")
             self._allow(node, "system", DNS, "cluster DNS", protocol="udp")
         self._allow("control-plane", "system", METRICS_SERVER, "metrics API")
@@ -74,44 +86,12 @@ class NodeSecurity(pulumi.ComponentResource):
     def _allow(self, source: str, target: str, port: int | None, why: str, *, protocol: str = "tcp") -> None:
         """Out of one group and into the other."""
         name = f"{self._name}-{source}-to-{target}-{'all' if port is None else port}-{protocol.strip('-')}"
-        aws.vpc.SecurityGroupEgressRule(
-            f"{name}-out",
-            security_group_id=self._groups[source],
-            referenced_security_group_id=self._groups[target],
-            description=why,
-            ip_protocol=protocol,
-            from_port=port,
-            to_port=port,
+        allow_between(
+            name,
+            source=self._groups[source],
+            destination=self._groups[target],
+            port=port,
+            why=why,
             opts=self._child,
-        )
-        aws.vpc.SecurityGroupIngressRule(
-            f"{name}-in",
-            security_group_id=self._groups[target],
-            referenced_security_group_id=self._groups[source],
-            description=why,
-            ip_protocol=protocol,
-            from_port=port,
-            to_port=port,
-            opts=self._child,
-        )
-
-    def _out(
-        self,
-        source: str,
-        target: str,
-        why: str,
-        *,
-        referenced_security_group_id: pulumi.Input[str] | None = None,
-        prefix_list_id: pulumi.Input[str] | None = None,
-    ) -> None:
-        aws.vpc.SecurityGroupEgressRule(
-            f"{self._name}-{source}-to-{target}",
-            security_group_id=self._groups[source],
-            referenced_security_group_id=referenced_security_group_id,
-            prefix_list_id=prefix_list_id,
-            description=why,
-            ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
-            opts=self._child,
+            protocol=protocol,
         )

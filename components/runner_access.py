@@ -10,9 +10,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components.group_rules import allow_between
-
-HTTPS = 443
+from components.group_rules import HTTPS, allow_between, allow_to_prefix_list
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,14 +48,11 @@ class RunnerAccess(pulumi.ComponentResource):
                 why=f"runner to {why}",
                 opts=child,
             )
-        aws.vpc.SecurityGroupEgressRule(
+        allow_to_prefix_list(
             f"{name}-s3",
-            security_group_id=group.id,
+            group=group.id,
             prefix_list_id=args.s3_prefix_list_id,
-            ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
-            description="state of the stacks",
+            why="state of the stacks",
             opts=child,
         )
         self.security_group_id = group.id

@@ -16,11 +16,10 @@ from typing import Literal
 import pulumi
 import pulumi_aws as aws
 
-from components.group_rules import allow_between, allow_from
+from components.group_rules import HTTPS, allow_between, allow_from
 from components.names import Names
 from inferplan.records.plan import fitting
 
-HTTPS = 443
 READY = "/health/readiness"  # /health calls the models (field-notes 25)
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 

@@ -13,13 +13,10 @@ import pulumi_aws as aws
 from components import iam
 from components.gateway.logins import ADDRESSES_KEY, BOOTSTRAP_KEY
 from components.gateway.service import bootstrap_policy
-from components.group_rules import allow_between, allow_to
+from components.group_rules import ANYWHERE, HTTPS, allow_between, allow_to, allow_to_prefix_list
 from components.names import Names
 from components.role import Role, RoleArgs
 from inferplan.records.plan import GatewayService as PlannedGateway
-
-HTTPS = 443
-ANYWHERE = "0.0.0.0/0"  # routes and firewall decide where it leads
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,14 +110,11 @@ class GatewayEcsCluster(pulumi.ComponentResource):
             why="AWS services",
             opts=child,
         )
-        aws.vpc.SecurityGroupEgressRule(
+        allow_to_prefix_list(
             f"{name}-s3",
-            security_group_id=group.id,
+            group=group.id,
             prefix_list_id=args.s3_prefix_list_id,
-            ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
-            description="image layers and configuration",
+            why="image layers and configuration",
             opts=child,
         )
         if args.firewall:

@@ -12,7 +12,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import iam, node_security
-from components.group_rules import allow_between, allow_to
+from components.group_rules import ANYWHERE, HTTPS, allow_between, allow_to, allow_to_prefix_list
 from components.model_server_pod import POOL_LABEL
 from components.names import Names
 from components.node_group import BOTTLEROCKET_DATA_DEVICE, ROOT_DEVICE, NodeGroup, NodeGroupArgs
@@ -104,11 +104,11 @@ class GatewayNodes(pulumi.ComponentResource):
     def _rules(self, name: str, args: GatewayNodesArgs) -> None:
         own, security = self.security_group_id, args.security
         between = [
-            ("api", own, security.control_plane, node_security.HTTPS, "API server"),
+            ("api", own, security.control_plane, HTTPS, "API server"),
             ("kubelet", security.control_plane, own, node_security.KUBELET, "kubelet"),
             ("metrics", security.system, own, node_security.KUBELET, "metrics of gateway nodes"),
             ("dns", own, security.system, node_security.DNS, "cluster DNS"),
-            ("endpoints", own, args.endpoint_security_group_id, node_security.HTTPS, "AWS services"),
+            ("endpoints", own, args.endpoint_security_group_id, HTTPS, "AWS services"),
             *(
                 (f"server-{port}", own, security.gpu, port, "gateway to model servers")
                 for port in args.server_ports
@@ -126,21 +126,18 @@ class GatewayNodes(pulumi.ComponentResource):
                     why=why,
                     opts=self._child,
                 )
-        aws.vpc.SecurityGroupEgressRule(
+        allow_to_prefix_list(
             f"{name}-s3",
-            security_group_id=own,
+            group=own,
             prefix_list_id=args.s3_prefix_list_id,
-            ip_protocol="tcp",
-            from_port=node_security.HTTPS,
-            to_port=node_security.HTTPS,
-            description="image layers",
+            why="image layers",
             opts=self._child,
         )
         allow_to(
             f"{name}-firewall",
             group=own,
-            cidr="0.0.0.0/0",
-            port=node_security.HTTPS,
+            cidr=ANYWHERE,
+            port=HTTPS,
             why="towards the firewall, which knows the hosts of vendors",
             opts=self._child,
         )
