@@ -9,6 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inferplan.catalog.bedrock import BedrockModel as BedrockModel
+    from inferplan.catalog.bedrock import BedrockProfile as BedrockProfile
+    from inferplan.catalog.bedrock import bedrock_base as bedrock_base
+    from inferplan.catalog.bedrock import bedrock_ids as bedrock_ids
+    from inferplan.catalog.bedrock import bedrock_models as bedrock_models
+    from inferplan.catalog.bedrock import bedrock_profile as bedrock_profile
+    from inferplan.catalog.bedrock import bedrock_profiles as bedrock_profiles
+    from inferplan.catalog.bedrock import bedrock_providers as bedrock_providers
     from inferplan.catalog.costing import CostAssumption as CostAssumption
     from inferplan.catalog.costing import RequestPrice as RequestPrice
     from inferplan.catalog.costing import cost_assumption as cost_assumption
@@ -22,15 +30,16 @@ if TYPE_CHECKING:
     from inferplan.catalog.hardware import gpus as gpus
     from inferplan.catalog.hardware import instance as instance
     from inferplan.catalog.hardware import instances as instances
+    from inferplan.catalog.lifetimes import End as End
+    from inferplan.catalog.lifetimes import VendorModel as VendorModel
+    from inferplan.catalog.lifetimes import model_end as model_end
+    from inferplan.catalog.lifetimes import model_ids as model_ids
+    from inferplan.catalog.lifetimes import vendor_models as vendor_models
     from inferplan.catalog.managed_apis import BEDROCK as BEDROCK
-    from inferplan.catalog.managed_apis import BedrockProfile as BedrockProfile
     from inferplan.catalog.managed_apis import GuardrailProfile as GuardrailProfile
     from inferplan.catalog.managed_apis import Host as Host
     from inferplan.catalog.managed_apis import KnownHost as KnownHost
     from inferplan.catalog.managed_apis import Vendor as Vendor
-    from inferplan.catalog.managed_apis import bedrock_profile as bedrock_profile
-    from inferplan.catalog.managed_apis import bedrock_profiles as bedrock_profiles
-    from inferplan.catalog.managed_apis import bedrock_providers as bedrock_providers
     from inferplan.catalog.managed_apis import guardrail_profiles as guardrail_profiles
     from inferplan.catalog.managed_apis import known_host as known_host
     from inferplan.catalog.managed_apis import vendor as vendor
@@ -119,8 +128,11 @@ _EXPORTS = {
     "named_systems purposes redaction_languages redaction_models serving_settings vllm_env vllm_flags "
     "vllm_methods vllm_omni_flags vllm_versions",
     "table": "Row UnknownName digest stated_date",
-    "managed_apis": "BEDROCK BedrockProfile GuardrailProfile Host KnownHost Vendor bedrock_profile "
-    "bedrock_profiles bedrock_providers guardrail_profiles known_host vendor vendors",
+    "bedrock": "BedrockModel BedrockProfile bedrock_base bedrock_ids bedrock_models bedrock_profile "
+    "bedrock_profiles bedrock_providers",
+    "lifetimes": "End VendorModel model_end model_ids vendor_models",
+    "managed_apis": "BEDROCK GuardrailProfile Host KnownHost Vendor guardrail_profiles known_host vendor "
+    "vendors",
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names.split()}
 

@@ -1,6 +1,6 @@
-"""Vendors of model APIs with their hosts, and how Bedrock profiles route requests on.
+"""Vendors of model APIs with their hosts, and where guardrail profiles of Bedrock route requests on.
 
-Not here: contracts and assessments (the organization's files) and token prices (genai-prices).
+Not here: what Bedrock offers (bedrock), contracts (the organization's files), token prices (genai-prices).
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from functools import cache
 from typing import Literal
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
-from inferplan.catalog.places import regions
 from inferplan.catalog.table import Row, Verified, pick, rows
 
 BEDROCK = "amazon-bedrock"  # the vendor whose models are called through AWS itself
@@ -89,20 +87,6 @@ class KnownHost(Struct, frozen=True, kw_only=True):
         return f"vendors/{self.vendor.id}/{self.host.host}"
 
 
-class BedrockProfile(Row, frozen=True, kw_only=True):
-    """A geography prefix of Bedrock model ids: the largest set of places that may serve a call.
-
-    `destinations` None: no source lists them. The exact list depends on the model and the source Region.
-    """
-
-    prefix: str
-    destinations: tuple[str, ...] | None
-    countries: tuple[str, ...] | None
-    all_commercial: bool = False
-    exact_list_depends_on: tuple[str, ...]
-    note: str
-
-
 class GuardrailProfile(Row, frozen=True, kw_only=True):
     """A cross-Region profile of Bedrock guardrails."""
 
@@ -110,12 +94,6 @@ class GuardrailProfile(Row, frozen=True, kw_only=True):
     destinations: tuple[str, ...] | None
     extra_when_source_is: dict[str, tuple[str, ...]] = field(default_factory=dict)
     note: str | None = None
-
-
-class BedrockProvider(Row, frozen=True, kw_only=True):
-    """The first label of an in-Region Bedrock model id."""
-
-    provider: str
 
 
 @cache
@@ -147,47 +125,6 @@ def known_host(name: str, vendor: str | None = None) -> KnownHost | None:
         if vendor in {None, facts.id} and (match := pattern.fullmatch(name.lower()))
     ]
     return min(found, key=lambda known: known.place is not None, default=None)
-
-
-@cache
-def bedrock_profiles() -> Mapping[str, BedrockProfile]:
-    """Known geography prefixes; `global.` is expanded to every commercial Region of the catalog."""
-    found: dict[str, BedrockProfile] = {}
-    for row in rows("bedrock_profiles", BedrockProfile):
-        if row.all_commercial:
-            commercial = [region for region in regions().values() if region.partition == "aws"]
-            places = tuple(sorted({region.country for region in commercial}))
-            names = tuple(sorted(region.region for region in commercial))
-            found[row.prefix] = replace(row, destinations=names, countries=places)
-        else:
-            found[row.prefix] = row
-    return found
-
-
-@cache
-def bedrock_providers() -> frozenset[str]:
-    """First labels of in-Region model ids, such as `mistral` of `mistral.mistral-large-2402-v1:0`."""
-    return frozenset(row.provider for row in rows("bedrock_providers", BedrockProvider))
-
-
-def bedrock_profile(model_id: str) -> BedrockProfile | None:
-    """Where a call of this Bedrock model id may be served; None: only in the called Region.
-
-    Accepts ids and ARNs. An id that starts neither with a known prefix nor with a known provider, and an
-    application inference profile (which hides its model), give an unverified profile without destinations, so
-    that whoever asks fails closed.
-    """
-    kind, _, rest = model_id.rpartition("/")
-    kind = kind.rpartition(":")[2]
-    if kind in {"imported-model", "custom-model", "custom-model-deployment", "provisioned-model"}:
-        return None
-    head = rest.partition(".")[0]
-    known = bedrock_profiles().get(f"{head}.")
-    if known is not None:
-        return known
-    if head in bedrock_providers() and kind in {"", "foundation-model"}:
-        return None
-    return replace(bedrock_profiles()["(unknown)"], prefix=f"{head}.")
 
 
 @cache

@@ -53,7 +53,6 @@ KEPT: dict[str, dict[str, str]] = {
         "Model": "base_models",
     },
     "rules on vendors, their retention and who works for them": {
-        "BedrockProfile": "exact_list_depends_on",
         "Vendor": "eea_entity retention_note retention_modes outside_residency subprocessors hold_history "
         "deployment_types private_endpoint_services model_families absent",
     },

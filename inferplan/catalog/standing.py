@@ -10,7 +10,16 @@ from functools import cache
 
 from msgspec import Struct
 
-from inferplan.catalog import hardware, managed_apis, open_weights, places, prices, serving
+from inferplan.catalog import (
+    bedrock,
+    hardware,
+    lifetimes,
+    managed_apis,
+    open_weights,
+    places,
+    prices,
+    serving,
+)
 from inferplan.catalog.table import Row, Verified
 
 
@@ -33,7 +42,9 @@ def _tables() -> Iterable[tuple[str, Mapping[str, Row]]]:
     yield "vendors", managed_apis.vendors()
     vendors = managed_apis.vendors().values()
     yield "vendors", {f"{vendor.id}/{host.host}": vendor for vendor in vendors for host in vendor.hosts}
-    yield "bedrock_profiles", managed_apis.bedrock_profiles()
+    yield "bedrock_profiles", bedrock.bedrock_profiles()
+    yield "bedrock_models", bedrock.bedrock_models()
+    yield "vendor_models", lifetimes.vendor_models()
     yield "guardrail_profiles", managed_apis.guardrail_profiles()
     yield "licenses", open_weights.licenses()
     yield "models", open_weights.models()

@@ -7,7 +7,8 @@ Not here: validation (the readers of the catalog do it).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,24 @@ def _row(row: Mapping[str, Any]) -> str:
 def write(table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Replace a table."""
     (DATA / f"{table}.json").write_text(render(rows))
+
+
+def changes(
+    before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]], *key: str
+) -> Iterator[str]:
+    """What a refresh changes: a line per row that is new, gone or says something else."""
+    old, new = ({tuple(row[part] for part in key): row for row in table} for table in (before, after))
+    for name in sorted(old.keys() | new.keys()):
+        was, now = old.get(name, {}), new.get(name, {})
+        told = [part for part in {**was, **now} if part not in TAIL and was.get(part) != now.get(part)]
+        if told:
+            what = "new" if not was else "gone" if not now else f"changed ({', '.join(told)})"
+            yield f"{what}: {' '.join(name)}"
+
+
+def tell(line: str) -> None:
+    """Say on standard error what a refresh changes."""
+    sys.stderr.write(f"{line}\n")
 
 
 def main() -> None:
