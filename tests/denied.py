@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+LARGE = "mistral.mistral-large-2402-v1:0"
 ORGANIZATION = "organization/organization.yaml"
 
 Change = tuple[str, str, str]  # file, text, what it becomes
@@ -22,12 +23,12 @@ DENIED: dict[str, tuple[str, str, list[Change]]] = {
     "an apac. profile": (
         "in-bank-assistant",
         "SOV-006",
-        [("specs/in-bank-assistant.yaml", "model: mistral.mistral", "model: apac.mistral.mistral")],
+        [("specs/in-bank-assistant.yaml", LARGE, "apac.amazon.nova-lite-v1:0")],
     ),
-    "an eu. profile that may reach London": (
+    "a global profile": (
         "eu-support-desk",
         "SOV-006",
-        [("specs/eu-support-desk.yaml", "model: mistral.mistral", "model: eu.mistral.mistral")],
+        [("specs/eu-support-desk.yaml", LARGE, "global.anthropic.claude-sonnet-4-6")],
     ),
     "a vendor's global host": (
         "eu-support-desk",

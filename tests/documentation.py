@@ -14,7 +14,7 @@ from pathlib import Path
 from inferplan.report import resource_list
 from inferplan.sizing import accuracy
 from inferplan.spec import schema
-from tests.pages import catalog, cli, rules, spec
+from tests.pages import bedrock, catalog, cli, rules, spec
 from tests.pages.commands import HAND_WRITTEN, filled, has_commands
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +23,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/spec.md": spec.text,
     "docs/cli.md": cli.text,
     "docs/catalog.md": catalog.text,
+    "docs/bedrock.md": bedrock.text,
     "docs/sizing-accuracy.md": accuracy.page,
 }
 

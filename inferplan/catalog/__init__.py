@@ -12,11 +12,16 @@ if TYPE_CHECKING:
     from inferplan.catalog.bedrock import BedrockModel as BedrockModel
     from inferplan.catalog.bedrock import BedrockProfile as BedrockProfile
     from inferplan.catalog.bedrock import bedrock_base as bedrock_base
+    from inferplan.catalog.bedrock import bedrock_callers as bedrock_callers
     from inferplan.catalog.bedrock import bedrock_ids as bedrock_ids
+    from inferplan.catalog.bedrock import bedrock_ids_inside as bedrock_ids_inside
     from inferplan.catalog.bedrock import bedrock_models as bedrock_models
     from inferplan.catalog.bedrock import bedrock_profile as bedrock_profile
     from inferplan.catalog.bedrock import bedrock_profiles as bedrock_profiles
     from inferplan.catalog.bedrock import bedrock_providers as bedrock_providers
+    from inferplan.catalog.bedrock import bedrock_regions_inside as bedrock_regions_inside
+    from inferplan.catalog.bedrock import bedrock_retention as bedrock_retention
+    from inferplan.catalog.bedrock import bedrock_retentions as bedrock_retentions
     from inferplan.catalog.costing import CostAssumption as CostAssumption
     from inferplan.catalog.costing import RequestPrice as RequestPrice
     from inferplan.catalog.costing import cost_assumption as cost_assumption
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.hardware import instances as instances
     from inferplan.catalog.lifetimes import End as End
     from inferplan.catalog.lifetimes import VendorModel as VendorModel
+    from inferplan.catalog.lifetimes import kin as kin
     from inferplan.catalog.lifetimes import model_end as model_end
     from inferplan.catalog.lifetimes import model_ids as model_ids
     from inferplan.catalog.lifetimes import vendor_models as vendor_models
@@ -100,6 +106,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.serving import vllm_versions as vllm_versions
     from inferplan.catalog.standing import Fact as Fact
     from inferplan.catalog.standing import facts as facts
+    from inferplan.catalog.standing import may_be_vouched_for as may_be_vouched_for
     from inferplan.catalog.table import Row as Row
     from inferplan.catalog.table import UnknownName as UnknownName
     from inferplan.catalog.table import digest as digest
@@ -116,7 +123,7 @@ _EXPORTS = {
     "costing": "CostAssumption RequestPrice cost_assumption cost_assumptions request_price token_price "
     "token_prices",
     "weighing": "Criterion DecisionSetting LeadTimeItem Side criteria decision_settings lead_times",
-    "standing": "Fact facts",
+    "standing": "Fact facts may_be_vouched_for",
     "hardware": "Gpu Instance gpu gpus instance instances",
     "open_weights": "ImageModel License LicenseStanding Model ModelHubHost ModelServing license_of "
     "image_models licenses model model_hub_hosts model_serving models",
@@ -128,9 +135,10 @@ _EXPORTS = {
     "named_systems purposes redaction_languages redaction_models serving_settings vllm_env vllm_flags "
     "vllm_methods vllm_omni_flags vllm_versions",
     "table": "Row UnknownName digest stated_date",
-    "bedrock": "BedrockModel BedrockProfile bedrock_base bedrock_ids bedrock_models bedrock_profile "
-    "bedrock_profiles bedrock_providers",
-    "lifetimes": "End VendorModel model_end model_ids vendor_models",
+    "bedrock": "BedrockModel BedrockProfile bedrock_base bedrock_callers bedrock_ids bedrock_ids_inside "
+    "bedrock_models bedrock_profile bedrock_profiles bedrock_providers bedrock_regions_inside "
+    "bedrock_retention bedrock_retentions",
+    "lifetimes": "End VendorModel kin model_end model_ids vendor_models",
     "managed_apis": "BEDROCK GuardrailProfile Host KnownHost Vendor guardrail_profiles known_host vendor "
     "vendors",
 }

@@ -1,11 +1,12 @@
 """Which Bedrock models a Region offers, by which ids, and where a call of each may be served.
 
-Not here: vendors and their hosts (managed_apis), ends of models (vendor_models), prices (costing).
+Not here: vendors and their hosts (managed_apis), ends of models (lifetimes), prices (costing).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import Literal
 
@@ -55,6 +56,19 @@ class BedrockModel(Row, frozen=True, kw_only=True):
     profiles: tuple[ProfileRoute, ...]
 
 
+class BedrockRetention(Row, frozen=True, kw_only=True):
+    """What Bedrock keeps of the prompts of some models, whatever the account says; the first row that fits.
+
+    `models` are patterns of in-Region ids. Read by people, at the addresses and on the day of the row.
+    """
+
+    id: str
+    models: tuple[str, ...]
+    keeps: str
+    days: int
+    basis: str
+
+
 class BedrockProvider(Row, frozen=True, kw_only=True):
     """The first label of an in-Region Bedrock model id."""
 
@@ -86,6 +100,23 @@ def bedrock_providers() -> frozenset[str]:
 def bedrock_models() -> Mapping[str, BedrockModel]:
     """Every model that Bedrock offers anywhere, by its in-Region id."""
     return {row.model: row for row in rows("bedrock_models", BedrockModel)}
+
+
+@cache
+def bedrock_retentions() -> Mapping[str, BedrockRetention]:
+    """Every statement about what is kept, in the order in which they count."""
+    return {row.id: row for row in rows("bedrock_retention", BedrockRetention)}
+
+
+def bedrock_retention(model_id: str) -> BedrockRetention | None:
+    """What Bedrock keeps of a model's prompts, None where no source says."""
+    base = bedrock_base(model_id)
+    fitting = (
+        row
+        for row in bedrock_retentions().values()
+        if any(fnmatchcase(base, pattern) for pattern in row.models)
+    )
+    return next(fitting, None)
 
 
 def bedrock_base(model_id: str) -> str:
@@ -127,7 +158,7 @@ def _narrowed(profile: BedrockProfile, base: str, region: str | None) -> Bedrock
             for model in models
             for route in model.profiles
             if route.prefix == profile.prefix and region in route.sources
-            for name in route.destinations
+            for name in route.destinations or (*(profile.destinations or ()), region)
         }
         if reached:
             return _reaching(profile, tuple(sorted(reached)))
@@ -139,6 +170,13 @@ def _reaching(profile: BedrockProfile, destinations: tuple[str, ...]) -> Bedrock
     return replace(profile, destinations=destinations, countries=countries)
 
 
+def bedrock_callers(model_id: str) -> frozenset[str]:
+    """Regions from which some model is called through the prefix of an id."""
+    prefix = f"{model_id.rpartition('/')[2].partition('.')[0]}."
+    routes = (route for row in bedrock_models().values() for route in row.profiles)
+    return frozenset(region for route in routes if route.prefix == prefix for region in route.sources)
+
+
 def bedrock_ids(base: str, region: str) -> tuple[str, ...]:
     """The ids by which a Region can call a model: in-Region first, then geographic profiles, then global."""
     row = bedrock_models().get(base)
@@ -148,3 +186,24 @@ def bedrock_ids(base: str, region: str) -> tuple[str, ...]:
     listed = sorted(prefixes, key=lambda prefix: (prefix == GLOBAL, prefix))
     own = (base,) if region in row.on_demand else ()
     return (*own, *(f"{prefix}{base}" for prefix in listed))
+
+
+def bedrock_ids_inside(base: str, region: str, countries: Collection[str]) -> tuple[str, ...]:
+    """Those of them that keep every call in some countries."""
+    return tuple(
+        model_id for model_id in bedrock_ids(base, region) if _served_in(model_id, region) <= set(countries)
+    )
+
+
+def _served_in(model_id: str, region: str) -> frozenset[str]:
+    profile = bedrock_profile(model_id, region)
+    return frozenset((profile.countries or ()) if profile is not None else (regions()[region].country,))
+
+
+def bedrock_regions_inside(base: str, countries: Collection[str]) -> tuple[str, ...]:
+    """Commercial Regions that have an id of the model which keeps every call in some countries."""
+    return tuple(
+        name
+        for name, region in sorted(regions().items())
+        if region.partition == "aws" and bedrock_ids_inside(base, name, countries)
+    )

@@ -5,7 +5,8 @@ Not here: which of them a Region of Bedrock offers (bedrock), and their prices (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 from typing import NamedTuple
@@ -13,6 +14,11 @@ from typing import NamedTuple
 from inferplan.catalog.bedrock import bedrock_base
 from inferplan.catalog.managed_apis import BEDROCK
 from inferplan.catalog.table import Row, rows
+
+BUILD = re.compile(r"-v\d+(:\d+)?$")  # of Bedrock's ids
+ASIDE = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|\d+[bem])\b")  # 2025-04-14, 20250929, 2402; 70b
+WORD = re.compile(r"[a-z]+")
+NUMBER = re.compile(r"\d+")
 
 
 class VendorModel(Row, frozen=True, kw_only=True):
@@ -57,3 +63,18 @@ def model_end(provider: str, model: str) -> End | None:
             fact = f"vendor_models/{provider}/{name}"
             return End(date.fromisoformat(row.ends), row.successor, doubt, fact, row)
     return None
+
+
+def kin(model: str, names: Iterable[str]) -> tuple[str, ...]:
+    """The ids among `names` of a later version of the same family, newest first.
+
+    The words of an id are its family, whatever their order; its numbers but for days and sizes the version.
+    """
+    family, version = _parts(model)
+    later = [(parts[1], name) for name in set(names) if (parts := _parts(name))[0] == family]
+    return tuple(name for number, name in sorted(later, reverse=True) if number > version)
+
+
+def _parts(model: str) -> tuple[frozenset[str], tuple[int, ...]]:
+    plain = ASIDE.sub("", BUILD.sub("", model.lower()))
+    return frozenset(WORD.findall(plain)), tuple(map(int, NUMBER.findall(plain)))

@@ -44,6 +44,7 @@ def _tables() -> Iterable[tuple[str, Mapping[str, Row]]]:
     yield "vendors", {f"{vendor.id}/{host.host}": vendor for vendor in vendors for host in vendor.hosts}
     yield "bedrock_profiles", bedrock.bedrock_profiles()
     yield "bedrock_models", bedrock.bedrock_models()
+    yield "bedrock_retention", bedrock.bedrock_retentions()
     yield "vendor_models", lifetimes.vendor_models()
     yield "guardrail_profiles", managed_apis.guardrail_profiles()
     yield "licenses", open_weights.licenses()
@@ -59,6 +60,22 @@ def _tables() -> Iterable[tuple[str, Mapping[str, Row]]]:
         "service_prices",
         {f"{name}@{region}": row for (name, region), row in prices.service_prices().items()},
     )
+
+
+def may_be_vouched_for(fact: str) -> bool:
+    """Whether a person may vouch for what no row says: an offer or a model newer than the catalog.
+
+    `bedrock_models/ID@REGION`, `bedrock_retention/ID` and `vendor_models/PROVIDER/ID`.
+    """
+    table, _, key = fact.partition("/")
+    match table:
+        case "bedrock_models":
+            return key.rpartition("@")[2] in places.regions()
+        case "bedrock_retention":
+            return key in bedrock.bedrock_models()
+        case "vendor_models":
+            return key.partition("/")[0] in managed_apis.vendors()
+    return False
 
 
 @cache

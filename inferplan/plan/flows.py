@@ -14,7 +14,7 @@ from inferplan.spec.model import DATA_CLASSES, DataClass
 def _vendor_places(vendor: Vendor, target: Target) -> tuple[tuple[str, str], ...]:
     """Where a vendor may serve a call as (place, country); country `unknown` where no source settles it."""
     if vendor.path == "privatelink":
-        profile = catalog.bedrock_profile(vendor.model)
+        profile = catalog.bedrock_profile(vendor.model, target.region)
         if profile is None:
             return ((target.region, target.country),)
         if not profile.destinations:

@@ -9,6 +9,7 @@ from inferplan import catalog
 from inferplan.catalog import BEDROCK
 from inferplan.plan.apis import note_systems
 from inferplan.plan.case import Case
+from inferplan.plan.offered_models import check_offered
 from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Target, Vendor
@@ -41,7 +42,7 @@ def model_arns(model: str, target: Target) -> tuple[str, ...]:
     it may route to; with unknown destinations only what is certain is named (policies refuse it).
     """
     prefix = f"arn:{target.partition}:bedrock"
-    profile = catalog.bedrock_profile(model)
+    profile = catalog.bedrock_profile(model, target.region)
     if profile is None:
         return (f"{prefix}:{target.region}::foundation-model/{model}",)
     base = model.removeprefix(profile.prefix)
@@ -107,16 +108,13 @@ def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Note
             ),
         )
     note_systems(name, backend.model, notes)
+    check_offered(case, target, name, entry.provider, backend.model, notes)
     if entry.monthly_limit_usd is None:
         notes.warn(
             f"vendor {backend.vendor}: organization.yaml sets no monthly_limit_usd, so the gateway caps "
             "nothing"
         )
     if entry.provider == BEDROCK:
-        notes.warn(
-            f"{name}: no source of the catalog lists which Bedrock models {target.region} offers on demand; "
-            f"ask there for {backend.model} before deploying"
-        )
         return Vendor(
             backend=name,
             vendor=backend.vendor,

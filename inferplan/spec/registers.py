@@ -98,8 +98,8 @@ def vendor_known(parts: tuple[Part, ...], entry: VendorEntry) -> Iterator[Proble
 
 
 def fact_known(parts: tuple[Part, ...], fact: str) -> Iterator[Problem]:
-    """A confirmed fact is one of the catalog's."""
-    if fact not in catalog.facts():
+    """A confirmed fact is one of the catalog's, or one that is too new for it."""
+    if fact not in catalog.facts() and not catalog.may_be_vouched_for(fact):
         table = fact.partition("/")[0]
         of_table = [known for known in catalog.facts() if known.startswith(f"{table}/")]
         hint = did_you_mean(near(fact, of_table)) or "ids are <table>/<key>"

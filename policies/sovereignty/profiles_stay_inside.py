@@ -9,15 +9,18 @@ import base64
 import re
 from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 from inferplan import catalog
-from inferplan.resource import Resource
+from inferplan.near import listed
+from inferplan.resource import Resource, UnknownValueError
 from policies import types
-from policies.context import Context, Serving
+from policies.context import Context, Serving, Undecidable
 from policies.rule import Outcome, Problem, Rule, fail, undecided
 from policies.world.things import (
     FIRST_VARIABLE,
     allow,
+    arn,
     container,
     deployment,
     document,
@@ -35,9 +38,10 @@ PROFILE = "aws:bedrock/inferenceProfile:InferenceProfile"
 profiles_stay_inside = Rule(
     id="SOV-006",
     title="Every Region that a Bedrock profile may route to is allowed",
-    why="A profile sends prompts and answers to any of its Regions; eu. can mean London or Zurich, apac. the "
-    "Emirates.",
-    fix="Use the in-Region model id, or a narrower profile whose every Region is allowed.",
+    why="A profile sends prompts and answers to any of its Regions, which depend on the caller's: from "
+    "London eu. holds London, from Canada us. holds Canada.",
+    fix="Use an id that the Region offers and whose every Region is allowed; else another model or own "
+    "weights.",
     source=("000:77",),
     level="mandatory",
 )
@@ -46,7 +50,7 @@ profiles_stay_inside = Rule(
 @profiles_stay_inside.check("managed-api")
 def _declared(serving: Serving, context: Context) -> Iterator[Outcome]:
     model = serving.backend.backend.model if serving.backend.on_bedrock else None
-    if model and (problem := _profile_problem(model, context)):
+    if model and (problem := _profile_problem(model, context.spec.target.region, context)):
         yield problem
 
 
@@ -54,16 +58,26 @@ def _declared(serving: Serving, context: Context) -> Iterator[Outcome]:
 def _named(item: Resource, context: Context) -> Iterator[Outcome]:
     seen, own = set(), _own_profiles(context)
     for text in context.texts(item):
-        for model_id in _profiles_in(text.value):
-            if model_id in seen or model_id in own:
+        for named in _profiles_in(text.value):
+            if named in seen or named.model_id in own:
                 continue
-            problem = _profile_problem(model_id, context, text.path)
-            seen.add(model_id)
+            source = named.region if named.region is not None else _source(item, context)
+            problem = _profile_problem(named.model_id, source, context, text.path)
+            seen.add(named)
             if problem:
                 yield problem
         for profile_id in _GUARDRAIL.findall(text.value):
             if problem := _guardrail_problem(profile_id, item.props.get("region"), context, text.path):
                 yield problem
+
+
+def _source(item: Resource, context: Context) -> str | None:
+    """The Region that a resource calls from: its own, else that of the spec."""
+    try:
+        own = context.region_of(item)
+    except (Undecidable, UnknownValueError):
+        own = None
+    return own or context.spec.target.region
 
 
 def _own_profiles(context: Context) -> set[str]:
@@ -72,8 +86,13 @@ def _own_profiles(context: Context) -> set[str]:
     return {str(item.outputs["id"]).rpartition("/")[2] for item in profiles if item.outputs.get("id")}
 
 
-def _profile_problem(model_id: str, context: Context, path: str | None = None) -> Problem | None:
-    """Why a Bedrock model id may be served outside the boundary, None when it cannot be."""
+def _profile_problem(
+    model_id: str, source: str | None, context: Context, path: str | None = None
+) -> Problem | None:
+    """Why a Bedrock model id called from a Region may be served outside the boundary, None when it cannot be.
+
+    `source` None: the spec leaves the Region to the planner, so every allowed one counts; `*`: any at all.
+    """
     profile = catalog.bedrock_profile(model_id)
     if profile is None:
         return None
@@ -85,17 +104,40 @@ def _profile_problem(model_id: str, context: Context, path: str | None = None) -
             f"no fact says where profile {profile.prefix} routes; use a model that the Region has on demand",
             path=path,
         )
-    places = {name: context.country_of(name) for name in profile.destinations}
+    places = {name: context.country_of(name) for name in _reached(model_id, source, context)}
     outside = [
         f"{name} ({country})" for name, country in places.items() if country not in context.allowed_countries
     ]
     if outside:
         shown = ", ".join(outside[:5]) + (f" and {len(outside) - 5} more" if len(outside) > 5 else "")
-        narrower = model_id.partition(".")[2].rpartition("/")[2] or "an in-Region model id"
-        advice = f"use {narrower} where the Region offers it on demand, else another model or own weights"
+        advice = _advice(model_id, source, context)
         return fail(f"profile {profile.prefix} may route to {shown}; {advice}", path=path)
     doubt = context.doubt(fact, profile)
     return undecided(doubt, path=path) if doubt else None
+
+
+def _reached(model_id: str, source: str | None, context: Context) -> list[str]:
+    """Every Region that may serve a call from there."""
+    callers = catalog.bedrock_callers(model_id) if source is None else {source} & set(catalog.regions())
+    asked = [one for one in context.allowed_regions() if one in callers] if source is None else [*callers]
+    profiles = [catalog.bedrock_profile(model_id, one) for one in asked or [None]]
+    return sorted({name for profile in profiles if profile for name in profile.destinations or ()})
+
+
+def _advice(model_id: str, source: str | None, context: Context) -> str:
+    """What can be called instead, and keeps its calls inside; an id that nobody offers is never named."""
+    base = catalog.bedrock_base(model_id.rpartition("/")[2])
+    regions = [source] if source in catalog.regions() else context.allowed_regions()
+    ids = [
+        found
+        for region in regions
+        for found in catalog.bedrock_ids_inside(base, str(region), context.allowed_countries)
+    ]
+    if ids:
+        return f"use {listed(dict.fromkeys(ids))}"
+    elsewhere = catalog.bedrock_regions_inside(base, context.allowed_countries)[:3]
+    calls = f"; calls from {listed(elsewhere)} stay inside" if elsewhere else ""
+    return f"use another model or own weights{calls}"
 
 
 @cache
@@ -107,14 +149,23 @@ def _prefixed() -> re.Pattern[str]:
     )
 
 
-_PROFILE_ARN = re.compile(r"(?:application-)?inference-profile/([^\s\"',]+)")
+_PROFILE_ARN = re.compile(
+    r"(?:arn:[\w-]+:bedrock:(?P<region>[\w*?-]*):[\w*?]*:)?(?:application-)?inference-profile/(?P<id>[^\s\"',]+)"
+)
 _GUARDRAIL = re.compile(r"(?<![a-z0-9-])([a-z]{2,8}(?:-[a-z]+)?\.guardrail\.v[0-9]+:[0-9]+)")
 
 
-def _profiles_in(text: str) -> list[str]:
+class _Named(NamedTuple):
+    model_id: str
+    region: str | None  # that an ARN names; a pattern means any
+
+
+def _profiles_in(text: str) -> list[_Named]:
     """Every cross-Region model id that a text names; `inference-profile/*` counts as an unknown one."""
-    named = [match.group(1) for match in _prefixed().finditer(text)]
-    return list(dict.fromkeys([*named, *(match.group(1) for match in _PROFILE_ARN.finditer(text))]))
+    found = [_Named(match["id"], match["region"]) for match in _PROFILE_ARN.finditer(text)]
+    rest = _PROFILE_ARN.sub(" ", text)
+    found += [_Named(match.group(1), None) for match in _prefixed().finditer(rest)]
+    return list(dict.fromkeys(found))
 
 
 def _guardrail_problem(
@@ -136,6 +187,7 @@ _MODEL = "mistral.mistral-large-2402-v1:0"
 _PIXTRAL = "mistral.pixtral-large-2502-v1:0"
 _CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 _DECLARED = "spec:backends.mistral.model"
+_FROM_DUBLIN = arn("bedrock", f"inference-profile/eu.{_CLAUDE}", region="eu-west-1")
 
 
 def _calling(model: str) -> str:
@@ -144,7 +196,9 @@ def _calling(model: str) -> str:
 
 profiles_stay_inside.passes("an in-Region id in the spec", world="both")
 profiles_stay_inside.fails("the spec names a European profile", {_DECLARED: f"eu.{_PIXTRAL}"})
-profiles_stay_inside.fails("the spec names an unknown prefix", {_DECLARED: f"ca.{_PIXTRAL}"})
+profiles_stay_inside.fails(
+    "the spec names an unknown prefix", {_DECLARED: f"eusc.{_PIXTRAL}"}, also=("SOV-014",)
+)
 
 profiles_stay_inside.passes(
     "a Japanese profile inside a Japanese boundary",
@@ -163,16 +217,36 @@ profiles_stay_inside.fails(
 )
 
 profiles_stay_inside.passes(
-    "an Australian profile where New Zealand is allowed too",
+    "an Australian profile, called from Auckland, where both countries are allowed",
     world="both",
     given={
         "spec:data.residency.countries": ["AU", "NZ"],
-        "spec:target.region": "ap-southeast-2",
+        "spec:target.region": "ap-southeast-6",
         _DECLARED: f"au.{_CLAUDE}",
         "organization:accounts.111111111111.countries": ["AU", "NZ"],
     },
 )
-profiles_stay_inside.fails("the profile without New Zealand", {"spec:data.residency.countries": ["AU"]})
+profiles_stay_inside.fails("the profile without Australia", {"spec:data.residency.countries": ["NZ"]})
+
+profiles_stay_inside.passes(
+    "a European profile, called from Dublin, in a boundary of the Union",
+    resource(types.IAM_POLICY, "iam", {"policy": document(allow("bedrock:InvokeModel", _FROM_DUBLIN))}),
+    world="both",
+    given={
+        "spec:data.residency.countries": ["EU"],
+        "spec:target.region": "eu-west-1",
+        _DECLARED: f"eu.{_CLAUDE}",
+        "organization:accounts.111111111111.countries": ["EU", "GB"],
+    },
+)
+profiles_stay_inside.fails(
+    "the same from London", {"spec:target.region": "eu-west-2"}, also=("SOV-001", "SOV-007")
+)
+profiles_stay_inside.fails(
+    "a policy for calls from London",
+    {"iam:policy": document(allow("bedrock:InvokeModel", _FROM_DUBLIN.replace("eu-west-1", "eu-west-2")))},
+    also=("SOV-001",),
+)
 
 profiles_stay_inside.passes(
     "in-Region ids in environment, policies and configuration",

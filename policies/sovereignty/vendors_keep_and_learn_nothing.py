@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from inferplan import catalog
 from policies.context import Context, NamedBackend, Serving
 from policies.levels import confidential_and_up
 from policies.rule import DROP, Outcome, Rule, fail, undecided
@@ -32,15 +33,27 @@ def _retention(serving: Serving, context: Context) -> Iterator[Outcome]:
     if broken and limit == 0:
         yield fail(f"uses {', '.join(broken)}, which breaks zero retention")
     days = registered.days if registered else _kept_by_default(serving.backend)
+    model = serving.backend.backend.model if serving.backend.on_bedrock else None
+    kept = catalog.bedrock_retention(model) if model else None
+    if model and kept is None and limit == 0 and not _vouched(model, context):
+        yield undecided(f"no source says what Bedrock keeps of the prompts of {model}")
+    if kept is not None:
+        context.use(f"bedrock_retention/{kept.id}", kept)
     if days is None:
         yield undecided("no source says how long the vendor keeps prompts; register the contract's figure")
     elif registered is None and days > 0:
         yield fail(f"keeps prompts for {days} days by default, and the organization registered nothing else")
+    elif kept is not None and kept.days > max(days, limit):
+        yield fail(f"Bedrock keeps {kept.keeps} of {model} for {kept.days} days, whatever is registered")
     elif days > limit:
         how = f"; zero retention: {zero.by}" if zero and zero.available and zero.by else ""
         yield fail(f"keeps prompts for {days} days where the spec allows {limit}{how}")
     elif registered is None and fact and (doubt := context.doubt(f"vendors/{fact.id}", fact, "retention")):
         yield undecided(doubt)
+
+
+def _vouched(model: str, context: Context) -> bool:
+    return context.confirmed(f"bedrock_retention/{catalog.bedrock_base(model)}")
 
 
 def _kept_by_default(backend: NamedBackend) -> int | None:
@@ -69,6 +82,28 @@ vendors_keep_no_longer_than_allowed.fails(
 vendors_keep_no_longer_than_allowed.is_undecided(
     "no default is known", {"organization:vendors.bedrock.retention": DROP}
 )
+
+
+_MODEL = "spec:backends.mistral.model"
+_NEW = {"id": "bedrock_retention/xai.grok-4.6", "by": "dpo@example.com", "date": "2026-10-01"}
+
+vendors_keep_no_longer_than_allowed.passes(
+    "a model of which Bedrock keeps nothing", world="both", given={_MODEL: "eu.anthropic.claude-sonnet-4-6"}
+)
+vendors_keep_no_longer_than_allowed.fails(
+    "a model whose every prompt is kept", {_MODEL: "global.anthropic.claude-fable-5"}
+)
+vendors_keep_no_longer_than_allowed.fails(
+    "a model whose flagged prompts are kept", {_MODEL: "global.openai.gpt-5.5"}
+)
+vendors_keep_no_longer_than_allowed.is_undecided("no source says what is kept", {_MODEL: "xai.grok-4.6"})
+
+vendors_keep_no_longer_than_allowed.passes(
+    "a person has read what is kept of a new model",
+    world="both",
+    given={_MODEL: "xai.grok-4.6", "organization:facts": {"confirmed": [_NEW]}},
+)
+vendors_keep_no_longer_than_allowed.is_undecided("nobody has", {"organization:facts": {"confirmed": []}})
 
 
 vendors_learn_nothing = Rule(

@@ -290,12 +290,20 @@ def test_tried_6_a_route_without_callers_says_why_the_accounts_class_counts() ->
     }
 
 
-def test_tried_9_a_narrower_bedrock_id_is_not_promised_to_be_callable() -> None:
-    """Some models are offered through profiles only: the advice says on what it depends (report 21)."""
+def test_tried_9_every_bedrock_id_that_is_advised_can_be_called() -> None:
+    """Some models are offered through profiles only: an id is advised where a Region has it (report 21)."""
     (rule,) = [rule for rule in all_rules() if rule.id == "SOV-006"]
     told = [text for change in rule.failing for text in _messages(rule, change) if "may route to" in text]
+    advised = [word for text in told for word in text.partition("; use ")[2].split() if "." in word]
+    callable_ = {
+        model_id
+        for base in catalog.bedrock_models()
+        for region in catalog.regions()
+        for model_id in catalog.bedrock_ids(base, region)
+    }
 
-    assert any("where the Region offers it on demand, else" in text for text in told)
+    assert told
+    assert {word.strip(",;") for word in advised} <= callable_
 
 
 def test_tried_9_no_hint_offers_the_opposite_flag(tmp_path: Path) -> None:

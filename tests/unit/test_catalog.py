@@ -26,8 +26,10 @@ from inferplan.catalog.refresh import rows as refresh_rows
 from inferplan.catalog.refresh import zones as refresh_zones
 
 READERS: dict[str, Callable[[], Collection[Any]]] = {
+    "bedrock_models": catalog.bedrock_models,
     "bedrock_profiles": catalog.bedrock_profiles,
     "bedrock_providers": catalog.bedrock_providers,
+    "bedrock_retention": catalog.bedrock_retentions,
     "cost_assumptions": catalog.cost_assumptions,
     "countries": catalog.countries,
     "countries_without_region": catalog.countries_without_region,
@@ -52,6 +54,7 @@ READERS: dict[str, Callable[[], Collection[Any]]] = {
     "service_prices": catalog.service_prices,
     "serving_settings": catalog.serving_settings,
     "token_prices": catalog.token_prices,
+    "vendor_models": catalog.vendor_models,
     "vendors": catalog.vendors,
     "vllm_env": lambda: catalog.vllm_env("0.33.0"),
     "vllm_flags": lambda: catalog.vllm_flags("0.33.0"),

@@ -205,7 +205,9 @@ def test_an_exact_host_comes_before_a_pattern(monkeypatch: pytest.MonkeyPatch) -
     ("model_id", "prefix", "inside", "outside"),
     [
         ("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "eu.", {"DE", "GB", "CH"}, {"US"}),
-        ("apac.amazon.nova-lite-v1:0", "apac.", {"IN", "AE"}, {"DE"}),
+        ("apac.amazon.nova-lite-v1:0", "apac.", {"IN", "JP"}, {"DE", "AE"}),
+        ("in.anthropic.claude-sonnet-5", "in.", {"IN"}, {"SG"}),
+        ("ca.amazon.nova-lite-v1:0", "ca.", {"CA"}, {"US"}),
         ("au.anthropic.claude-x", "au.", {"AU", "NZ"}, {"SG"}),
         ("us-gov.anthropic.claude-x", "us-gov.", {"US"}, {"DE"}),
         ("global.anthropic.claude-x", "global.", {"US", "DE", "IN", "BR"}, {"CN"}),
@@ -245,7 +247,7 @@ def test_in_region_ids_have_no_profile(model_id: str) -> None:
 @pytest.mark.parametrize(
     "model_id",
     [
-        "ca.anthropic.claude-x", "eusc.anthropic.claude-x", "gpt-4.1", "", "EU.anthropic.claude-x",
+        "eusc.anthropic.claude-x", "gpt-4.1", "", "EU.anthropic.claude-x",
         "arn:aws:bedrock:eu-west-1:111111111111:application-inference-profile/mistral.x",
     ],
 )  # fmt: skip
@@ -267,7 +269,7 @@ def test_profile_destinations_are_regions_of_their_countries() -> None:
         assert (guardrail.destinations is None) == (guardrail.verified is False)
     commercial = {row.region for row in catalog.regions().values() if row.partition == "aws"}
     assert set(catalog.bedrock_profiles()["global."].destinations or ()) == commercial
-    assert not {f"{name}." for name in managed_apis.bedrock_providers()} & set(catalog.bedrock_profiles())
+    assert not {f"{name}." for name in catalog.bedrock_providers()} & set(catalog.bedrock_profiles())
 
 
 # -- prices ----------------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ GATES: list[tuple[str, Change, Change, tuple[str, str, str]]] = [
      ("SOV-010", "mistral-api", "fail")),
     ("above the vendor's own ceiling", {}, {f"{BEDROCK}.max_class": "public"}, ("SOV-010", "mistral-api",
      "fail")),
-    ("a European profile that may mean London", {f"{API}.model": "eu.mistral.pixtral-large-2502-v1:0"}, {},
+    ("a global profile", {f"{API}.model": "global.cohere.embed-v4:0"}, {},
      ("SOV-006", "mistral-api", "fail")),
     ("a profile nobody knows", {f"{API}.model": "zz.mistral.pixtral-large-2502-v1:0"}, {},
      ("SOV-006", "mistral-api", "fail")),

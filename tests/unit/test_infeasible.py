@@ -217,10 +217,14 @@ def bank(**changes: object) -> Declaration:
     return with_spec(declared("in-bank-assistant"), **changes)
 
 
+def bank_in(region: str) -> Declaration:
+    """The bank elsewhere, its vendor's model by a profile that every Region has."""
+    said = bank(target={"region": region, "zones": 1})
+    return with_backend(said, "mistral", model="global.amazon.nova-2-lite-v1:0")
+
+
 def p5e() -> Declaration:
-    return with_backend(
-        bank(target={"region": "eu-north-1", "zones": 1}), "llama", capacity={"instance_type": "p5e.48xlarge"}
-    )
+    return with_backend(bank_in("eu-north-1"), "llama", capacity={"instance_type": "p5e.48xlarge"})
 
 
 @pytest.mark.parametrize(
@@ -303,7 +307,7 @@ def test_a_proposed_change_is_planned_at_the_price_it_says(
 
 def test_a_place_a_model_and_a_budget() -> None:
     """One Region, 70 billion parameters and 20,000 USD: each that conflicts is named, with its own change."""
-    said = with_countries(bank(target={"region": "ap-southeast-1"}), "IN", "SG", "JP")
+    said = with_countries(bank_in("ap-southeast-1"), "IN", "SG", "JP")
     answer = refused(with_spec(with_backend(said, "llama", quantization=None), budget={"monthly_usd": 20000}))
 
     assert [conflict.path for conflict in answer.conflicts] == [

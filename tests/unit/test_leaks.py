@@ -46,7 +46,7 @@ EUROPE = {
     "organization:accounts.111111111111.countries": ["EEA", "CH"],
 }
 OUTSIDE = nodes_have_no_way_out.passing[1]  # a vendor's way out that GPU nodes do not share
-PROFILE = "bedrock/eu.mistral.mistral-large-2402-v1:0"
+PROFILE = "bedrock/apac.mistral.mistral-large-2402-v1:0"
 MODELS = {"model_list": [{"model_name": "desk", "litellm_params": {"model": PROFILE}}]}
 ENCODED = base64.b64encode(json.dumps(MODELS).encode()).decode()
 

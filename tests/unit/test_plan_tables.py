@@ -103,9 +103,12 @@ DESK = (1_450.0, 1_590.0)
 #   EKS 73, two m6i.xlarge (no price in eu-south-2: 0.192 x 1.054) 295, 11 endpoints x 2 zones x 0.01 x
 #   730 = 161, database 100, cache 37, the rest about 32: 698. Together 3,561 USD. Managed: Mistral Large
 #   300,000 x (800 x 4 + 300 x 12) / 1e6 = 2,040 USD; five endpoints 73, Fargate 79, database 100, cache
-#   37, the rest 6 = 294. Together 2,334 USD. Hybrid is both: 3,561 + 2,040 + one more endpoint 15 =
-#   5,616.
+#   37, the rest 6 = 294. Together 2,334 USD, in Paris or Dublin, the Regions of the EEA that have it.
+#   Neither has an L40S, so hybrid is dearer: four T4 in tensor parallel hold a replica, and 2 x
+#   g4dn.12xlarge in Dublin at 4.366 USD/h are 2 x 730 x 4.366 = 6,374 USD. Beside: EKS 73, two m6i.xlarge
+#   312, 12 endpoints 193, database 100, cache 37, the rest about 32: 747; tokens 2,040. Together 9,161.
 BOTH_GPUS = ("g6e", range(2, 3), 2 * HOURS * 1.961)
+DUBLIN_GPUS = ("g4dn", range(8, 9), 2 * HOURS * 4.366)
 
 NO_GPUS = (None, range(1), 0.0)
 
@@ -120,9 +123,9 @@ ROWS = (
     Row("eu-support-desk", "managed-api", "managed-api", "eu-west-1", *NO_GPUS, *DESK),
     Row("eu-support-desk", "auto", "managed-api", "eu-west-1", *NO_GPUS, *DESK),
     Row("eu-both-ways", "self-hosted", "self-hosted", "eu-south-2", *BOTH_GPUS, 3_400.0, 3_720.0),
-    Row("eu-both-ways", "managed-api", "managed-api", "eu-north-1", *NO_GPUS, 2_250.0, 2_420.0),
-    Row("eu-both-ways", "hybrid", "hybrid", "eu-south-2", *BOTH_GPUS, 5_450.0, 5_780.0),
-    Row("eu-both-ways", "auto", "managed-api", "eu-north-1", *NO_GPUS, 2_250.0, 2_420.0),
+    Row("eu-both-ways", "managed-api", "managed-api", "eu-west-3", *NO_GPUS, 2_250.0, 2_420.0),
+    Row("eu-both-ways", "hybrid", "hybrid", "eu-west-1", *DUBLIN_GPUS, 8_900.0, 9_400.0),
+    Row("eu-both-ways", "auto", "managed-api", "eu-west-3", *NO_GPUS, 2_250.0, 2_420.0),
 )
 
 # What the other modes lack: the backends of their routes.
@@ -224,5 +227,5 @@ def test_diff_shows_what_a_flip_changes() -> None:
     assert "aws:eks/cluster:Cluster" in own["resources"]
     assert "aws:eks/cluster:Cluster" not in managed["resources"]
     text = diff_text.table(sides)
-    for expected in ("self-hosted", "managed-api", "hybrid", "g6e.xlarge", "eu-south-2", "eu-north-1"):
+    for expected in ("self-hosted", "managed-api", "hybrid", "g6e.xlarge", "eu-south-2", "eu-west-3"):
         assert expected in text

@@ -204,7 +204,7 @@ def test_trap_11_tokens_are_priced_by_the_request(month: int) -> None:
     many there are. In the upper tier 300 output tokens alone would cost 0.0068.
     """
     said = with_spec(declared("eu-both-ways"), budget=None)
-    said = with_backend(said, "mistral-api", model="anthropic.claude-sonnet-4-5-20250929-v1:0")
+    said = with_backend(said, "mistral-api", model="eu.anthropic.claude-sonnet-4-5-20250929-v1:0")
     plan = make_plan(with_route(said, load={"monthly_requests": month}), AS_OF, gates, "managed-api")
 
     (line,) = [line for line in plan.cost.lines if line.name.startswith("tokens")]
