@@ -86,7 +86,10 @@ def _why_not(
 
 
 def _other_model(case: Case, name: str, region: str, base: str, inside: Collection[str]) -> str:
-    """The nearest of the maker that can be called: later ones of the family, then those written alike."""
+    """The nearest of the maker that can be called: later ones of the family, then those written alike.
+
+    An id without a maker may be anybody's.
+    """
     maker = base.partition(".")[0]
     apis = {route.api for route in case.spec.routes if name in route.backends}
     living = {
@@ -94,9 +97,10 @@ def _other_model(case: Case, name: str, region: str, base: str, inside: Collecti
         for known, row in catalog.bedrock_models().items()
         if maker in {known.partition(".")[0], base}
         and apis <= set(row.apis)
+        and row.status != "legacy"
         and (ids := _ids(case, region, known, inside))
     }
-    close = _first([*catalog.kin(base, living), *near(base, living, SHOWN)])[:SHOWN]
+    close = _first([*catalog.kin(base, living), *near(base, living, SHOWN), *living])[:SHOWN]
     return f"use {listed(living[known] for known in close)}" if close else "another model, or own weights"
 
 

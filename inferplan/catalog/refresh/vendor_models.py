@@ -6,7 +6,6 @@ Not here: prices (token_prices) and what Bedrock offers where (bedrock_models).
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,8 +15,9 @@ from zipfile import ZipFile
 
 from inferplan.catalog.bedrock import bedrock_base
 from inferplan.catalog.managed_apis import BEDROCK
-from inferplan.catalog.refresh import rows
+from inferplan.catalog.refresh import rows, wheels
 
+AS_OF = "2026-11-27"  # the day on which the pinned release was the current one
 PRICES = "litellm/model_prices_and_context_window_backup.json"
 # Provider id of the vendor facts -> how LiteLLM calls it, and what it puts before the ids.
 VENDORS = {
@@ -100,14 +100,18 @@ def _row(vendor: str, model: str, facts: Mapping[str, Any], source: str, as_of: 
     }
 
 
+def current(wheel: Path) -> list[dict[str, Any]]:
+    """The table as it should read from a wheel of litellm; its day is that of the committed pin."""
+    source = f"litellm {wheels.version('litellm')}"
+    return list(table(prices(wheel), source, AS_OF, rows.read("bedrock_models")))
+
+
 def main() -> None:
-    """Rewrite the table vendor_models and say what changed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("wheel", type=Path, help="a wheel of litellm")
-    parser.add_argument("--as-of", required=True, help="the day on which this release was the current one")
-    said = parser.parse_args()
-    source = f"litellm {said.wheel.name.split('-')[1]}"
-    fresh = list(table(prices(said.wheel), source, said.as_of, rows.read("bedrock_models")))
+    """Rewrite the table vendor_models from the fetched wheel and say what changed."""
+    wheel = wheels.fetched("litellm")
+    if wheel is None:
+        raise SystemExit("litellm is not fetched: python -m inferplan.catalog.refresh.wheels")
+    fresh = current(wheel)
     old = rows.read("vendor_models") if (rows.DATA / "vendor_models.json").exists() else []
     for line in rows.changes(old, fresh, "provider", "model"):
         rows.tell(line)
