@@ -38,7 +38,7 @@ def validate(specs: tuple[str, ...], common: Common) -> int:
     codes: list[ExitCode] = []
     results = []
     stacks = Stacks()
-    with spec_files(specs) as files:
+    with spec_files(specs, verbose=common.verbose) as files:
         for file in files:
             try:
                 declaration = file.load(common)

@@ -19,7 +19,7 @@ from inferplan.report.wrap import wrapped
 from tests.command_line import AS_OF, INFERPLAN, ROOT, inferplan
 
 check_verb = import_module("inferplan.cli.check")
-MIXED = {"specs/minimal.yaml": 0, "specs/account-desk.yaml": 3, "specs/no-such.yaml": 2}
+MIXED = {"specs/minimal.yaml": 0, "accounts/account-desk.yaml": 3, "specs/no-such.yaml": 2}
 
 
 def test_check_answers_about_every_spec_in_one_document() -> None:
@@ -33,7 +33,7 @@ def test_check_answers_about_every_spec_in_one_document() -> None:
     assert {path: error["exit_code"] for path, error in errors.items()} == {
         path: code for path, code in MIXED.items() if code
     }
-    assert errors["specs/account-desk.yaml"]["conflicts"][0]["path"] == "kind"
+    assert errors["accounts/account-desk.yaml"]["conflicts"][0]["path"] == "kind"
     assert errors["specs/no-such.yaml"]["problems"][0]["line"] == 1
     assert "no such file" in done.err
 
@@ -76,8 +76,8 @@ def test_a_bug_in_one_spec_leaves_the_others_their_answers(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("plan", "specs/account-desk.yaml"),
-        ("resources", "specs/account-desk.yaml"),
+        ("plan", "accounts/account-desk.yaml"),
+        ("resources", "accounts/account-desk.yaml"),
         ("plan", "specs/no-such.yaml"),
         ("explain", "specs/minimal.yaml", "nothing-like-it"),
         ("diff", "specs/minimal.yaml"),
