@@ -133,7 +133,7 @@ def test_rules_lists_what_belongs_to_no_rule_beside_the_rules() -> None:
 
     assert answer["schema"] == "inferplan.rules/v1beta1"
     assert set(answer["rules"][0]) >= {"id", "title", "level", "pack", "source", "regimes", "applies_to"}
-    assert {"id", "title", "fix"} == set(answer["notices"][0])
+    assert {"id", "title", "fix", "source", "cited"} == set(answer["notices"][0])
     ids = [entry["id"] for kind in ("rules", "notices") for entry in answer[kind]]
     assert [line.split(" ")[0] for line in lines if line.split(" ")[0] in ids] == ids
 
