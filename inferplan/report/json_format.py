@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
 import msgspec
 
 from inferplan import json_rows
@@ -52,10 +53,13 @@ def error(path: str | None, problem: Exception) -> dict[str, Any]:
     from inferplan.records.no_plan import NoPlan
     from inferplan.spec.faults import SpecErrors
 
+    code, message = getattr(problem, "exit_code", ExitCode.BUG), str(problem)
+    if isinstance(problem, click.ClickException):
+        code, message = ExitCode.NOT_UNDERSTOOD, problem.format_message()
     return {
         "spec": {"path": path},
-        "exit_code": int(getattr(problem, "exit_code", ExitCode.BUG)),
-        "message": str(problem),
+        "exit_code": int(code),
+        "message": message,
         "problems": problem.to_list() if isinstance(problem, SpecErrors) else [],
         "conflicts": msgspec.to_builtins(problem.conflicts) if isinstance(problem, NoPlan) else [],
     }
