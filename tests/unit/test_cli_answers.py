@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 from importlib import import_module
 from pathlib import Path
@@ -116,6 +117,16 @@ def test_explain_has_json_for_every_subject(subject: tuple[str, ...], keys: set[
     answer = json.loads(done.out)
     assert set(answer) == {"schema", "spec", "organization", "subject"} | keys
     assert all(answer[key] for key in keys - {"hosts", "inputs", "sources"})
+
+
+def test_tried_12_explain_lists_the_plan_before_what_was_passed_over() -> None:
+    """Every candidate comes after every value of the plan."""
+    lines = inferplan("explain", "specs/minimal.yaml", *AS_OF).out.splitlines()
+
+    paths = [line.split()[0] for line in lines if re.match(r"  [a-z_]+[.\[]", line)]
+    candidates = [path for path in paths if path.startswith("candidates[")]
+    assert candidates
+    assert paths[-len(candidates) :] == candidates
 
 
 def test_explain_offers_rules_that_are_spelled_nearly_so() -> None:
