@@ -50,7 +50,7 @@ def check(specs: tuple[str, ...], locked: bool, state: Path | None, fail_on: str
     reviews: list[Review] = []
     failures: list[dict[str, Any]] = []
     stacks = Stacks()
-    with spec_files(specs) as files:
+    with spec_files(specs, verbose=common.verbose) as files:
         if state is not None and len(files) != 1:
             raise click.UsageError("--state judges one deployment: name exactly one SPEC")
         for number, file in enumerate(files, start=1):

@@ -96,5 +96,6 @@ def _value(derivation: Derivation) -> str:
 
 
 def _natural(path: str) -> list[tuple[int, str]]:
-    """`lines[2]` before `lines[10]`."""
-    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path)]
+    """`lines[2]` before `lines[10]`; what was looked at and not taken comes after the plan itself."""
+    parts = [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path)]
+    return [(int(path.startswith("candidates[")), ""), *parts]
