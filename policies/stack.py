@@ -137,12 +137,17 @@ def _names(value: Any, candidate: Resource) -> bool:
         return candidate.urn in value.urns
     if not isinstance(value, str):
         return False
-    wanted = {value, _plain_name(arn(value))}
+    wanted = {value, _plain_name(arn(value)), _bucket_of(value)}
     return candidate.urn == value or any(
         isinstance(own := said.get(key), str) and own in wanted
         for said in (candidate.props, candidate.outputs)
         for key in NAME_PROPERTIES
     )
+
+
+def _bucket_of(value: str) -> str | None:
+    """The bucket in an address such as `s3://bucket/folder`."""
+    return value.removeprefix("s3://").partition("/")[0] if value.startswith("s3://") else None
 
 
 def _plain_name(parsed: Arn | None) -> str | None:
