@@ -76,6 +76,15 @@ class Stack:
         roots = self._by_type.get(types.ROOT, ())
         return frozenset(str(root.props.get("layer")) for root in roots)
 
+    @cached_property
+    def namespaces(self) -> frozenset[str]:
+        """Every Kubernetes namespace that an object lies in or declares."""
+        objects = [item.props.get("metadata") for item in self.of(types.KUBERNETES)]
+        declared = [item.props.get("metadata") for item in self.of(types.NAMESPACE)]
+        found = [meta.get("namespace") for meta in objects if isinstance(meta, dict)]
+        found += [meta.get("name") for meta in declared if isinstance(meta, dict)]
+        return frozenset(name for name in found if isinstance(name, str))
+
     def unknowns(self, resource: Resource) -> tuple[tuple[str, Unknown], ...]:
         """Every unknown among the inputs of a resource, with its path."""
         if resource.urn not in self._unknowns:

@@ -219,9 +219,13 @@ copies_stay_inside.fails(
 )
 copies_stay_inside.fails("a keyspace abroad", {f"{_KEYSPACE}[1]": "eu-west-1"}, also=_ABROAD)
 copies_stay_inside.fails(
-    "a cluster's peer abroad", {"peered:clusters[1]": arn("dsql", "cluster/c", region="us-east-1")}, also=_ABROAD
+    "a cluster's peer abroad",
+    {"peered:clusters[1]": arn("dsql", "cluster/c", region="us-east-1")},
+    also=_ABROAD,
 )
-copies_stay_inside.fails("files go to a bucket of unknown place", {"scratch:exportPath": "s3://elsewhere/out"})
+copies_stay_inside.fails(
+    "files go to a bucket of unknown place", {"scratch:exportPath": "s3://elsewhere/out"}
+)
 copies_stay_inside.fails("or to one linked to a folder", {"exports:dataRepositoryPath": "s3://elsewhere"})
 copies_stay_inside.fails("an access point over any bucket", {"access:details.regions[0].bucket": "elsewhere"})
 

@@ -15,8 +15,7 @@ from policies import types
 from policies.context import Context, Serving
 from policies.rule import Outcome, Rule, fail
 from policies.views.gateway import addresses, configurations, entries, guardrails_without_address
-from policies.views.hosts import allowlist, aws_regions, private, vendor_hosts
-from policies.views.network import public
+from policies.views.hosts import allowlist, aws_regions, inside, private, vendor_hosts
 from policies.world.things import (
     FIRST_VARIABLE,
     NEXT_TARGET,
@@ -83,7 +82,7 @@ def _configured(item: Resource, context: Context) -> Iterator[Outcome]:
                     path=path,
                 )
         for place, host in addresses(config):
-            if not (_approved(host, context) or _here(host)):
+            if not (_approved(host, context) or inside(host, context)):
                 yield fail(
                     f"{place} names {host}, which is in no vendor entry that this spec uses", path=path
                 )
@@ -108,12 +107,6 @@ def _regional(host: str, context: Context) -> str:
     setup = fact.vendor.residency_setup[:1] if fact else ()
     use = f"use {' or '.join(hosts)}" if hosts else f"use a vendor with a host in {context.allowed_text}"
     return f"{host} is the vendor's global host; {use}" + (f" ({setup[0]})" if hosts and setup else "")
-
-
-def _here(host: str) -> bool:
-    """Whether a name only means something inside: no dots, a service, a private address."""
-    numeric = re.fullmatch(r"[0-9.]+", host) is not None
-    return not public(host) if numeric else "." not in host or host.endswith(".svc")
 
 
 def _approved(host: str, context: Context) -> bool:
