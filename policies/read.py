@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from inferplan import catalog
-from inferplan.resource import Unknown, UnknownValueError
+from inferplan.resource import Resource, Unknown, UnknownValueError
 
 # Free words of people, never an instruction to a machine.
 PROSE_KEYS = frozenset({"tags", "tagsAll", "description", "comment", "labels", "annotations", "Sid"})
@@ -110,6 +110,14 @@ def texts(value: Any, path: str = "") -> Iterator[Text]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from texts(item, f"{path}[{index}]")
+
+
+def answered(resource: Resource) -> Iterator[tuple[str, str]]:
+    """What a provider says became of a resource, as far as it is one word and not what was asked for."""
+    for key, value in resource.outputs.items():
+        told = isinstance(value, str) and key not in PROSE_KEYS and value != resource.props.get(key)
+        if told and re.fullmatch(r"[^\s{}\"]+", value):
+            yield key, value
 
 
 def json_document(value: Any) -> Any:

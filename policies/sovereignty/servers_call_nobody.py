@@ -124,6 +124,11 @@ servers_call_nobody.passes(
     domain_list("names", "eu.api.openai.com"),
     world="vendor",
 )
+servers_call_nobody.fails(
+    "the command itself turns statistics on",
+    {f"server:{CONTAINER}.args": ["sh", "-c", "--", "VLLM_NO_USAGE_STATS=0 vllm serve m"]},
+    also=("EGR-012",),
+)
 servers_call_nobody.fails("statistics are on", {f"server:{FIRST_VARIABLE}": "0"})
 servers_call_nobody.fails("the setting comes from elsewhere", {f"server:{_VARIABLES}[0]": _PULLS})
 servers_call_nobody.fails(
@@ -191,7 +196,7 @@ def _fetches(item: Resource, _context: Context) -> Iterator[Outcome]:
                 yield fail("a redirect leads past the domain list", path=f"{one.path}.env")
 
 
-_SHELL = ["-c", "exec vllm serve m --allowed-media-domains none.invalid"]
+_SHELL = ["-c", "set -e; exec vllm serve m \\\n--allowed-media-domains none.invalid; true"]
 prompts_fetch_nothing.passes(
     "the same command as one string for a shell",
     workload(types.DEPLOYMENT, "shell", {**vllm(), "command": ["sh"], "args": _SHELL}),

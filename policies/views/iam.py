@@ -19,7 +19,8 @@ BINDING = frozenset(
 
 def allowed_statements(document: Any) -> list[dict[str, Any]]:
     """The Allow statements of a policy document."""
-    return [item for item in listed(get(document, "Statement", [])) if item.get("Effect") == "Allow"]
+    statements = [item for item in listed(get(document, "Statement", [])) if isinstance(item, dict)]
+    return [item for item in statements if item.get("Effect") == "Allow"]
 
 
 def allows_all(document: Any) -> bool:

@@ -21,6 +21,7 @@ POD_KEYS = frozenset(
     {"spec", "template", "jobTemplate", "leaderWorkerTemplate", "leaderTemplate", "workerTemplate",
      "containers"}
 )  # fmt: skip
+_ASSIGNED = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)", re.DOTALL)
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
@@ -39,7 +40,13 @@ class Container:
     def env(self) -> dict[str, str | None]:
         """Environment variables; None for a value that comes from elsewhere (a secret, a config map)."""
         entries = get(self.value, "env") or get(self.value, "environment") or []
-        return {str(get(entry, "name")): _value(entry) for entry in entries}
+        return {str(get(entry, "name")): _value(entry) for entry in entries} | self._exported
+
+    @property
+    def _exported(self) -> dict[str, str | None]:
+        """Variables that the command itself sets before it runs anything: `A=1 exec vllm serve m`."""
+        found = (_ASSIGNED.fullmatch(word) for word in self.words)
+        return {match[1]: match[2] for match in found if match}
 
     @property
     def words(self) -> list[str]:
@@ -75,14 +82,27 @@ def _value(entry: Mapping[str, Any]) -> str | None:
 
 def _spoken(words: list[str]) -> Iterator[str]:
     """The words of a command; what follows a shell's `-c` is a command of its own in one string."""
-    for before, word in zip(["", *words], words, strict=False):
-        if re.fullmatch(r"-[a-z]*c", before) and " " in word:
-            try:
-                yield from shlex.split(word)
-            except ValueError:
-                yield from word.split()
-        else:
-            yield word
+    for before, word in _commands(words):
+        yield from _shell_words(word) if re.fullmatch(r"-[a-z]*c", before) and " " in word else (word,)
+
+
+def _commands(words: list[str]) -> Iterator[tuple[str, str]]:
+    """Every word and the one before it; `--` after a shell's `-c` ends its options and says nothing."""
+    before = ""
+    for word in words:
+        if word != "--" or not re.fullmatch(r"-[a-z]*c", before):
+            yield before, word
+            before = word
+
+
+def _shell_words(command: str) -> list[str]:
+    text = command.replace("\\\n", " ")
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=";&|()<>\n")
+    lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
+    try:
+        return list(lexer)
+    except ValueError:
+        return text.split()
 
 
 @dataclass(frozen=True, slots=True)
