@@ -78,6 +78,8 @@ BACKUP_PLAN, BACKUP_VAULT = "aws:backup/plan:Plan", "aws:backup/vault:Vault"
 GLOBAL_TABLE = "aws:dynamodb/globalTable:GlobalTable"
 MULTI_REGION_ACCESS_POINT = "aws:s3control/multiRegionAccessPoint:MultiRegionAccessPoint"
 DATABASE, DATABASE_CLUSTER = "aws:rds/instance:Instance", "aws:rds/cluster:Cluster"
+LUSTRE = "aws:fsx/lustreFileSystem:LustreFileSystem"
+CACHE_GROUP = "aws:elasticache/replicationGroup:ReplicationGroup"
 KEY, EXTERNAL_KEY = "aws:kms/key:Key", "aws:kms/externalKey:ExternalKey"
 REPLICA_KEY, EXTERNAL_REPLICA_KEY = (
     "aws:kms/replicaKey:ReplicaKey",
@@ -98,6 +100,8 @@ ROLE_POLICY_ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 CONTROL_POLICY = "aws:organizations/policy:Policy"
 ACCOUNT_REGION = "aws:account/region:Region"
 GUARDRAIL = "aws:bedrock/guardrail:Guardrail"
+PROFILE = "aws:bedrock/inferenceProfile:InferenceProfile"
+INVOCATION_LOG = "aws:bedrockmodel/invocationLoggingConfiguration:InvocationLoggingConfiguration"
 
 # -- Kubernetes
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -18,6 +19,7 @@ from policies.read import Arn, arns, each, get, json_document, known, listed
 from policies.rule import DROP, Outcome, Problem, Rule, fail
 from policies.views.gateway import configurations, entries
 from policies.views.iam import allowed_statements
+from policies.views.profiles import copied, own_profiles
 from policies.world.things import (
     REGION,
     allow,
@@ -73,6 +75,14 @@ def _resolves_inside(item: Resource, _context: Context) -> Iterator[Outcome]:
 def _callers(item: Resource, context: Context) -> Iterator[Outcome]:
     for path, policy in _policies(item):
         yield from _beyond_the_spec(policy, context, path)
+
+
+@bedrock_is_called_narrowly.check(types.PROFILE)
+def _copies(item: Resource, context: Context) -> Iterator[Outcome]:
+    """An application profile calls what it copies from, so that has to be a model of the spec."""
+    models, model = _declared_models(context), copied(get(item.props, "modelSource.copyFrom", ""))
+    if models is not None and model not in models:
+        yield fail(f"copies from {model}, which the spec does not name", path="modelSource.copyFrom")
 
 
 @bedrock_is_called_narrowly.check(types.ROLE, *ATTACHMENTS)
@@ -144,7 +154,7 @@ def _invocations(policy: Any) -> Iterator[dict[str, Any]]:
 
 def _beyond_the_spec(policy: Any, context: Context, path: str) -> Iterator[Problem]:
     """What a policy lets through beyond the spec's models."""
-    models = _declared_models(context)
+    models, profiles = _declared_models(context), own_profiles(context)
     for statement in _invocations(policy):
         resources = [str(item) for item in listed(statement.get("Resource"))]
         if not resources or "NotResource" in statement:
@@ -152,7 +162,8 @@ def _beyond_the_spec(policy: Any, context: Context, path: str) -> Iterator[Probl
         for item in resources:
             named = list(arns(item))
             of_models = [found for found in named if _may_be_bedrock(found)]
-            ids = [found.resource.partition("/")[2] for found in of_models]
+            names = [found.resource.partition("/")[2] for found in of_models]
+            ids = [profiles.get(name, name) for name in names]
             if any("*" in name or not name for name in ids) or ("*" in item and not named):
                 yield fail("lets models through by wildcard; name the ARN of each", path=path)
             elif any("*" in found.region for found in of_models):
@@ -200,7 +211,11 @@ bedrock_is_called_narrowly.passes(
     resource(types.IAM_POLICY, "role", {"policy": _ONE_MODEL}),
     resource(types.ROLE, "caller", {"inlinePolicies": [{"policy": _ONE_MODEL}]}),
     resource(types.ROLE_POLICY_ATTACHMENT, "attached", {"policyArn": arn("iam", "policy/role", region="")}),
+    resource(types.PROFILE, "desk", {"modelSource": {"copyFrom": model_arn(_MODEL)}}),
     world="both",
+)
+bedrock_is_called_narrowly.fails(
+    "a profile copies from another model", {"desk:modelSource.copyFrom": model_arn(_OTHER)}
 )
 bedrock_is_called_narrowly.fails("private DNS is off", {"door:privateDnsEnabled": False})
 bedrock_is_called_narrowly.fails("private DNS is not said", {"door:privateDnsEnabled": DROP})
@@ -244,6 +259,20 @@ bedrock_is_called_narrowly.passes(
 bedrock_is_called_narrowly.fails(
     "a policy for a profile names another model too",
     {"role:policy": _to(model_arn(_OTHER, region=_TOKYO))},
+)
+
+_ADDRESS = arn("bedrock", "application-inference-profile/p1")
+bedrock_is_called_narrowly.passes(
+    "a role calls the stack's own profile of the spec's model",
+    replace(
+        resource(types.PROFILE, "desk", {"modelSource": {"copyFrom": model_arn(_MODEL)}}),
+        outputs={"id": _ADDRESS},
+    ),
+    resource(types.IAM_POLICY, "role", {"policy": _to(_ADDRESS)}),
+    world="both",
+)
+bedrock_is_called_narrowly.fails(
+    "somebody else's profile", {"role:policy": _to(f"{_ADDRESS}2")}, also=("SOV-006",)
 )
 
 bedrock_is_called_narrowly.passes(

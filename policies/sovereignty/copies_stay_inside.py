@@ -39,7 +39,6 @@ TABLE, TABLE_REPLICA = "aws:dynamodb/table:Table", "aws:dynamodb/tableReplica:Ta
 DATABASE_BACKUPS = "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication"
 KEYSPACE = "aws:keyspaces/keyspace:Keyspace"
 PEERED_CLUSTERS = "aws:dsql/clusterPeering:ClusterPeering"
-LUSTRE = "aws:fsx/lustreFileSystem:LustreFileSystem"
 FILE_EXPORT = "aws:fsx/dataRepositoryAssociation:DataRepositoryAssociation"
 GRAPH_CLUSTER, BROKER = "aws:neptune/cluster:Cluster", "aws:mq/broker:Broker"
 # Destinations (or origins) that are plain Region names.
@@ -63,7 +62,7 @@ COPY_ADDRESSES = {
     DATABASE_BACKUPS: "sourceDbInstanceArn",
     types.MULTI_REGION_ACCESS_POINT: "details.regions[].bucket",
     PEERED_CLUSTERS: "clusters[]",
-    LUSTRE: "exportPath",
+    types.LUSTRE: "exportPath",
     FILE_EXPORT: "dataRepositoryPath",
 }
 COPY_ACCOUNTS = {
@@ -82,7 +81,7 @@ MEMBERS = {
     types.DATABASE_CLUSTER: "globalClusterIdentifier",
     GRAPH_CLUSTER: "globalClusterIdentifier",
     "aws:docdb/cluster:Cluster": "globalClusterIdentifier",
-    "aws:elasticache/replicationGroup:ReplicationGroup": "globalReplicationGroupId",
+    types.CACHE_GROUP: "globalReplicationGroupId",
     "aws:memorydb/cluster:Cluster": "multiRegionClusterName",
 }
 COPIES = (SNAPSHOT, IMAGE, TABLE_REPLICA, DATABASE_BACKUPS, *DATABASE_SNAPSHOTS, *REPLICAS)
@@ -166,7 +165,7 @@ copies_stay_inside.passes(
     resource(DATABASE_BACKUPS, "db-backups", {"sourceDbInstanceArn": arn("rds", "db:d")}),
     resource(KEYSPACE, "keyspace", {"replicationSpecification": {"regionLists": [REGION]}}),
     resource(PEERED_CLUSTERS, "peered", {"clusters": [arn("dsql", "cluster/c")]}),
-    resource(LUSTRE, "scratch", {"kmsKeyId": key_arn(), "exportPath": "s3://example-keeper/out"}),
+    resource(types.LUSTRE, "scratch", {"kmsKeyId": key_arn(), "exportPath": "s3://example-keeper/out"}),
     resource(FILE_EXPORT, "exports", {"dataRepositoryPath": "s3://example-keeper"}),
     resource(
         types.MULTI_REGION_ACCESS_POINT, "access", {"details": {"regions": [{"bucket": ref("keeper")}]}}

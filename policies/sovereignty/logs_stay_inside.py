@@ -45,7 +45,6 @@ FIREHOSE = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
 FILTER = "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter"
 GATHERED = "aws:cloudwatch/logDestination:LogDestination"
 METRICS = "aws:cloudwatch/metricStream:MetricStream"
-INVOCATIONS = "aws:bedrockmodel/invocationLoggingConfiguration:InvocationLoggingConfiguration"
 BUCKET_LOGS = ("aws:s3/bucketLogging:BucketLogging", "aws:s3/bucketLoggingV2:BucketLoggingV2")
 WEB_FIREWALL_LOG = "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"
 STREAMS, SERIES = "aws:msk/cluster:Cluster", "aws:timestreaminfluxdb/dbInstance:DbInstance"
@@ -72,7 +71,7 @@ SINKS: dict[str, tuple[str, ...]] = {
     GATHERED: ("targetArn",),
     METRICS: ("firehoseArn",),
     types.QUERY_LOG: ("destinationArn",),
-    INVOCATIONS: (
+    types.INVOCATION_LOG: (
         "loggingConfig.s3Config.bucketName",
         "loggingConfig.cloudwatchConfig.largeDataDeliveryS3Config.bucketName",
     ),
@@ -226,7 +225,7 @@ logs_stay_inside.passes(
     resource(GATHERED, "gathered", {"targetArn": arn("kinesis", "stream/s")}),
     resource(METRICS, "metrics", {"firehoseArn": _stream()}),
     resource(types.QUERY_LOG, "queries", {"destinationArn": log_group_arn("/example/group")}),
-    resource(INVOCATIONS, "prompts", {"loggingConfig": _PROMPTS}),
+    resource(types.INVOCATION_LOG, "prompts", {"loggingConfig": _PROMPTS}),
     resource(types.FLOW_LOG, "flows", {"logDestination": ref("group")}),
     resource(types.FIREWALL_LOG, "firewall", {"loggingConfiguration": _FIREWALL}),
     resource(BUCKET_LOGS[0], "bucket-log", {"targetBucket": ref("logs")}),
