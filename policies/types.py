@@ -115,5 +115,7 @@ INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"
 CONFIG_MAP, KUBERNETES_SECRET = "kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:Secret"
 NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 HELM_RELEASE = "kubernetes:helm.sh/v3:Release"
-# Where a proxy's configuration may stand.
-CONFIGURATION_CARRIERS = (CONFIG_MAP, KUBERNETES_SECRET, BUCKET_OBJECT, BUCKET_OBJECT_V2, PARAMETER)
+# What runs containers or is told commands, and where a proxy's configuration may stand.
+MACHINES = (*INSTANCES, LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION)
+WORKLOADS = (KUBERNETES, TASK_DEFINITION, *MACHINES)
+CONFIGURATION_CARRIERS = (*WORKLOADS, BUCKET_OBJECT, BUCKET_OBJECT_V2, PARAMETER)

@@ -5,6 +5,8 @@ Not here: where a backend is (vendors_process_inside, profiles_stay_inside) and 
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -16,7 +18,16 @@ from policies.context import Context, Serving
 from policies.rule import Outcome, Rule, fail
 from policies.views.gateway import Entry, configurations, entries, fallbacks, route_of, side_doors
 from policies.views.pods import pods
-from policies.world.things import CONTAINER, MIRRORED, container, deployment, group, proxy, proxy_data
+from policies.world.things import (
+    CONTAINER,
+    MIRRORED,
+    container,
+    deployment,
+    group,
+    proxy,
+    proxy_data,
+    resource,
+)
 
 MODEL_FLAGS = frozenset({"--model", "-m"})
 
@@ -69,7 +80,7 @@ def _configured(item: Resource, context: Context) -> Iterator[Outcome]:
                 yield fail(f"{source} falls back to {target}, which a vendor serves ({place})", path=path)
 
 
-@classes_go_where_they_may.check(types.KUBERNETES, types.TASK_DEFINITION)
+@classes_go_where_they_may.check(*types.WORKLOADS)
 def _told(item: Resource, _context: Context) -> Iterator[Outcome]:
     """A proxy that gets its model as an argument has no configuration that could be read."""
     for pod in pods(item):
@@ -109,6 +120,7 @@ _SERVER = "http://qwen.inference.svc.cluster.local:8000/v1"
 _NOTES = group("notes", "hosted_vllm/qwen", _SERVER)
 _DESK = group("desk", "bedrock/mistral.mistral-large-2402-v1:0")
 _ASSESSED = ("PRIV-001",)
+_AT_A_VENDOR = group("notes", "bedrock/mistral.x-1", _SERVER)
 _RESTRICTED = "spec:routes[0].backends"
 
 classes_go_where_they_may.passes(
@@ -164,11 +176,31 @@ classes_go_where_they_may.fails(
 )
 
 
+_CONFIGURED = "\n".join(proxy_data(_AT_A_VENDOR).values())
+for _note, _text in (
+    ("a variable", _CONFIGURED),
+    ("a variable in base64", base64.b64encode(_CONFIGURED.encode()).decode()),
+    ("a variable in JSON", json.dumps({"model_list": [_AT_A_VENDOR]})),
+):
+    classes_go_where_they_may.fails(
+        f"the configuration stands in {_note}",
+        {f"worker:{CONTAINER}.env": [{"name": "PROXY_CONFIG", "value": _text}]},
+    )
+classes_go_where_they_may.is_undecided(
+    "a script writes the configuration",
+    {f"worker:{CONTAINER}.args": ["sh", "-c", f"cat > c.yaml <<E\n{_CONFIGURED}\nE\nlitellm: 'x"]},
+    also=("EGR-007", "PRIV-007", "SOV-005"),
+)
+classes_go_where_they_may.fails(
+    "a machine runs a proxy with a vendor's model",
+    add=(resource(types.INSTANCE, "m", {"userData": "#!/bin/sh\nlitellm --model openai/gpt-4o\n"}),),
+)
+
+
 def _proxied(note: str, *groups: dict[str, object], **settings: object) -> None:
     classes_go_where_they_may.fails(note, {"proxy:data": proxy_data(*groups, **settings)})
 
 
-_AT_A_VENDOR = group("notes", "bedrock/mistral.x-1", _SERVER)
 _ANYWHERE = group("notes", "hosted_vllm/qwen", _SERVER, configurable_clientside_auth_params=["api_base"])
 
 _proxied("the proxy sends a restricted route to a vendor", _AT_A_VENDOR, _DESK)

@@ -161,7 +161,7 @@ def _through(said: dict[str, Any], context: Context) -> Iterator[str]:
             yield f"to {host}, whose place is not provable"
 
 
-@logs_stay_inside.check(types.KUBERNETES, types.TASK_DEFINITION, types.ADDON, *types.CONFIGURATION_CARRIERS)
+@logs_stay_inside.check(types.ADDON, *types.CONFIGURATION_CARRIERS)
 def _exported(item: Resource, context: Context) -> Iterator[Outcome]:
     """Traces, metrics and logs, which may hold prompts, as collectors, agents and programs are told."""
     for path, host, of_vendor in dict.fromkeys(exports(item, context)):

@@ -52,7 +52,7 @@ def _declared(serving: Serving, context: Context) -> Iterator[Outcome]:
             yield fail(f"{serving.backend.name} logs what it is asked: engine.args.{flag}")
 
 
-@prompts_are_kept_as_declared.check(types.KUBERNETES, types.TASK_DEFINITION)
+@prompts_are_kept_as_declared.check(*types.WORKLOADS)
 def _told(item: Resource, context: Context) -> Iterator[Outcome]:
     for pod in pods(item) if _nothing_kept(context) else ():
         for one in pod.containers:
@@ -124,6 +124,10 @@ prompts_are_kept_as_declared.fails(
     "the proxy keeps prompts in its table",
     {"proxy:data": proxy_data(general_settings={"store_prompts_in_spend_logs": True})},
 )
+for _setting in ({"set_verbose": True}, {"cold_storage_custom_logger": "s3"}):
+    prompts_are_kept_as_declared.fails(
+        f"the proxy writes prompts down: {_setting}", {"proxy:data": proxy_data(litellm_settings=_setting)}
+    )
 prompts_are_kept_as_declared.fails(
     "the proxy keeps answers in a cache",
     {"proxy:data": proxy_data(litellm_settings={"cache": True, "cache_params": {"type": "redis-semantic"}})},

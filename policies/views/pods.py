@@ -13,7 +13,7 @@ from typing import Any
 
 from inferplan.resource import Resource, Unknown, UnknownValueError
 from policies import types
-from policies.read import credential_name, get, json_document, known
+from policies.read import credential_name, get, json_document, known, texts
 
 ACCELERATORS = ("nvidia.com/", "amd.com/", "aws.amazon.com/neuron")  # also slices: nvidia.com/mig-1g.10gb
 # Under these keys a workload keeps its pod; unknown, the pod cannot be seen.
@@ -21,6 +21,7 @@ POD_KEYS = frozenset(
     {"spec", "template", "jobTemplate", "leaderWorkerTemplate", "leaderTemplate", "workerTemplate",
      "containers"}
 )  # fmt: skip
+_SERVER = re.compile(r"(?:.*/)?vllm(?:-openai)?(?:[:@].*)?")
 _ASSIGNED = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)", re.DOTALL)
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 
@@ -39,7 +40,8 @@ class Container:
     @property
     def env(self) -> dict[str, str | None]:
         """Environment variables; None for a value that comes from elsewhere (a secret, a config map)."""
-        entries = get(self.value, "env") or get(self.value, "environment") or []
+        entries = [*(get(self.value, "env") or get(self.value, "environment") or [])]
+        entries += get(self.value, "secrets") or []  # how ECS names variables that come from elsewhere
         return {str(get(entry, "name")): _value(entry) for entry in entries} | self._exported
 
     @property
@@ -70,7 +72,7 @@ class Container:
             any(name.startswith(ACCELERATORS) for name in limits)
             or bool(get(self.value, "resources.claims"))
             or any("vllm" in name for name in named)
-            or any(word.rpartition("/")[2] == "vllm" for word in self.words)
+            or any(_SERVER.fullmatch(word) for word in self.words)
         )
 
 
@@ -127,8 +129,24 @@ def pods(resource: Resource) -> Iterator[Pod]:
             "containerDefinitions",
             tuple(Container(f"containerDefinitions[{index}]", item) for index, item in found),
         )
+    elif resource.type in types.MACHINES:
+        yield from _scripts(resource)
     elif resource.package == "kubernetes":
         yield from _templates(resource.props, "")
+
+
+def _scripts(machine: Resource) -> Iterator[Pod]:
+    """What a machine runs when it starts, as one container; rules about hosts also ask what is unknown."""
+    for path in ("userData", "userDataBase64"):
+        for script in _plain(machine.props.get(path)):
+            yield Pod(path, (Container(path, {"name": machine.name, "command": ["sh", "-c", script]}),))
+
+
+def _plain(value: Any) -> Iterator[str]:
+    """A script that is given as it is or in base64."""
+    if isinstance(value, str):
+        *_, last = texts(value, "userData")  # the decoded one, where there is one
+        yield last.value
 
 
 def _templates(value: Any, path: str) -> Iterator[Pod]:
