@@ -8,17 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 from inferplan import catalog
 from inferplan.resource import Resource
 from policies import types
 from policies.context import Context
-from policies.read import Arn, arns, each, get, json_document, known, listed
+from policies.read import Arn, arns, get, json_document, known, listed
 from policies.rule import DROP, Outcome, Problem, Rule, fail
 from policies.views.gateway import configurations, entries
-from policies.views.iam import allowed_statements
+from policies.views.iam import allowing, documents
 from policies.views.profiles import copied, own_profiles
 from policies.world.things import (
     REGION,
@@ -73,7 +72,7 @@ def _resolves_inside(item: Resource, _context: Context) -> Iterator[Outcome]:
 
 @bedrock_is_called_narrowly.check(*types.IAM_POLICIES, types.ROLE)
 def _callers(item: Resource, context: Context) -> Iterator[Outcome]:
-    for path, policy in _policies(item):
+    for path, policy in documents(item):
         yield from _beyond_the_spec(policy, context, path)
 
 
@@ -126,7 +125,7 @@ def _is_called(context: Context) -> bool:
 
 def _may_call(context: Context) -> bool:
     callers = context.stack.of(*types.IAM_POLICIES, types.ROLE)
-    return any(any(_invocations(policy)) for item in callers for _, policy in _policies(item))
+    return any(any(allowing(policy, INVOCATIONS)) for item in callers for _, policy in documents(item))
 
 
 def _sends(context: Context) -> bool:
@@ -135,27 +134,10 @@ def _sends(context: Context) -> bool:
     return any(entry.provider.startswith("bedrock") for config in configured for entry in entries(config))
 
 
-def _policies(item: Resource) -> Iterator[tuple[str, Any]]:
-    """The policy documents that say what a principal may do, each with its place."""
-    where = "inlinePolicies[].policy" if item.type == types.ROLE else "policy"
-    for path, policy in each(item.props, where):
-        yield path, json_document(policy) or {}
-
-
-def _invocations(policy: Any) -> Iterator[dict[str, Any]]:
-    """Statements that let somebody call a Bedrock model."""
-    for statement in allowed_statements(policy):
-        patterns = [str(action).lower() for action in listed(statement.get("Action"))]
-        if "NotAction" in statement or any(
-            fnmatchcase(name, pattern) for name in INVOCATIONS for pattern in patterns
-        ):
-            yield statement
-
-
 def _beyond_the_spec(policy: Any, context: Context, path: str) -> Iterator[Problem]:
     """What a policy lets through beyond the spec's models."""
     models, profiles = _declared_models(context), own_profiles(context)
-    for statement in _invocations(policy):
+    for statement in allowing(policy, INVOCATIONS):
         resources = [str(item) for item in listed(statement.get("Resource"))]
         if not resources or "NotResource" in statement:
             yield fail("lets every model through: it names no resource", path=path)
