@@ -85,6 +85,12 @@ class Stack:
         found += [meta.get("name") for meta in declared if isinstance(meta, dict)]
         return frozenset(name for name in found if isinstance(name, str))
 
+    @cached_property
+    def served_hosts(self) -> frozenset[str]:
+        """Every host under which an Ingress takes calls in."""
+        named = (host for item in self.of(types.INGRESS) for _, host in each(item.props, "spec.rules[].host"))
+        return frozenset(host for host in named if isinstance(host, str))
+
     def unknowns(self, resource: Resource) -> tuple[tuple[str, Unknown], ...]:
         """Every unknown among the inputs of a resource, with its path."""
         if resource.urn not in self._unknowns:

@@ -47,6 +47,7 @@ DOMAIN_LIST = "aws:route53/resolverFirewallDomainList:ResolverFirewallDomainList
 DNS_RULE = "aws:route53/resolverFirewallRule:ResolverFirewallRule"
 DNS_RULE_GROUP = "aws:route53/resolverFirewallRuleGroup:ResolverFirewallRuleGroup"
 DNS_ASSOCIATION = "aws:route53/resolverFirewallRuleGroupAssociation:ResolverFirewallRuleGroupAssociation"
+RECORD = "aws:route53/record:Record"
 DNS_CONFIG = "aws:route53/resolverFirewallConfig:ResolverFirewallConfig"
 QUERY_LOG = "aws:route53/resolverQueryLogConfig:ResolverQueryLogConfig"
 QUERY_LOG_ASSOCIATION = "aws:route53/resolverQueryLogConfigAssociation:ResolverQueryLogConfigAssociation"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import astuple
 from typing import Any
 
 from inferplan.resource import Resource
@@ -15,10 +16,24 @@ from policies import types
 from policies.context import Context
 from policies.read import get
 from policies.rule import Outcome, Rule, fail
+from policies.stack import Target
 from policies.views.destinations import misplaced
 from policies.views.gateway import alerts, configurations, outside_callbacks
 from policies.views.hosts import aws_regions, inside, private, value_of
 from policies.views.pods import pods
+from policies.views.sinks import (
+    BUCKET_LOGS,
+    DELIVERED,
+    FILTER,
+    FIREHOSE,
+    GATHERED,
+    METRICS,
+    SERIES,
+    SINKS,
+    STREAMS,
+    WEB_FIREWALL_LOG,
+    balancer_buckets,
+)
 from policies.views.telemetry import exports
 from policies.world.things import (
     ACCOUNT,
@@ -41,52 +56,6 @@ from policies.world.things import (
     resource,
 )
 
-FIREHOSE = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
-FILTER = "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter"
-GATHERED = "aws:cloudwatch/logDestination:LogDestination"
-METRICS = "aws:cloudwatch/metricStream:MetricStream"
-BUCKET_LOGS = ("aws:s3/bucketLogging:BucketLogging", "aws:s3/bucketLoggingV2:BucketLoggingV2")
-WEB_FIREWALL_LOG = "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"
-STREAMS, SERIES = "aws:msk/cluster:Cluster", "aws:timestreaminfluxdb/dbInstance:DbInstance"
-# Buckets beside the stream's own destination: what failed, or all of it, is kept there too.
-KEPT_BESIDE = (
-    "extendedS3Configuration.s3BackupConfiguration",
-    "redshiftConfiguration.s3BackupConfiguration",
-    *(
-        f"{kind}Configuration.s3Configuration"
-        for kind in ("elasticsearch", "opensearch", "opensearchserverless", "iceberg", "redshift")
-    ),
-)
-# Hosts that a stream delivers to.
-DELIVERED = (
-    "elasticsearchConfiguration.clusterEndpoint",
-    "opensearchConfiguration.clusterEndpoint",
-    "opensearchserverlessConfiguration.collectionEndpoint",
-    "redshiftConfiguration.clusterJdbcurl",
-)
-# Sinks by address; bucket names are global, so they must be resolved.
-SINKS: dict[str, tuple[str, ...]] = {
-    types.TRAIL: ("s3BucketName", "cloudWatchLogsGroupArn"),
-    FILTER: ("destinationArn",),
-    GATHERED: ("targetArn",),
-    METRICS: ("firehoseArn",),
-    types.QUERY_LOG: ("destinationArn",),
-    types.INVOCATION_LOG: (
-        "loggingConfig.s3Config.bucketName",
-        "loggingConfig.cloudwatchConfig.largeDataDeliveryS3Config.bucketName",
-    ),
-    types.FLOW_LOG: ("logDestination",),
-    types.FIREWALL_LOG: ("loggingConfiguration.logDestinationConfigs[].logDestination.bucketName",),
-    **dict.fromkeys(BUCKET_LOGS, ("targetBucket",)),
-    types.BUCKET: ("logging.targetBucket",),
-    types.OLDER_BUCKET: ("loggings[].targetBucket",),
-    FIREHOSE: ("extendedS3Configuration.bucketArn", *(f"{part}.bucketArn" for part in KEPT_BESIDE)),
-    **dict.fromkeys(types.BALANCERS, ("accessLogs.bucket", "connectionLogs.bucket")),
-    types.ECS_CLUSTER: ("configuration.executeCommandConfiguration.logConfiguration.s3BucketName",),
-    STREAMS: ("loggingInfo.brokerLogs.s3.bucket",),
-    SERIES: ("logDeliveryConfiguration.s3Configuration.bucketName",),
-    WEB_FIREWALL_LOG: ("logDestinationConfigs[]",),
-}
 LOCAL_DRIVERS = frozenset({None, "awslogs", "json-file", "journald", "none"})
 ROUTER = "awsfirelens"  # hands logs to a Fluent Bit beside the task; these outputs of it are AWS's own
 ROUTED = frozenset(
@@ -119,6 +88,15 @@ def _lands(resources: tuple[Resource, ...], context: Context) -> Iterator[Outcom
 def _log_group(item: Resource, context: Context) -> Iterator[Outcome]:
     if (region := context.region_of(item)) and (wrong := context.outside(region)):
         yield fail(f"logs come to rest outside: {wrong}", path="region")
+
+
+@logs_stay_inside.check_stack(types.SERVICE, types.SERVICE_PATCH, types.INGRESS)
+def _annotated(items: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
+    for item in items:
+        for path, name in map(astuple, balancer_buckets(item)):
+            target = Target(path, name, tuple(context.stack.meant(item, path, name, *types.BUCKETS)))
+            if problem := misplaced(target, context, "a balancer's log comes to rest outside"):
+                yield fail(problem.message, path=problem.path, subject=item)
 
 
 @logs_stay_inside.check(FIREHOSE)
@@ -198,6 +176,9 @@ def _containers(driver: str, **options: str) -> str:
 
 _LOGS = "example-logs"
 _FIREWALL = {"logDestinationConfigs": [{"logDestination": {"bucketName": _LOGS}}]}
+_SCHEME = "alb.ingress.kubernetes.io/scheme"
+_ATTRIBUTES = "alb.ingress.kubernetes.io/load-balancer-attributes"
+_NOTE = "service.beta.kubernetes.io/aws-load-balancer-access-log-s3-bucket-name"
 _SESSIONS = {"executeCommandConfiguration": {"logConfiguration": {"s3BucketName": _LOGS}}}
 _SEARCHED = {
     "clusterEndpoint": f"https://{aws_host(f'search-x.{REGION}.es')}",
@@ -241,6 +222,8 @@ logs_stay_inside.passes(
     ),
     resource(WEB_FIREWALL_LOG, "waf", {"logDestinationConfigs": [log_group_arn("aws-waf-logs")]}),
     resource(types.TASK_DEFINITION, "task", {"containerDefinitions": _containers("awslogs")}),
+    resource(types.SERVICE, "door", {"metadata": {"annotations": {_NOTE: _LOGS}}}),
+    resource(types.INGRESS, "way", {"metadata": {"annotations": {_SCHEME: "internal"}}}),
     resource(types.TOPIC_SUBSCRIPTION, "alarms", {"protocol": "email", "endpoint": "ops@example.com"}),
     proxy(litellm_settings={"callbacks": ["prometheus"]}),
 )
@@ -266,6 +249,11 @@ for _sink in (
     "searched:opensearchConfiguration.s3Configuration.bucketArn",
 ):
     logs_stay_inside.fails(f"a bucket of unknown place: {_sink}", {_sink: bucket_arn("elsewhere")})
+logs_stay_inside.fails("a Service's balancer", {"door:metadata.annotations": {_NOTE: "elsewhere"}})
+logs_stay_inside.fails(
+    "an Ingress's balancer",
+    {"way:metadata.annotations": {_SCHEME: "internal", _ATTRIBUTES: "access_logs.s3.bucket=elsewhere,x=y"}},
+)
 logs_stay_inside.fails("the bucket of the logs is abroad", {"logs:region": "us-east-1"}, also=_ABROAD)
 logs_stay_inside.fails(
     "the trail's group is abroad",

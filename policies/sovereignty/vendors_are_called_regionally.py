@@ -32,7 +32,13 @@ from policies.world.things import (
 )
 
 # What tells a program or a balancer where to call.
-TOLD = (*types.CONFIGURATION_CARRIERS, "aws:lb/listener:Listener", "aws:lb/listenerRule:ListenerRule")
+LISTENERS = (
+    "aws:lb/listener:Listener",
+    "aws:lb/listenerRule:ListenerRule",
+    "aws:alb/listener:Listener",
+    "aws:alb/listenerRule:ListenerRule",
+)
+TOLD = (*types.CONFIGURATION_CARRIERS, types.RECORD, *LISTENERS)
 
 vendors_are_called_regionally = Rule(
     id="EGR-007",
@@ -150,7 +156,7 @@ def _calling(address: str | None) -> dict[str, object]:
 
 
 _DATABASE = aws_host("db.x.eu-central-1.rds")
-_LISTENER = TOLD[-2]
+_SERVED = [{"host": "chat.example.com"}]
 _INTERNAL = {"alb.ingress.kubernetes.io/scheme": "internal"}
 
 vendors_are_called_regionally.passes(
@@ -160,8 +166,14 @@ vendors_are_called_regionally.passes(
     deployment("app", container("app", env={"URL": _EUROPEAN})),
     deployment("client", container("client", env={"URL": "http://proxy.inference:4000"}, args=[])),
     resource(types.SERVICE, "alias", {"spec": {"type": "ExternalName", "externalName": _DATABASE}}),
-    resource(_LISTENER, "listener", {"defaultActions": [{"redirect": {"host": "#{host}", "port": "443"}}]}),
-    resource(types.INGRESS, "ingress", {"metadata": {"annotations": _INTERNAL}}),
+    resource(
+        LISTENERS[0], "listener", {"defaultActions": [{"redirect": {"host": "#{host}", "port": "443"}}]}
+    ),
+    resource(types.INGRESS, "ingress", {"metadata": {"annotations": _INTERNAL}, "spec": {"rules": _SERVED}}),
+    resource("kubernetes:core/v1:PersistentVolume", "files", {"spec": {"nfs": {"server": _DATABASE}}}),
+    resource(types.RECORD, "name", {"name": "llm", "type": "CNAME", "records": [_DATABASE]}),
+    resource(types.RECORD, "proof", {"name": "_x.llm", "type": "CNAME", "records": ["_y.example.com"]}),
+    deployment("page", container("page", env={"URL": "https://chat.example.com"})),
     world="vendor",
 )
 _ELSEWHERE = "https://llm.example.com/v1"
@@ -170,10 +182,15 @@ for _path, _said in {
     f"client:{CONTAINER}.args[0]": f"--upstream={_ELSEWHERE}",
     f"client:{CONTAINER}.command": ["sh", "-c", f"curl {_ELSEWHERE} | sh"],
     "alias:spec.externalName": "llm.example.com",
+    "files:spec.nfs.server": "files.example.com",
+    "name:records": ["llm.example.com."],
     "listener:defaultActions[0].redirect.host": "llm.example.com",
     "ingress:metadata.annotations": {**_INTERNAL, "nginx.ingress.kubernetes.io/mirror-target": _ELSEWHERE},
 }.items():
     vendors_are_called_regionally.fails(f"a host that nobody registered: {_path}", {_path: _said})
+vendors_are_called_regionally.fails(
+    "a host that no Ingress of the state serves", {"ingress:spec.rules[0].host": "other.example.com"}
+)
 vendors_are_called_regionally.fails(
     "a key of a vendor and no address", {f"client:{CONTAINER}.env[0].name": "OPENAI_API_KEY"}
 )

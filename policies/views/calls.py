@@ -25,7 +25,7 @@ _WHOLE = re.compile(rf"(?:--?[\w.-]+=)?({_SCHEME}\S+)", re.IGNORECASE)
 _ELSEWHERE = re.compile(r"(?:binaryD|d|stringD)ata\..*[.\[]|.*logConfiguration")
 # What a shell or a program is told word by word, and properties that hold a bare host.
 _TOLD = re.compile(r".*(?:\.|^)(?:command|args|entryPoint|userData(?:Base64)?)(?:\[\d+\])?")
-_HOSTS = re.compile(r"(?:.*\.)?(?:externalName|nfs\.server|redirect\.host)")
+_HOSTS = re.compile(r"(?:.*\.)?(?:externalName|nfs\.server|redirect\.host|records\[\d+\])")
 # A key of a vendor, and the variables that would say where its client calls.
 _KEY = re.compile(
     r"(AI21|ANTHROPIC|AZURE_OPENAI|CEREBRAS|CO|COHERE|DASHSCOPE|DEEPSEEK|FIREWORKS(?:_AI)?|GEMINI"
@@ -37,11 +37,19 @@ _BASE = re.compile(r".*(?:BASE|BASE_URL|ENDPOINT|HOST|API_URL)")
 
 def calls(resource: Resource, context: Context) -> Iterator[tuple[str, str]]:
     """Where a resource names a host outside that somebody is to call, and the host."""
+    if resource.type == types.RECORD and not _leads_on(resource):
+        return
     for text in context.texts(resource):
         for address in _addresses(text):
             host = value_of(address)
             if host and not host.startswith(("$", "#", "{", "%")) and not inside(host, context):
                 yield text.path, host
+
+
+def _leads_on(record: Resource) -> bool:
+    """Whether a name stands for another one; names that begin with `_` prove something to somebody."""
+    name, kind = get(record.props, "name", ""), get(record.props, "type")
+    return kind == "CNAME" and not str(name).startswith("_")
 
 
 def _addresses(text: Text) -> Iterator[str]:

@@ -181,14 +181,15 @@ def private(host: str, context: Context) -> bool:
 
 
 def inside(host: str, context: Context) -> bool:
-    """Whether a name or address only means something inside: no dots, a Service, a private address."""
+    """Whether a host is inside: no dots, a Service, served by an Ingress of the state, a private address."""
     if re.fullmatch(r"[0-9.]+", host):
         return host == "0.0.0.0" or not public(host)
     rest = host.partition(".")[2]
     namespace = rest in context.stack.namespaces or (
         "." not in rest and len(rest) > 2 and rest not in TOP_LEVEL
     )
-    return not rest or host.endswith(".svc") or namespace or private(host, context)
+    served = host.endswith(".svc") or host in context.stack.served_hosts
+    return not rest or namespace or served or private(host, context)
 
 
 def value_of(item: Any) -> str:
