@@ -14,7 +14,7 @@ from inferplan import catalog
 from inferplan.resource import Resource
 from policies import types
 from policies.context import Context
-from policies.read import Arn, arns, get, json_document, known, listed
+from policies.read import Arn, arns, get, json_document, known, listed, regions_named
 from policies.rule import DROP, Outcome, Problem, Rule, fail
 from policies.views.gateway import configurations, entries
 from policies.views.iam import allowing, documents
@@ -105,8 +105,11 @@ def _doors(resources: tuple[Resource, ...], context: Context) -> Iterator[Outcom
         else:
             for problem in _beyond_the_spec(json_document(policy) or {}, context, "policy"):
                 yield fail(problem.message, path=problem.path, subject=door)
-    if not doors and context.stack.of(types.VPC) and _is_called(context):
-        yield fail("the spec calls Bedrock, and no VPC endpoint for bedrock-runtime leads there")
+    networks = context.stack.of(types.VPC)
+    own = {context.region_of(network) for network in networks}
+    here = [door for door in doors if own & set(regions_named(str(door.props.get("serviceName"))))]
+    if networks and not here and _is_called(context):
+        yield fail("the spec calls Bedrock, and no VPC endpoint for it in the Region leads there")
 
 
 def _is_door(item: Resource) -> bool:
@@ -220,6 +223,11 @@ bedrock_is_called_narrowly.fails(
 )
 bedrock_is_called_narrowly.fails("the role may call every model", {"role:policy": _to(model_arn("*"))})
 bedrock_is_called_narrowly.fails("no endpoint", remove=("door",))
+bedrock_is_called_narrowly.fails(
+    "an endpoint for Bedrock of another Region",
+    {"door:serviceName": "com.amazonaws.eu-west-1.bedrock-runtime"},
+    also=("SOV-001",),
+)
 bedrock_is_called_narrowly.fails("the endpoint has no policy", {"door:policy": DROP}, also=("EGR-004",))
 bedrock_is_called_narrowly.fails(
     "a policy of AWS is attached to a user",

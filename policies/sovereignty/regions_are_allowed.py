@@ -178,21 +178,21 @@ def _enabled(item: Resource, context: Context) -> Iterator[Outcome]:
         yield fail(f"enables a Region outside the boundary: {wrong}", path="regionName")
 
 
-@only_used_regions_are_enabled.check_stack(types.AWS_PROVIDER)
-def _used(providers: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
+@only_used_regions_are_enabled.check_stack(types.AWS_PROVIDER, types.AWS)
+def _used(users: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
     enabled = {
         get(found.props, "regionName")
         for found in context.stack.of(types.ACCOUNT_REGION)
         if get(found.props, "enabled", True)
     }
-    for provider in providers:
-        region = str(get(provider.props, "region", ""))
+    for user in users:
+        region = str(get(user.props, "region", ""))
         if region in catalog.regions() and catalog.region(region).opt_in and region not in enabled:
             yield fail(
                 f"{region} must be enabled for the account first; cross-Region inference may still use "
                 "Regions that the account never enabled",
                 path="region",
-                subject=provider,
+                subject=user,
             )
 
 
@@ -203,6 +203,10 @@ only_used_regions_are_enabled.passes(
     world="vendor",
 )
 only_used_regions_are_enabled.fails("a Region outside is enabled", {"zurich:regionName": "me-central-1"})
+_IN_ZURICH = resource(types.TOPIC_SUBSCRIPTION, "alarms", {"region": "eu-central-2"})
+only_used_regions_are_enabled.fails(
+    "one is used that is switched off", {"zurich:enabled": False}, add=(_IN_ZURICH,)
+)
 only_used_regions_are_enabled.fails("one is used without being enabled", {"aws:region": "eu-south-1"})
 
 
@@ -227,26 +231,35 @@ def _on_file(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
         item.kind == "region_guard" and item.subject in subjects for item in context.organization.evidence
     )
     guards = context.stack.of(types.CONTROL_POLICY)
-    if not on_file and not any(map(_denies_regions, guards)):
+    if not on_file and not any(_denies_regions(guard, context) for guard in guards):
         yield fail("no Region guard is on file for the account")
 
 
 @regions_are_guarded.check(types.CONTROL_POLICY)
-def _guards(policy: Resource, _context: Context) -> Iterator[Outcome]:
+def _guards(policy: Resource, context: Context) -> Iterator[Outcome]:
     if get(policy.props, "type", "SERVICE_CONTROL_POLICY") == "SERVICE_CONTROL_POLICY":
         get(policy.props, "content")
-        if not _denies_regions(policy):
-            yield fail("guards no Region: it denies nothing by aws:RequestedRegion", path="content")
+        if not _denies_regions(policy, context):
+            yield fail(
+                "guards no Region: it denies not all but allowed ones by aws:RequestedRegion",
+                path="content",
+            )
 
 
-def _denies_regions(policy: Resource) -> bool:
-    """Whether a statement denies by the Region that is asked for; one that allows holds nobody back."""
+def _denies_regions(policy: Resource, context: Context) -> bool:
+    """Whether a statement denies every Region but allowed ones; one that allows holds nobody back."""
     content = policy.props.get("content")
     found = json_document(content) if isinstance(content, str | dict) else None
     return any(
-        statement.get("Effect") == "Deny" and GUARD_KEY in str(statement.get("Condition"))
+        "Not" in operator and GUARD_KEY in keys and _only_allowed(listed(keys[GUARD_KEY]), context)
         for statement in listed(get(found or {}, "Statement", []))
+        if statement.get("Effect") == "Deny"
+        for operator, keys in (statement.get("Condition") or {}).items()
     )
+
+
+def _only_allowed(regions: list[str], context: Context) -> bool:
+    return bool(regions) and not any("*" in name or context.outside(name) for name in regions)
 
 
 def _evidence(subject: str) -> dict[str, object]:
@@ -263,3 +276,14 @@ regions_are_guarded.fails("no guard anywhere", {"organization:evidence": []})
 
 regions_are_guarded.passes("a guard on file and one in the stack", _GUARD, given=_evidence("example"))
 regions_are_guarded.fails("a policy that guards nothing", {"guard:content": document()})
+for _note, _effect, _operator, _but in (
+    ("a policy that allows", "Allow", "StringNotEquals", REGION),
+    ("a policy that denies the own Region", "Deny", "StringEquals", REGION),
+    ("a policy that lets every Region be", "Deny", "StringNotLike", "*"),
+):
+    _condition = {_operator: {GUARD_KEY: [_but]}}
+    regions_are_guarded.fails(
+        _note, {"guard:content": document({"Effect": _effect, "Condition": _condition})}
+    )
+_TWO = {"Effect": "Deny", "Condition": {"StringNotEquals": {GUARD_KEY: [REGION, "us-east-1"]}}}
+regions_are_guarded.fails("a policy that lets a Region outside be", {"guard:content": document(_TWO)})
