@@ -31,7 +31,7 @@ CALLBACKS = frozenset(
 ALERTS = frozenset({"alerting", "alert_to_webhook_url"})
 HOST_KEYS = ("host", "_url", "api_base", "endpoint", "base_url")
 _URL = re.compile(r"[a-z+]+://")
-_WRITTEN = re.compile(r"^\s*[\"']?model_list[\"']?:", re.MULTILINE)
+_WRITTEN = re.compile(r"(?:^|^\s*\{.*)\s*[\"']?model_list[\"']?:", re.MULTILINE)
 LOCAL_CALLBACKS = frozenset({"prometheus"})
 # Sections of helpers: the setting that names the kind, and the kinds that stay inside or have a Region.
 HELPERS = {
