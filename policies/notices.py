@@ -168,6 +168,13 @@ def _old_facts(context: Context) -> Iterator[Finding]:
         yield _finding(FACTS_AGE, message)
 
 
+def state_empty(message: str) -> Finding:
+    """The one notice that blocks: there is nothing to judge."""
+    found = _finding(STATE_EMPTY, message)
+    about = SubjectRef(kind="state", name="state")
+    return replace(found, level="mandatory", verdict="undecided", subject=about, blocks=True)
+
+
 def _finding(notice: Notice, message: str) -> Finding:
     return Finding(
         rule=notice.id,

@@ -15,6 +15,7 @@ from inferplan.resource import Resource
 from policies import types
 from policies.context import Context, Serving
 from policies.rule import Outcome, Problem, Rule, fail, undecided
+from policies.views.profiles import own_profiles
 from policies.world.things import (
     FIRST_VARIABLE,
     allow,
@@ -29,8 +30,6 @@ from policies.world.things import (
     proxy_data,
     resource,
 )
-
-PROFILE = "aws:bedrock/inferenceProfile:InferenceProfile"
 
 profiles_stay_inside = Rule(
     id="SOV-006",
@@ -52,7 +51,7 @@ def _declared(serving: Serving, context: Context) -> Iterator[Outcome]:
 
 @profiles_stay_inside.check(types.AWS, types.KUBERNETES)
 def _named(item: Resource, context: Context) -> Iterator[Outcome]:
-    seen, own = set(), _own_profiles(context)
+    seen, own = set(), own_profiles(context)
     for text in context.texts(item):
         for model_id in _profiles_in(text.value):
             if model_id in seen or model_id in own:
@@ -64,12 +63,6 @@ def _named(item: Resource, context: Context) -> Iterator[Outcome]:
         for profile_id in _GUARDRAIL.findall(text.value):
             if problem := _guardrail_problem(profile_id, item.props.get("region"), context, text.path):
                 yield problem
-
-
-def _own_profiles(context: Context) -> set[str]:
-    """Ids of the application profiles that this state holds: what each copies from is judged at itself."""
-    profiles = context.stack.of(PROFILE)
-    return {str(item.outputs["id"]).rpartition("/")[2] for item in profiles if item.outputs.get("id")}
 
 
 def _profile_problem(model_id: str, context: Context, path: str | None = None) -> Problem | None:
@@ -177,7 +170,7 @@ profiles_stay_inside.fails("the profile without New Zealand", {"spec:data.reside
 profiles_stay_inside.passes(
     "in-Region ids in environment, policies and configuration",
     resource(
-        PROFILE,
+        types.PROFILE,
         "profile",
         {"modelSource": {"copyFrom": model_arn(_MODEL)}},
     ),
@@ -195,6 +188,7 @@ _EUROPEAN = _calling(profile_arn(f"eu.{_MODEL}"))
 profiles_stay_inside.fails(
     "an inference profile copies from a European one",
     {"profile:modelSource.copyFrom": profile_arn(f"eu.{_MODEL}")},
+    also=("EGR-011",),
 )
 profiles_stay_inside.fails("a pod calls a global profile", {f"app:{FIRST_VARIABLE}": f"global.{_CLAUDE}"})
 profiles_stay_inside.fails("a policy allows a European profile", {"iam:policy": _EUROPEAN}, also=("EGR-011",))

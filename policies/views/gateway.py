@@ -15,7 +15,7 @@ import yaml
 
 from inferplan.resource import Resource
 from inferplan.spec.model import Route
-from policies.context import Context
+from policies.context import Context, Undecidable
 from policies.read import listed
 from policies.views.hosts import value_of
 
@@ -31,8 +31,21 @@ CALLBACKS = frozenset(
 ALERTS = frozenset({"alerting", "alert_to_webhook_url"})
 HOST_KEYS = ("host", "_url", "api_base", "endpoint", "base_url")
 _URL = re.compile(r"[a-z+]+://")
+_WRITTEN = re.compile(r"(?:^|^\s*\{.*)\s*[\"']?model_list[\"']?:", re.MULTILINE)
 LOCAL_CALLBACKS = frozenset({"prometheus"})
-LOCAL_GUARDRAILS = frozenset({"presidio", "bedrock", "hide-secrets", "custom_guardrail"})
+# Sections of helpers: the setting that names the kind, and the kinds that stay inside or have a Region.
+HELPERS = {
+    "guardrails": ("guardrail", frozenset({"presidio", "bedrock", "hide-secrets", "custom_guardrail"})),
+    "vector_store_registry": ("custom_llm_provider", frozenset({"bedrock", "pg_vector"})),
+    "search_tools": ("search_provider", frozenset({"searxng"})),
+    "prompts": ("prompt_integration", frozenset({"dotprompt"})),
+}
+# Settings by which prompts are written down beyond the database: the key, and where they go.
+WRITTEN_DOWN = {
+    "cold_storage_custom_logger": "in a store of its logger",
+    "store_prompts_in_cold_storage": "in a store of its logger",
+    "set_verbose": "in its log",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +76,30 @@ class Entry:
 
 
 def configurations(resource: Resource, context: Context) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every proxy configuration inside a resource, with its place."""
+    """Every proxy configuration inside a resource, with its place; raises where one cannot be read."""
     yield from _plain(resource.props)
     for text in context.texts(resource):
-        if "model_list" in text.value:
+        if _WRITTEN.search(text.value):
             parsed = _parsed(text.value)
-            if isinstance(parsed, Mapping) and isinstance(parsed.get("model_list"), list):
-                yield text.path, parsed
+            if not isinstance(parsed, Mapping) or not isinstance(parsed.get("model_list"), list):
+                raise Undecidable(f"{text.path} holds a proxy's configuration that cannot be read")
+            yield text.path, parsed
 
 
-def _plain(props: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _plain(value: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Configurations in JSON text, which `texts` has taken apart."""
-    for key, value in props.items():
-        if isinstance(value, Mapping):
-            yield from _plain(value)
-        elif isinstance(value, str) and value.lstrip().startswith("{") and "model_list" in value:
-            parsed = _parsed(value)
-            if isinstance(parsed, Mapping) and isinstance(parsed.get("model_list"), list):
-                yield key, parsed
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _plain(item, str(key))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _plain(item, path)
+    elif isinstance(value, str) and value.lstrip()[:1] in {"{", "["} and "model_list" in value:
+        parsed = _parsed(value)
+        if isinstance(parsed, Mapping) and isinstance(parsed.get("model_list"), list):
+            yield path, parsed
+        elif parsed is not None:
+            yield from _plain(parsed, path)
 
 
 def _parsed(text: str) -> Any:
@@ -158,6 +177,8 @@ def kept_answers(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield path, "in its database"
         elif key == "cache" and isinstance(value, bool) and value:
             yield path, "in a cache"
+        elif key in WRITTEN_DOWN and value not in (False, None):
+            yield path, WRITTEN_DOWN[key]
 
 
 def addresses(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -180,13 +201,14 @@ def _settings(value: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
             yield from _settings(item, f"{path}[{index}]")
 
 
-def guardrails_without_address(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Guardrails that would call a vendor's default host."""
-    for index, item in enumerate(config.get("guardrails") or []):
-        params = item.get("litellm_params") or {}
-        kind = str(params.get("guardrail", ""))
-        if kind not in LOCAL_GUARDRAILS and not any(params.get(key) for key in ADDRESSES):
-            yield f"guardrails[{index}]", kind
+def helpers_without_address(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Guardrails, stores, searches and prompts that would call a vendor's default host."""
+    for section, (key, local) in HELPERS.items():
+        for index, item in enumerate(config.get(section) or []):
+            params = item.get("litellm_params") or {}
+            kind = str(params.get(key, ""))
+            if kind not in local and not any(params.get(name) for name in ADDRESSES):
+                yield f"{section}[{index}]", kind
 
 
 def route_of(group: str, routes: Iterable[Route]) -> Route | None:

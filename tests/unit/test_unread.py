@@ -6,8 +6,8 @@ Not here: reading state files (test_state) and the rules' own examples (test_rul
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,46 +16,17 @@ import pytest
 from inferplan import catalog
 from inferplan.catalog.refresh.type_registry import registered
 from inferplan.catalog.resource_types import module_of
-from inferplan.records.verdicts import Report
 from policies.evaluate import evaluate
 from policies.packs import all_rules
 from policies.rule import Example, Rule
-from policies.state import SECRET_SIGNATURE, SIGNATURE, parse_state
+from policies.state import parse_state
 from policies.unread import is_read
 from policies.world.cases import passing_case
 from policies.world.things import model_arn
+from tests.unit.exports import AS_OF, blocking, hidden, judged, pod, state
 
-AS_OF = date(2026, 11, 20)
 CONTENT_RULES = [rule for rule in all_rules() if rule.reads_content]
 GOLDENS = Path(__file__).parents[1] / "golden"
-
-
-def judged(*states: dict[str, Any], world: str = "own") -> Report:
-    """What `check SPEC --state` says of an export with these resources, beside two providers."""
-    providers = [
-        state("pulumi:providers:aws", "aws", region="eu-central-1"),
-        state("pulumi:providers:kubernetes", "k8s", clusterIdentifier="c"),
-    ]
-    text = json.dumps({"version": 3, "deployment": {"resources": [*providers, *states]}})
-    case = passing_case(Example(note="state", world=world))
-    return evaluate(case.declaration, parse_state(text.encode()), AS_OF, from_state=True)
-
-
-def state(type_: str, name: str, /, **inputs: Any) -> dict[str, Any]:
-    """One resource of an export, made by one of the two providers."""
-    package = type_.partition(":")[0]
-    provider = {"aws": "pulumi:providers:aws::aws", "kubernetes": "pulumi:providers:kubernetes::k8s"}
-    through = {"provider": f"urn:pulumi:s::p::{provider[package]}::1"} if package in provider else {}
-    return {
-        "urn": f"urn:pulumi:s::p::{type_}::{name}",
-        "type": type_,
-        "custom": True,
-        "inputs": inputs,
-    } | through
-
-
-def blocking(report: Report) -> set[str]:
-    return {finding.rule for finding in report.findings if finding.blocks}
 
 
 def test_every_module_of_the_sdks_has_a_row() -> None:
@@ -72,6 +43,15 @@ def test_every_exception_is_a_type_of_its_module() -> None:
             assert set(exception.types) <= registered()
             assert {module_of(token) for token in exception.types} == {row.module}
             assert exception.reading != row.reading
+
+
+def test_the_table_names_rules_that_exist() -> None:
+    """A type is harmless because rules read the rest of it; those rules are there."""
+    ids = {rule.id for rule in all_rules()}
+    said = [row.because for row in catalog.resource_modules().values()]
+    said += [item.because for row in catalog.resource_modules().values() for item in row.exceptions]
+
+    assert {name for text in said for name in re.findall(r"\b[A-Z]+-\d{3}\b", text)} <= ids
 
 
 def test_what_the_examples_plan_is_read() -> None:
@@ -109,6 +89,11 @@ UNREAD = [
     "aws:vpclattice/targetGroup:TargetGroup",
     "aws:bedrock/agentAgent:AgentAgent",
     "aws:s3/bucketNotification:BucketNotification",
+    "aws:mq/configuration:Configuration",
+    "aws:fsx/fileCache:FileCache",
+    "aws:kms/customKeyStore:CustomKeyStore",
+    "kubernetes:core/v1:ServiceList",
+    "kubernetes:networking.k8s.io/v1:IngressList",
     "kubernetes:helm.sh/v3:Release",
     "kubernetes:opentelemetry.io/v1beta1:OpenTelemetryCollector",
     "kubernetes:core/v1:Endpoints",
@@ -216,17 +201,6 @@ def test_where_a_thing_really_is_counts() -> None:
     moved = state("aws:s3/bucket:Bucket", "b") | {"outputs": {"region": "us-east-1"}}
 
     assert "SOV-001" in blocking(judged(moved))
-
-
-def hidden(text: str = "v1:x:y") -> dict[str, str]:
-    """A secret as an export writes it."""
-    return {SIGNATURE: SECRET_SIGNATURE, "ciphertext": text}
-
-
-def pod(**container: Any) -> dict[str, Any]:
-    """A deployment with one container that serves no model."""
-    spec = {"template": {"spec": {"containers": [{"name": "app"} | container]}}}
-    return state("kubernetes:apps/v1:Deployment", "app", metadata={"namespace": "kube-system"}, spec=spec)
 
 
 KUBERNETES_SECRET = state("kubernetes:core/v1:Secret", "keys", metadata={"name": "keys"}, stringData=hidden())
