@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,6 +20,7 @@ from inferplan.cli import VERBS, screen
 from inferplan.exitcodes import ExitCode
 
 F = TypeVar("F", bound=Callable[..., Any])
+ANSWERED = "its JSON document is on standard output already"
 
 
 class LazyGroup(click.Group):
@@ -71,6 +73,8 @@ def run(arguments: list[str]) -> int:
     except click.Abort:
         return 130
     except click.ClickException as problem:
+        if _asks_for_json(arguments) and ANSWERED not in getattr(problem, "__notes__", ()):
+            _answer_error(problem)
         problem.show()
         return int(ExitCode.NOT_UNDERSTOOD)
     except InferplanError as problem:
@@ -127,10 +131,21 @@ def answering(format: str) -> Iterator[None]:
         yield
     except (InferplanError, click.UsageError) as problem:
         if format == "json":
-            from inferplan.report import json_format
-
-            click.echo(json_format.errors([json_format.error(None, problem)]))
+            _answer_error(problem)
+            problem.add_note(ANSWERED)
         raise
+
+
+def _answer_error(problem: Exception) -> None:
+    from inferplan.report import json_format
+
+    click.echo(json_format.errors([json_format.error(None, problem)]))
+
+
+def _asks_for_json(arguments: list[str]) -> bool:
+    """What an argument list that cannot be parsed says of the format."""
+    pairs = [f"{one}={other}" for one, other in pairwise(arguments) if one == "--format"]
+    return "--format=json" in (*arguments, *pairs)
 
 
 def common_options(*formats: str) -> Callable[[F], F]:

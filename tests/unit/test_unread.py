@@ -120,7 +120,7 @@ UNREAD = [
 
 
 @pytest.mark.parametrize("type_", UNREAD)
-def test_what_computes_integrates_or_carries_data_is_not_allowed(type_: str) -> None:
+def test_tried_1_what_computes_integrates_or_carries_data_is_not_allowed(type_: str) -> None:
     """Tried as a user, finding 1: each content rule is undecided and names the type."""
     report = judged(state(type_, "x"))
     undecided = {
@@ -134,7 +134,7 @@ def test_what_computes_integrates_or_carries_data_is_not_allowed(type_: str) -> 
 
 
 @pytest.mark.parametrize("rule", CONTENT_RULES, ids=lambda rule: rule.id)
-def test_each_content_rule_denies_by_itself(rule: Rule) -> None:
+def test_tried_1_each_content_rule_denies_by_itself(rule: Rule) -> None:
     """Waiving or lowering one of them does not open the others."""
     case = passing_case(Example(note="state"))
     (lonely,) = parse_state(
@@ -151,7 +151,7 @@ def test_what_is_harmless_is_allowed(type_: str) -> None:
 
 
 @pytest.mark.parametrize("resources", [(), (state("pulumi:pulumi:Stack", "s"),)], ids=["nothing", "stack"])
-def test_an_empty_state_is_not_allowed(resources: tuple[dict[str, Any], ...]) -> None:
+def test_tried_1_an_empty_state_is_not_allowed(resources: tuple[dict[str, Any], ...]) -> None:
     """Nothing shows that nothing keeps the rules; the finding says that the state is empty."""
     report = judged(*resources)
 
@@ -177,7 +177,9 @@ PROXY = {
         ({"litellm_settings": {"cache_params": {"qdrant_api_base": "https://q.example.com"}}}, "EGR-007"),
     ],
 )  # fmt: skip
-def test_a_setting_of_the_proxy_is_read_in_all_its_homes(settings: dict[str, Any], rule: str) -> None:
+def test_tried_11_a_setting_of_the_proxy_is_read_in_all_its_homes(
+    settings: dict[str, Any], rule: str
+) -> None:
     """Cases 13 and 15, tried as a user 11: callbacks, alerts, tables and caches, wherever they are named."""
     config = state("kubernetes:core/v1:ConfigMap", "proxy", data={"c": json.dumps(PROXY | settings)})
 
@@ -202,7 +204,7 @@ NODES = {"vpcZoneIdentifiers": ["subnet-1"], "launchConfiguration": "older-1"}
     ],
     ids=["instance", "configuration"],
 )  # fmt: skip
-def test_public_addresses_are_read_in_all_their_homes(machines: tuple[dict[str, Any], ...]) -> None:
+def test_tried_11_public_addresses_are_read_in_all_their_homes(machines: tuple[dict[str, Any], ...]) -> None:
     """Case 16: also a machine in a private subnet may be given a public address."""
     report = judged(*machines)
 
@@ -295,6 +297,6 @@ def test_the_state_s_own_profile_is_judged_by_what_it_copies() -> None:
 
 
 @pytest.mark.parametrize("args", [["--model", "openai/gpt-4o"], ["--model=openai/gpt-4o"]])
-def test_a_model_among_the_arguments_is_read(args: list[str]) -> None:
+def test_tried_1_a_model_among_the_arguments_is_read(args: list[str]) -> None:
     """Tried as a user, finding 1: a deployment with `--model openai/gpt-4o` passed."""
     assert "SOV-010" in blocking(judged(pod(args=args)))
