@@ -13,8 +13,8 @@ from inferplan.spec.model import DATA_CLASSES, DataClass, Route
 from inferplan.spec.organization import AccountEntry
 from policies import types
 from policies.context import Context, Serving
-from policies.rule import Outcome, Rule, fail
-from policies.views.gateway import Entry, configurations, entries, fallbacks, route_of, side_doors
+from policies.rule import Outcome, Rule, fail, undecided
+from policies.views.gateway import Entry, configurations, entries, fallbacks, route_of, side_doors, unread_sections
 from policies.views.pods import pods
 from policies.world.things import CONTAINER, MIRRORED, container, deployment, group, proxy, proxy_data
 
@@ -62,6 +62,8 @@ def _configured(item: Resource, context: Context) -> Iterator[Outcome]:
             yield from _entry(entry, routes, context, path)
         for place in side_doors(config):
             yield fail(f"{place} lets calls past the routes of the spec", path=path)
+        for section in unread_sections(config):
+            yield undecided(f"{section} may hand what callers send to others; no rule reads it", path=path)
         leaving = {entry.model_name for entry in found if not entry.own}
         for place, source, target in fallbacks(config):
             route = route_of(source, routes)
@@ -169,6 +171,8 @@ def _proxied(note: str, *groups: dict[str, object], **settings: object) -> None:
 
 
 _AT_A_VENDOR = group("notes", "bedrock/mistral.x-1", _SERVER)
+_OWN_VENDOR = {"allow_client_side_credentials": True}
+_ALL_MODELS = {"router_general_settings": {"pass_through_all_models": True}}
 _ANYWHERE = group("notes", "hosted_vllm/qwen", _SERVER, configurable_clientside_auth_params=["api_base"])
 
 _proxied("the proxy sends a restricted route to a vendor", _AT_A_VENDOR, _DESK)
@@ -184,6 +188,12 @@ _proxied(
     _DESK,
     general_settings={"pass_through_endpoints": [{"path": "/x", "target": "https://x"}]},
 )
+_proxied("callers bring their own vendor", _NOTES, _DESK, general_settings=_OWN_VENDOR)
+_proxied("every model of every vendor is open", _NOTES, _DESK, router_settings=_ALL_MODELS)
+for _section in ("search_tools", "files_settings", "vector_store_registry"):
+    classes_go_where_they_may.is_undecided(
+        f"the proxy has {_section}", {"proxy:data": proxy_data(_NOTES, _DESK, **{_section: [{}]})}
+    )
 _proxied("models may be added at run time", _NOTES, _DESK, general_settings={"store_model_in_db": True})
 _proxied("callers choose the address", _ANYWHERE, _DESK)
 _proxied("the proxy offers what no route declares", _NOTES, _DESK, group("spare", "bedrock/mistral.x-1"))
