@@ -14,7 +14,15 @@ from inferplan.spec.organization import AccountEntry
 from policies import types
 from policies.context import Context, Serving
 from policies.rule import Outcome, Rule, fail, undecided
-from policies.views.gateway import Entry, configurations, entries, fallbacks, route_of, side_doors, unread_sections
+from policies.views.gateway import (
+    Entry,
+    configurations,
+    entries,
+    fallbacks,
+    route_of,
+    side_doors,
+    unread_sections,
+)
 from policies.views.pods import pods
 from policies.world.things import CONTAINER, MIRRORED, container, deployment, group, proxy, proxy_data
 

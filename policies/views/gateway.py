@@ -34,7 +34,7 @@ SECTIONS = frozenset(
     {"model_list", "litellm_settings", "router_settings", "general_settings", "environment_variables",
      "guardrails", "callback_settings", "credential_list"}
 )  # fmt: skip
-# litellm 1.109.1: proxy/auth/auth_utils.py and proxy/route_llm_request.py, for the two that callers profit from.
+# The last two: litellm 1.109.1, proxy/auth/auth_utils.py and proxy/route_llm_request.py.
 SIDE_DOORS = frozenset(
     {"pass_through_endpoints", "store_model_in_db", "configurable_clientside_auth_params",
      "allow_client_side_credentials", "pass_through_all_models"}
@@ -148,7 +148,7 @@ def side_doors(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def unread_sections(config: Mapping[str, Any]) -> Iterator[str]:
-    """Sections that say something and that nothing here reads: tools, agents, stores, other vendors' files."""
+    """Sections that say something and that nothing here reads: tools, agents, stores, files at vendors."""
     yield from (str(key) for key, value in config.items() if value and key not in SECTIONS)
 
 
