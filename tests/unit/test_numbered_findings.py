@@ -1,6 +1,8 @@
-"""Area of concern: every numbered finding of the trials has a test whose name carries its number.
+"""Area of concern: every numbered finding and public report has a test whose name carries its number.
 
-Not here: the tests themselves. A name says the trial and the number, as in `test_aws_3_...` or `..._row_3`.
+Not here: the tests themselves. A name says the trial and the number, as in `test_aws_3_...` or `..._row_3`:
+aws = planned resources judged by what AWS publishes, row = the proxy started for real, tried = the product
+tried by a new user, held = kinds of state that rules missed, report = public bug reports.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-NUMBER = re.compile(r"(?:^|_)(aws|row|tried|held)_([0-9]+)(?=_|$)")
+NUMBER = re.compile(r"(?:^|_)(aws|row|tried|held|report)_([0-9]+)(?=_|$)")
 
 FINDINGS = {
     ("aws", 1): "block rules of the DNS Firewall that share a list",
@@ -57,6 +59,23 @@ FINDINGS = {
     ("tried", 11): "one home of a setting read, the others not",
     ("tried", 12): "small contradictions between outputs",
     ("tried", 13): "whole cases, from spec to decision",
+    ("report", 1): "expert weights in blocks that a rank cannot take whole",
+    ("report", 3): "KV heads that ranks can neither share nor copy evenly",
+    ("report", 4): "a family without float16 on a card without bfloat16",
+    ("report", 7): "attention heads that ranks cannot share evenly",
+    ("report", 8): "a longer context that starts where a shorter does not",
+    ("report", 9): "an adapter of a higher rank than the server takes",
+    ("report", 10): "a flag of older versions, and requests written into the log",
+    ("report", 11): "typical requests longer than the context",
+    ("report", 13): "callbacks named for one team or one model",
+    ("report", 15): "prompts kept in the proxy's own table",
+    ("report", 16): "public addresses from elsewhere than the subnet",
+    ("report", 18): "a network policy that nothing enforces",
+    ("report", 19): "a vendor's deployment that may run anywhere behind a regional host",
+    ("report", 21): "a model offered through profiles only",
+    ("report", 22): "a type that its zone does not offer",
+    ("report", 23): "a fabric adapter that the type lacks",
+    ("report", 24): "a capacity block of a type that is sold in none",
 } | {("held", number): "a kind of state that was read wrongly" for number in range(1, 19)}
 
 PENDING = {("row", n) for n in (4, 7, 14, 16)} | {("tried", 13)} | {("held", n) for n in range(1, 19)}
