@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,25 @@ from inferplan.spec.model import Api
 from policies.gates import gates
 from policies.packs import all_rules
 from tests.command_line import AS_OF as AS_OF_OPTION
-from tests.command_line import inferplan
+from tests.command_line import ROOT, inferplan
 from tests.unit.plan_edits import AS_OF, declared, with_backend, with_route, with_spec
 from tests.unit.spec_texts import GOOD, refused
 
 DESK = "eu-support-desk"
+
+
+def test_tried_3_a_waiver_for_a_spec_that_does_not_exist_is_said(tmp_path: Path) -> None:
+    """In a run over several specs, with the name that was probably meant."""
+    for folder in ("organization", "specs"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    (waiver,) = (tmp_path / "organization/waivers").glob("*.yaml")
+    asked = ("check", "specs/minimal.yaml", "specs/eu-support-desk.yaml", *AS_OF_OPTION)
+    good = inferplan(*asked, cwd=tmp_path).err
+    waiver.write_text(waiver.read_text("utf-8").replace("{spec: minimal}", "{spec: minimul}"), "utf-8")
+    said = inferplan(*asked, cwd=tmp_path).err
+
+    assert "which this run does not have" not in good
+    assert "PLAT-1207 is for a spec 'minimul', which this run does not have; did you mean minimal?" in said
 
 
 @pytest.mark.parametrize(
