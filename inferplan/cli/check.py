@@ -80,6 +80,8 @@ def check(specs: tuple[str, ...], locked: bool, state: Path | None, fail_on: str
     elif len(codes) > 1 and not common.quiet:
         from inferplan.report import text
 
+        for told in stacks.waivers_for_nobody():
+            show(told, err=True)
         show(text.closing(codes, common.as_of), err=True)
     return int(worst(codes))
 

@@ -16,6 +16,7 @@ import click
 
 from inferplan.cli.folders import below, is_lock
 from inferplan.cli.screen import show
+from inferplan.near import did_you_mean, near
 from inferplan.report.money import counted
 
 if TYPE_CHECKING:
@@ -48,11 +49,13 @@ class Stacks:
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str | None], SpecFile] = {}
+        self._waived: dict[str, str] = {}  # ticket of a waiver to the one spec that it is for
 
     def add(self, file: SpecFile, declaration: Declaration) -> None:
         """Raises SpecErrors where another file of the run has the name and account already."""
         from inferplan.spec.faults import SpecError, SpecErrors
 
+        self._waived |= {one.ticket: one.scope.spec for one in declaration.waivers if one.scope.spec}
         spec = declaration.spec
         first = self._seen.setdefault((spec.metadata.name, spec.target.account), file)
         if first.path.resolve() == file.path.resolve():
@@ -68,6 +71,15 @@ class Stacks:
                 )
             ]
         )
+
+    def waivers_for_nobody(self) -> Iterator[str]:
+        """Waivers that are for a spec which the run has not: withdrawn, renamed or misspelled."""
+        names = sorted({name for name, _ in self._seen})
+        for ticket, wanted in self._waived.items():
+            if wanted not in names:
+                hint = did_you_mean(near(wanted, names))
+                told = f"waiver {ticket} is for a spec '{wanted}', which this run does not have"
+                yield f"{told}; {hint}" if hint else told
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from inferplan import catalog
 from inferplan.catalog import BEDROCK
-from inferplan.plan.apis import note_systems
+from inferplan.plan.apis import check_vendor_api, note_systems
 from inferplan.plan.case import Case
 from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
@@ -106,6 +106,9 @@ def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Note
                 ),
             ),
         )
+    for index, route in enumerate(case.spec.routes):
+        if route.name in routes:
+            check_vendor_api(name, route.api, entry.provider, backend.model, f"routes[{index}]")
     note_systems(name, backend.model, notes)
     if entry.monthly_limit_usd is None:
         notes.warn(

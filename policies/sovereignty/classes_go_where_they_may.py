@@ -17,8 +17,16 @@ from inferplan.spec.organization import AccountEntry
 from policies import types
 from policies.context import Context, Serving
 from policies.read import arns, listed
-from policies.rule import Outcome, Rule, fail
-from policies.views.gateway import Entry, configurations, entries, fallbacks, route_of, side_doors
+from policies.rule import Outcome, Rule, fail, undecided
+from policies.views.gateway import (
+    Entry,
+    configurations,
+    entries,
+    fallbacks,
+    route_of,
+    side_doors,
+    unread_sections,
+)
 from policies.views.iam import allowing, documents
 from policies.views.pods import pods
 from policies.world.things import (
@@ -102,6 +110,8 @@ def _configured(item: Resource, context: Context) -> Iterator[Outcome]:
             yield from _entry(entry, routes, context, path)
         for place in side_doors(config):
             yield fail(f"{place} lets calls past the routes of the spec", path=path)
+        for section in unread_sections(config):
+            yield undecided(f"{section} may hand what callers send to others; no rule reads it", path=path)
         leaving = {entry.model_name for entry in found if not entry.own}
         for place, source, target in fallbacks(config):
             route = route_of(source, routes)
@@ -269,6 +279,8 @@ def _proxied(note: str, *groups: dict[str, object], **settings: object) -> None:
     classes_go_where_they_may.fails(note, {"proxy:data": proxy_data(*groups, **settings)})
 
 
+_OWN_VENDOR = {"allow_client_side_credentials": True}
+_ALL_MODELS = {"router_general_settings": {"pass_through_all_models": True}}
 _ANYWHERE = group("notes", "hosted_vllm/qwen", _SERVER, configurable_clientside_auth_params=["api_base"])
 
 _proxied("the proxy sends a restricted route to a vendor", _AT_A_VENDOR, _DESK)
@@ -284,6 +296,18 @@ _proxied(
     _DESK,
     general_settings={"pass_through_endpoints": [{"path": "/x", "target": "https://x"}]},
 )
+_proxied("callers bring their own vendor", _NOTES, _DESK, general_settings=_OWN_VENDOR)
+_proxied("every model of every vendor is open", _NOTES, _DESK, router_settings=_ALL_MODELS)
+for _section, _also in (
+    ("search_tools", ("EGR-007",)),
+    ("files_settings", ()),
+    ("vector_store_registry", ("EGR-007",)),
+):
+    classes_go_where_they_may.is_undecided(
+        f"the proxy has {_section}",
+        {"proxy:data": proxy_data(_NOTES, _DESK, **{_section: [{}]})},
+        also=_also,
+    )
 _proxied("models may be added at run time", _NOTES, _DESK, general_settings={"store_model_in_db": True})
 _proxied("callers choose the address", _ANYWHERE, _DESK)
 _proxied("the proxy offers what no route declares", _NOTES, _DESK, group("spare", "bedrock/mistral.x-1"))

@@ -132,6 +132,13 @@ prompts_are_kept_as_declared.fails(
     "the proxy keeps answers in a cache",
     {"proxy:data": proxy_data(litellm_settings={"cache": True, "cache_params": {"type": "redis-semantic"}})},
 )
+for _note, _sections in (
+    ("the router keeps answers", {"router_settings": {"cache_responses": True}}),
+    ("prompts go into cold storage", {"litellm_settings": {"cold_storage_custom_logger": "s3_v2"}}),
+    ("the proxy prints what it is asked", {"litellm_settings": {"set_verbose": True}}),
+    ("the configuration sets the level of the log", {"environment_variables": {"LITELLM_LOG": "DEBUG"}}),
+):
+    prompts_are_kept_as_declared.fails(_note, {"proxy:data": proxy_data(**_sections)})
 
 prompts_are_kept_as_declared.passes(
     "thirty days are declared",

@@ -222,6 +222,7 @@ for _section, _helper in (
     vendors_are_called_regionally.fails(
         f"a helper of the proxy is told no host: {_section}",
         {"proxy:data": proxy_data(**{_section: [{"litellm_params": _helper}]})},
+        also=("SOV-010",),
     )
 vendors_are_called_regionally.fails("the proxy is told no host", _calling(None))
 vendors_are_called_regionally.fails(

@@ -29,6 +29,24 @@ CALLBACKS = frozenset(
      "audit_log_callbacks"}
 )  # fmt: skip
 ALERTS = frozenset({"alerting", "alert_to_webhook_url"})
+# Of the configuration's sections those that are read here (litellm 1.109.1, proxy/proxy_server.py).
+SECTIONS = frozenset(
+    {"model_list", "litellm_settings", "router_settings", "general_settings", "environment_variables",
+     "guardrails", "callback_settings", "credential_list"}
+)  # fmt: skip
+# The last two: litellm 1.109.1, proxy/auth/auth_utils.py and proxy/route_llm_request.py.
+SIDE_DOORS = frozenset(
+    {"pass_through_endpoints", "store_model_in_db", "configurable_clientside_auth_params",
+     "allow_client_side_credentials", "pass_through_all_models"}
+)  # fmt: skip
+KEEPERS = {
+    "store_prompts_in_spend_logs": "in its database",
+    "cache_responses": "in a cache",
+    "cold_storage_custom_logger": "in a store of its logger",
+    "store_prompts_in_cold_storage": "in a store of its logger",
+    "set_verbose": "in its log",
+    "detailed_debug": "in its log",
+}
 HOST_KEYS = ("host", "_url", "api_base", "endpoint", "base_url")
 _URL = re.compile(r"[a-z+]+://")
 _WRITTEN = re.compile(r"(?:^|^\s*\{.*)\s*[\"']?model_list[\"']?:", re.MULTILINE)
@@ -39,12 +57,6 @@ HELPERS = {
     "vector_store_registry": ("custom_llm_provider", frozenset({"bedrock", "pg_vector"})),
     "search_tools": ("search_provider", frozenset({"searxng"})),
     "prompts": ("prompt_integration", frozenset({"dotprompt"})),
-}
-# Settings by which prompts are written down beyond the database: the key, and where they go.
-WRITTEN_DOWN = {
-    "cold_storage_custom_logger": "in a store of its logger",
-    "store_prompts_in_cold_storage": "in a store of its logger",
-    "set_verbose": "in its log",
 }
 
 
@@ -144,14 +156,14 @@ def fallbacks(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 def side_doors(config: Mapping[str, Any]) -> Iterator[str]:
     """Settings by which calls get past the model list."""
-    general = config.get("general_settings") or {}
-    if general.get("pass_through_endpoints"):
-        yield "general_settings.pass_through_endpoints"
-    if general.get("store_model_in_db"):
-        yield "general_settings.store_model_in_db"
-    for index, item in enumerate(config["model_list"]):
-        if (item.get("litellm_params") or {}).get("configurable_clientside_auth_params"):
-            yield f"model_list[{index}].litellm_params.configurable_clientside_auth_params"
+    for path, key, value in _settings(config):
+        if key in SIDE_DOORS and _on(value):
+            yield path
+
+
+def unread_sections(config: Mapping[str, Any]) -> Iterator[str]:
+    """Sections that say something and that nothing here reads: tools, agents, stores, files at vendors."""
+    yield from (str(key) for key, value in config.items() if value and key not in SECTIONS)
 
 
 def outside_callbacks(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -173,20 +185,27 @@ def alerts(config: Mapping[str, Any]) -> Iterator[str]:
 def kept_answers(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Settings by which the proxy keeps prompts and answers: where, and how."""
     for path, key, value in _settings(config):
-        if key == "store_prompts_in_spend_logs" and value not in (False, None):
-            yield path, "in its database"
-        elif key == "cache" and isinstance(value, bool) and value:
+        name = key.lower()  # `environment_variables` says the same in capitals
+        if name in KEEPERS and _on(value):
+            yield path, KEEPERS[name]
+        elif name == "cache" and isinstance(value, bool) and value:
             yield path, "in a cache"
-        elif key in WRITTEN_DOWN and value not in (False, None):
-            yield path, WRITTEN_DOWN[key]
+        elif name == "litellm_log" and str(value).upper() == "DEBUG":
+            yield path, "in its log"
 
 
 def addresses(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every host that a setting outside the model list names."""
-    for path, key, value in _settings({key: found for key, found in config.items() if key != "model_list"}):
+    """Every host that a setting names; where models themselves are called, `entries` says."""
+    for path, key, value in _settings(config):
+        if key in ADDRESSES and path.startswith("model_list["):
+            continue
         named = isinstance(value, str) and (_URL.match(value) or key.lower().endswith(HOST_KEYS))
         if named and value and not value.startswith("os.environ/"):
             yield path, value_of(_URL.sub("", value).rpartition("@")[2])
+
+
+def _on(value: object) -> bool:
+    return bool(value) and str(value).lower() not in {"false", "0", "no", "off"}
 
 
 def _settings(value: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:

@@ -105,7 +105,7 @@ UNREAD = [
 
 
 @pytest.mark.parametrize("type_", UNREAD)
-def test_what_computes_integrates_or_carries_data_is_not_allowed(type_: str) -> None:
+def test_tried_1_what_computes_integrates_or_carries_data_is_not_allowed(type_: str) -> None:
     """Tried as a user, finding 1: each content rule is undecided and names the type."""
     report = judged(state(type_, "x"))
     undecided = {
@@ -119,7 +119,7 @@ def test_what_computes_integrates_or_carries_data_is_not_allowed(type_: str) -> 
 
 
 @pytest.mark.parametrize("rule", CONTENT_RULES, ids=lambda rule: rule.id)
-def test_each_content_rule_denies_by_itself(rule: Rule) -> None:
+def test_tried_1_each_content_rule_denies_by_itself(rule: Rule) -> None:
     """Waiving or lowering one of them does not open the others."""
     case = passing_case(Example(note="state"))
     (lonely,) = parse_state(
@@ -136,7 +136,7 @@ def test_what_is_harmless_is_allowed(type_: str) -> None:
 
 
 @pytest.mark.parametrize("resources", [(), (state("pulumi:pulumi:Stack", "s"),)], ids=["nothing", "stack"])
-def test_an_empty_state_is_not_allowed(resources: tuple[dict[str, Any], ...]) -> None:
+def test_tried_1_an_empty_state_is_not_allowed(resources: tuple[dict[str, Any], ...]) -> None:
     """Nothing shows that nothing keeps the rules; the finding says that the state is empty."""
     report = judged(*resources)
 
@@ -162,38 +162,102 @@ PROXY = {
         ({"litellm_settings": {"cache_params": {"qdrant_api_base": "https://q.example.com"}}}, "EGR-007"),
     ],
 )  # fmt: skip
-def test_a_setting_of_the_proxy_is_read_in_all_its_homes(settings: dict[str, Any], rule: str) -> None:
+def test_tried_11_report_13_report_15_a_setting_of_the_proxy_is_read_in_all_its_homes(
+    settings: dict[str, Any], rule: str
+) -> None:
     """Cases 13 and 15, tried as a user 11: callbacks, alerts, tables and caches, wherever they are named."""
     config = state("kubernetes:core/v1:ConfigMap", "proxy", data={"c": json.dumps(PROXY | settings)})
 
     assert rule in blocking(judged(config, world="both"))
 
 
+ACCELERATED, PUBLIC = {"instanceType": "g5.xlarge"}, {"associatePublicIpAddress": True}
 NODES = {"vpcZoneIdentifiers": ["subnet-1"], "launchConfiguration": "older-1"}
+CONFIGURATION = "aws:ec2/launchConfiguration:LaunchConfiguration"
+INSTANCE, TEMPLATE = "aws:ec2/instance:Instance", "aws:ec2/launchTemplate:LaunchTemplate"
+CARD = {"networkInterfaces": [{"associatePublicIpAddress": "true", "securityGroups": ["sg-1"]}]}
+GROUP_OF_NODES = state(
+    "aws:eks/nodeGroup:NodeGroup", "n", instanceTypes=["g6.xlarge"], subnetIds=["subnet-1"],
+    launchTemplate={"id": "lt-1"},
+)  # fmt: skip
+GROUP_OF_MACHINES = state("aws:autoscaling/group:Group", "g", **NODES)
+
+
+def own_groups(**said: Any) -> dict[str, Any]:
+    """A launch configuration that names a security group of somebody else's stack."""
+    return state(CONFIGURATION, "c", securityGroups=["sg-1"], **ACCELERATED, **said) | {"id": "older-1"}
 
 
 @pytest.mark.parametrize(
-    "machines",
+    ("machines", "place"),
     [
-        (state("aws:ec2/instance:Instance", "m", instanceType="g5.xlarge", associatePublicIpAddress=True),),
         (
-            state("aws:autoscaling/group:Group", "g", **NODES),
-            state(
-                "aws:ec2/launchConfiguration:LaunchConfiguration", "c", instanceType="g5.xlarge",
-                associatePublicIpAddress=True,
-            )
-            | {"id": "older-1"},
+            (
+                state("aws:ec2/subnet:Subnet", "s", mapPublicIpOnLaunch=True) | {"id": "subnet-1"},
+                GROUP_OF_NODES,
+            ),
+            "mapPublicIpOnLaunch",
+        ),
+        ((state(INSTANCE, "m", **ACCELERATED, **PUBLIC),), "associatePublicIpAddress"),
+        ((GROUP_OF_MACHINES, own_groups(**PUBLIC)), "associatePublicIpAddress"),
+        (
+            (GROUP_OF_NODES, state(TEMPLATE, "t", **CARD) | {"id": "lt-1"}),
+            "networkInterfaces[0].associatePublicIpAddress",
+        ),
+        (
+            (
+                state(INSTANCE, "m", launchTemplate={"id": "lt-1"}),
+                state(TEMPLATE, "t", **ACCELERATED, **CARD) | {"id": "lt-1"},
+            ),
+            "networkInterfaces[0].associatePublicIpAddress",
         ),
     ],
-    ids=["instance", "configuration"],
-)  # fmt: skip
-def test_public_addresses_are_read_in_all_their_homes(machines: tuple[dict[str, Any], ...]) -> None:
-    """Case 16: also a machine in a private subnet may be given a public address."""
+    ids=["subnet", "instance", "configuration", "template", "template of an instance"],
+)
+def test_tried_11_report_16_public_addresses_are_read_in_all_their_homes(
+    machines: tuple[dict[str, Any], ...], place: str
+) -> None:
+    """Also a machine in a private subnet may be given a public address."""
     report = judged(*machines)
 
     assert [
         finding.path for finding in report.findings if finding.rule == "EGR-001" and finding.verdict == "fail"
-    ] == ["associatePublicIpAddress"]
+    ] == [place]
+
+
+@pytest.mark.parametrize(
+    ("machines", "says"),
+    [
+        ((GROUP_OF_MACHINES, own_groups()), "this stack does not declare"),
+        ((state(INSTANCE, "m", **ACCELERATED),), "the default group of its network"),
+        ((GROUP_OF_NODES,), "the group that EKS makes"),
+    ],
+    ids=["named", "instance", "EKS"],
+)
+def test_report_16_the_group_that_counts_is_the_one_that_machines_carry(
+    machines: tuple[dict[str, Any], ...], says: str
+) -> None:
+    """A configuration that names its group is not said to carry another one."""
+    told = {finding.message for finding in judged(*machines).findings if finding.rule == "EGR-002"}
+
+    assert len(told) == 1
+    assert says in told.pop()
+
+
+@pytest.mark.parametrize(
+    ("settings", "denied"),
+    [({}, True), ({"configurationValues": json.dumps({"enableNetworkPolicy": "true"})}, False)],
+)
+def test_report_18_a_policy_that_nothing_enforces_is_none(settings: dict[str, Any], denied: bool) -> None:
+    """Default-deny is there in both; the network plugin has to be told."""
+    spec = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    found = judged(
+        state("aws:eks/cluster:Cluster", "c", name="app"),
+        state("aws:eks/addon:Addon", "a", clusterName="app", addonName="vpc-cni", **settings),
+        state("kubernetes:networking.k8s.io/v1:NetworkPolicy", "p", metadata={"namespace": "x"}, spec=spec),
+    )
+
+    assert ("EGR-003" in blocking(found)) is denied
 
 
 def test_where_a_thing_really_is_counts() -> None:
@@ -269,6 +333,6 @@ def test_the_state_s_own_profile_is_judged_by_what_it_copies() -> None:
 
 
 @pytest.mark.parametrize("args", [["--model", "openai/gpt-4o"], ["--model=openai/gpt-4o"]])
-def test_a_model_among_the_arguments_is_read(args: list[str]) -> None:
+def test_tried_1_a_model_among_the_arguments_is_read(args: list[str]) -> None:
     """Tried as a user, finding 1: a deployment with `--model openai/gpt-4o` passed."""
     assert "SOV-010" in blocking(judged(pod(args=args)))
