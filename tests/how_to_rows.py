@@ -1,6 +1,6 @@
 """The catalog rows that the how-to page shows, so that the tests of the tables meet them too.
 
-Not here: the tests (tests.unit: test_catalog, test_catalog_facts, test_documentation).
+Not here: the tests of the tables and of the page (tests/unit).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ A field is described by its line in the docstring of its record, by the comment 
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -48,7 +49,6 @@ HELD: dict[tuple[str, str], Any] = {
     ("Decision", "criteria"): tuple[held_contracts.Weighed, ...],
     ("ResourceList", "layers"): Layers,
 }
-_COMMENT = re.compile(r"    (\w+): .*?  # (.+)")
 
 
 def output_path(name: str) -> Path:
@@ -145,13 +145,19 @@ def _comments(record: type) -> dict[str, str]:
     if not issubclass(record, Struct):
         return {}
     owners = reversed(record.__mro__[: record.__mro__.index(Struct)])
-    found = {
-        match[1]: match[2]
-        for owner in owners
-        for line in inspect.getsource(owner).splitlines()
-        if (match := _COMMENT.fullmatch(line))
-    }
+    found = {name: text for owner in owners for name, text in _comments_of(inspect.getsource(owner))}
     return {_encoded(record, name): text for name, text in found.items()}
+
+
+def _comments_of(source: str) -> Iterator[tuple[str, str]]:
+    """Field and comment, also where a field goes over several lines."""
+    (held,) = ast.parse(source).body
+    lines = source.encode().splitlines()
+    for node in held.body if isinstance(held, ast.ClassDef) else ():
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            rest = lines[(node.end_lineno or 1) - 1][node.end_col_offset :].decode()
+            if rest.startswith("  # "):
+                yield node.target.id, rest[4:]
 
 
 def _said(field: dict[str, Any]) -> dict[str, Any]:
@@ -163,10 +169,15 @@ def _encoded(record: type[Struct], name: str) -> str:
 
 
 def _optional(record: type) -> set[str]:
-    """Fields that an output may lack."""
+    """Fields that an output may lack: unset ones, and defaults of a record that leaves them out."""
     if not issubclass(record, Struct):
         return set()
-    return {field.encode_name for field in msgspec.structs.fields(record) if field.default is UNSET}
+    omits = record.__struct_config__.omit_defaults
+    return {
+        field.encode_name
+        for field in msgspec.structs.fields(record)
+        if field.default is UNSET or (omits and not field.required)
+    }
 
 
 def _reached(whole: dict[str, Any]) -> dict[str, Any]:
