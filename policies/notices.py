@@ -26,22 +26,25 @@ RENEW = "renew it with a reason and a different approver, or withdraw it"
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A finding that no rule makes: its id, what it says, and what to do."""
+    """A finding that no rule makes: its id, what it says, what to do, and the lines that it rests on."""
 
     id: str
     title: str
     fix: str
+    source: tuple[str, ...] = ()
 
 
 LOCK_MISSING = Notice(
     "LOCK-MISSING",
     "There is no lock, so nothing is pinned; refused by `--locked` and under Pulumi",
     "Write the pins into the .lock.yaml file beside the spec.",
+    ("002:44",),
 )
 PIN_MISSING = Notice(
     "PIN-MISSING",
     "The lock lacks a pin that the spec needs; refused by `--locked` and under Pulumi",
     "Add it to the lock beside the spec.",
+    ("002:44",),
 )
 STATE_EMPTY = Notice(
     "STATE-EMPTY",
@@ -165,6 +168,13 @@ def _old_facts(context: Context) -> Iterator[Finding]:
         yield _finding(FACTS_AGE, message)
 
 
+def state_empty(message: str) -> Finding:
+    """The one notice that blocks: there is nothing to judge."""
+    found = _finding(STATE_EMPTY, message)
+    about = SubjectRef(kind="state", name="state")
+    return replace(found, level="mandatory", verdict="undecided", subject=about, blocks=True)
+
+
 def _finding(notice: Notice, message: str) -> Finding:
     return Finding(
         rule=notice.id,
@@ -177,7 +187,7 @@ def _finding(notice: Notice, message: str) -> Finding:
         path=None,
         message=message,
         fix=notice.fix,
-        source=(),
+        source=notice.source,
         waiver=None,
         valid_until=None,
         blocks=False,

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from inferplan import catalog
-from inferplan.resource import Unknown, UnknownValueError
+from inferplan.resource import Resource, Unknown, UnknownValueError
 
 # Free words of people, never an instruction to a machine.
 PROSE_KEYS = frozenset({"tags", "tagsAll", "description", "comment", "labels", "annotations", "Sid"})
@@ -24,6 +24,9 @@ DATA_KEYS = frozenset({"data", "stringData", "binaryData"})
 ENCODED = re.compile(
     r"(?:.*userdata|.*userdatabase64|.*contentbase64|(?:data|binarydata)\..+)", re.IGNORECASE
 )
+VARIABLE = re.compile(r".*\benv(?:ironment)?\[\d+\]\.value")
+# Annotations that tell a controller of balancers what to do.
+INSTRUCTION = re.compile(r"(?:[\w-]+\.)*(?:ingress\.kubernetes\.io|ingress\.[\w.]+|beta\.kubernetes\.io)/.+")
 STATEMENT_KEYS = frozenset(
     {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource",
      "Condition"}
@@ -100,6 +103,8 @@ def texts(value: Any, path: str = "") -> Iterator[Text]:
             yield Text(path, value)
             if ENCODED.fullmatch(path):
                 yield from _decoded(value, path)
+            elif len(value) > 24 and VARIABLE.fullmatch(path):
+                yield from _written(value, path)
     elif isinstance(value, dict):
         if value.get("Effect") == "Deny" and STATEMENT_KEYS.issuperset(value):
             return
@@ -107,9 +112,22 @@ def texts(value: Any, path: str = "") -> Iterator[Text]:
         for key, item in value.items():
             if key not in prose:
                 yield from texts(item, f"{path}.{key}" if path else str(key))
+            elif key == "annotations" and isinstance(item, dict):
+                orders = {name: order for name, order in item.items() if INSTRUCTION.fullmatch(name)}
+                yield from (
+                    leaf for name, order in orders.items() for leaf in texts(order, f"{path}.{key}.{name}")
+                )
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from texts(item, f"{path}[{index}]")
+
+
+def answered(resource: Resource) -> Iterator[tuple[str, str]]:
+    """What a provider says became of a resource, as far as it is one word and not what was asked for."""
+    for key, value in resource.outputs.items():
+        told = isinstance(value, str) and key not in PROSE_KEYS and value != resource.props.get(key)
+        if told and re.fullmatch(r"[^\s{}\"]+", value):
+            yield key, value
 
 
 def json_document(value: Any) -> Any:
@@ -131,6 +149,16 @@ def _decoded(value: str, path: str) -> Iterator[Text]:
         yield Text(path, base64.b64decode(value, validate=True).decode("utf-8", "replace"))
     except (binascii.Error, ValueError):
         return
+
+
+def _written(value: str, path: str) -> Iterator[Text]:
+    """A variable whose value is a text in base64, as files are handed to containers."""
+    try:
+        text = base64.b64decode(value, validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return
+    if "\n" in text or text.startswith("{"):
+        yield Text(path, text)
 
 
 @dataclass(frozen=True, slots=True)

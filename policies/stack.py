@@ -76,6 +76,21 @@ class Stack:
         roots = self._by_type.get(types.ROOT, ())
         return frozenset(str(root.props.get("layer")) for root in roots)
 
+    @cached_property
+    def namespaces(self) -> frozenset[str]:
+        """Every Kubernetes namespace that an object lies in or declares."""
+        objects = [item.props.get("metadata") for item in self.of(types.KUBERNETES)]
+        declared = [item.props.get("metadata") for item in self.of(types.NAMESPACE)]
+        found = [meta.get("namespace") for meta in objects if isinstance(meta, dict)]
+        found += [meta.get("name") for meta in declared if isinstance(meta, dict)]
+        return frozenset(name for name in found if isinstance(name, str))
+
+    @cached_property
+    def served_hosts(self) -> frozenset[str]:
+        """Every host under which an Ingress takes calls in."""
+        named = (host for item in self.of(types.INGRESS) for _, host in each(item.props, "spec.rules[].host"))
+        return frozenset(host for host in named if isinstance(host, str))
+
     def unknowns(self, resource: Resource) -> tuple[tuple[str, Unknown], ...]:
         """Every unknown among the inputs of a resource, with its path."""
         if resource.urn not in self._unknowns:
@@ -137,12 +152,17 @@ def _names(value: Any, candidate: Resource) -> bool:
         return candidate.urn in value.urns
     if not isinstance(value, str):
         return False
-    wanted = {value, _plain_name(arn(value))}
+    wanted = {value, _plain_name(arn(value)), _bucket_of(value)}
     return candidate.urn == value or any(
         isinstance(own := said.get(key), str) and own in wanted
         for said in (candidate.props, candidate.outputs)
         for key in NAME_PROPERTIES
     )
+
+
+def _bucket_of(value: str) -> str | None:
+    """The bucket in an address such as `s3://bucket/folder`."""
+    return value.removeprefix("s3://").partition("/")[0] if value.startswith("s3://") else None
 
 
 def _plain_name(parsed: Arn | None) -> str | None:

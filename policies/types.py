@@ -47,6 +47,7 @@ DOMAIN_LIST = "aws:route53/resolverFirewallDomainList:ResolverFirewallDomainList
 DNS_RULE = "aws:route53/resolverFirewallRule:ResolverFirewallRule"
 DNS_RULE_GROUP = "aws:route53/resolverFirewallRuleGroup:ResolverFirewallRuleGroup"
 DNS_ASSOCIATION = "aws:route53/resolverFirewallRuleGroupAssociation:ResolverFirewallRuleGroupAssociation"
+RECORD = "aws:route53/record:Record"
 DNS_CONFIG = "aws:route53/resolverFirewallConfig:ResolverFirewallConfig"
 QUERY_LOG = "aws:route53/resolverQueryLogConfig:ResolverQueryLogConfig"
 QUERY_LOG_ASSOCIATION = "aws:route53/resolverQueryLogConfigAssociation:ResolverQueryLogConfigAssociation"
@@ -78,6 +79,8 @@ BACKUP_PLAN, BACKUP_VAULT = "aws:backup/plan:Plan", "aws:backup/vault:Vault"
 GLOBAL_TABLE = "aws:dynamodb/globalTable:GlobalTable"
 MULTI_REGION_ACCESS_POINT = "aws:s3control/multiRegionAccessPoint:MultiRegionAccessPoint"
 DATABASE, DATABASE_CLUSTER = "aws:rds/instance:Instance", "aws:rds/cluster:Cluster"
+LUSTRE = "aws:fsx/lustreFileSystem:LustreFileSystem"
+CACHE_GROUP = "aws:elasticache/replicationGroup:ReplicationGroup"
 KEY, EXTERNAL_KEY = "aws:kms/key:Key", "aws:kms/externalKey:ExternalKey"
 REPLICA_KEY, EXTERNAL_REPLICA_KEY = (
     "aws:kms/replicaKey:ReplicaKey",
@@ -98,17 +101,22 @@ ROLE_POLICY_ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 CONTROL_POLICY = "aws:organizations/policy:Policy"
 ACCOUNT_REGION = "aws:account/region:Region"
 GUARDRAIL = "aws:bedrock/guardrail:Guardrail"
+PROFILE = "aws:bedrock/inferenceProfile:InferenceProfile"
+INVOCATION_LOG = "aws:bedrockmodel/invocationLoggingConfiguration:InvocationLoggingConfiguration"
 
 # -- Kubernetes
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 STATEFUL_SET = "kubernetes:apps/v1:StatefulSet"
 LEADER_WORKER_SET = "kubernetes:leaderworkerset.x-k8s.io/v1:LeaderWorkerSet"
 POD = "kubernetes:core/v1:Pod"
+NAMESPACE = "kubernetes:core/v1:Namespace"
 JOB, CRON_JOB = "kubernetes:batch/v1:Job", "kubernetes:batch/v1:CronJob"
 SERVICE, SERVICE_PATCH = "kubernetes:core/v1:Service", "kubernetes:core/v1:ServicePatch"
 INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"
 CONFIG_MAP, KUBERNETES_SECRET = "kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:Secret"
 NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 HELM_RELEASE = "kubernetes:helm.sh/v3:Release"
-# Where a proxy's configuration may stand.
-CONFIGURATION_CARRIERS = (CONFIG_MAP, KUBERNETES_SECRET, BUCKET_OBJECT, BUCKET_OBJECT_V2, PARAMETER)
+# What runs containers or is told commands, and where a proxy's configuration may stand.
+MACHINES = (*INSTANCES, LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION)
+WORKLOADS = (KUBERNETES, TASK_DEFINITION, *MACHINES)
+CONFIGURATION_CARRIERS = (*WORKLOADS, BUCKET_OBJECT, BUCKET_OBJECT_V2, PARAMETER)

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from functools import cache
 
 from inferplan import catalog
-from inferplan.records.verdicts import Finding, SubjectRef
+from inferplan.records.verdicts import Finding
 from inferplan.resource import Resource
 from policies import types
 from policies.matcher import matches
-from policies.notices import STATE_EMPTY
+from policies.notices import state_empty
 from policies.packs import all_rules
-from policies.rule import Problem, undecided
+from policies.rule import Problem, Rule, undecided
 from policies.stack import Stack
 
 WHOLE_PACKAGES = frozenset({types.AWS, types.KUBERNETES})
@@ -41,39 +41,20 @@ def is_read(type_token: str) -> bool:
 @cache
 def readers(type_token: str) -> tuple[str, ...]:
     """The rules that name a type; those for all of a package read what its resources have in common."""
-    return tuple(rule.id for rule in all_rules() if matches(_named(rule.id), type_token))
+    return tuple(rule.id for rule, tokens in _named() if tokens and matches(tokens, type_token))
 
 
 @cache
-def _named(rule_id: str) -> tuple[str, ...]:
-    rule = next(rule for rule in all_rules() if rule.id == rule_id)
-    return tuple(
-        token
-        for check in rule.checks
-        if check.scope != "declaration"
-        for token in check.applies_to
-        if token not in WHOLE_PACKAGES
-    ) or ("-",)
+def _named() -> tuple[tuple[Rule, tuple[str, ...]], ...]:
+    """Every rule with the type tokens that it names itself."""
+    return tuple((rule, tuple(filter(_is_own_name, rule.applies_to))) for rule in all_rules())
+
+
+def _is_own_name(token: str) -> bool:
+    return ":" in token and token not in WHOLE_PACKAGES  # a declared kind has no colon
 
 
 def empty_state(stack: Stack) -> Iterator[Finding]:
     """One finding that blocks where a state file holds nothing that could be judged."""
-    if any(resource.custom and not resource.type.startswith("pulumi:") for resource in stack.resources):
-        return
-    yield Finding(
-        rule=STATE_EMPTY.id,
-        level="mandatory",
-        verdict="undecided",
-        subject=SubjectRef(kind="state", name="state"),
-        file=None,
-        line=None,
-        column=None,
-        path=None,
-        message="the state holds no resource, so nothing shows that it keeps the rules",
-        fix=STATE_EMPTY.fix,
-        source=(),
-        waiver=None,
-        valid_until=None,
-        blocks=True,
-        pending=False,
-    )
+    if not any(resource.custom and not resource.type.startswith("pulumi:") for resource in stack.resources):
+        yield state_empty("the state holds no resource, so nothing shows that it keeps the rules")

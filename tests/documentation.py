@@ -11,10 +11,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from inferplan.report import resource_list
+from inferplan.report import contract_schemas
 from inferplan.sizing import accuracy
 from inferplan.spec import schema
-from tests.pages import bedrock, catalog, cli, rules, spec
+from tests.pages import bedrock, catalog, cli, outputs, rules, spec
 from tests.pages.commands import HAND_WRITTEN, filled, has_commands
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +22,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/rules.md": rules.text,
     "docs/spec.md": spec.text,
     "docs/cli.md": cli.text,
+    "docs/outputs.md": outputs.text,
     "docs/catalog.md": catalog.text,
     "docs/bedrock.md": bedrock.text,
     "docs/sizing-accuracy.md": accuracy.page,
@@ -42,7 +43,7 @@ def files() -> dict[Path, Callable[[], str]]:
 
 
 def _schemas() -> dict[Path, str]:
-    return schema.generate() | resource_list.schema_files()
+    return schema.generate() | contract_schemas.generate()
 
 
 def _schema(path: Path) -> str:

@@ -5,6 +5,7 @@ Not here: planning, judging and formatting; verbs only connect them and choose t
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import os
@@ -20,7 +21,7 @@ VERBS = {
     "diff": "Show two specs, or two modes of one, side by side.",
     "size": "Say whether a model fits a GPU.",
     "rules": "List the rules, or show one.",
-    "schema": "Print the JSON Schema of a kind of file.",
+    "schema": "Print the JSON Schema of a kind of file or of an output.",
 }
 
 _SIGINT_EXIT = 130
@@ -46,6 +47,10 @@ def main() -> NoReturn:
         code = _no_space(problem) if problem.errno == errno.ENOSPC else report_bug(problem)
     except Exception as bug:  # the last line of defense: a traceback never reaches a user
         code = report_bug(bug)
+        with contextlib.suppress(Exception):  # whatever failed may fail again
+            from inferplan.cli.app import answer_error
+
+            answer_error(sys.argv[1:], bug)
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

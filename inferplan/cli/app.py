@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -71,12 +71,24 @@ def run(arguments: list[str]) -> int:
     except click.Abort:
         return 130
     except click.ClickException as problem:
+        answer_error(arguments, problem)
         problem.show()
         return int(ExitCode.NOT_UNDERSTOOD)
     except InferplanError as problem:
+        answer_error(arguments, problem)
         screen.show(str(problem), err=True)
         return int(problem.exit_code)
     return int(result or 0)
+
+
+def answer_error(arguments: list[str], problem: Exception) -> None:
+    """Under `--format json` an error is a document on standard output too: a parser always gets one."""
+    formats = [after for name, after in pairwise(arguments) if name == "--format"]
+    formats += [argument.partition("=")[2] for argument in arguments if argument.startswith("--format=")]
+    if "json" in formats:
+        from inferplan.report import json_format
+
+        click.echo(json_format.errors([json_format.error(None, problem)]))
 
 
 class DateOption(click.ParamType[date]):
@@ -118,21 +130,6 @@ class Common(NamedTuple):
         return chosen
 
 
-@contextmanager
-def answering(format: str) -> Iterator[None]:
-    """Under `--format json` an error is a document on standard output too: a parser always gets one."""
-    from inferplan.errors import InferplanError
-
-    try:
-        yield
-    except (InferplanError, click.UsageError) as problem:
-        if format == "json":
-            from inferplan.report import json_format
-
-            click.echo(json_format.errors([json_format.error(None, problem)]))
-        raise
-
-
 def common_options(*formats: str) -> Callable[[F], F]:
     """Add the common options; the decorated verb receives them as keyword `common: Common`."""
 
@@ -149,8 +146,7 @@ def common_options(*formats: str) -> Callable[[F], F]:
         ) -> Any:
             day = as_of or date.today()
             common = Common(organization, require_organization, day, format, quiet, verbose)
-            with answering(format):
-                return function(common=common, **rest)
+            return function(common=common, **rest)
 
         for option in (
             click.option("-v", "--verbose", count=True, help="Say more."),

@@ -50,7 +50,7 @@ def check(specs: tuple[str, ...], locked: bool, state: Path | None, fail_on: str
     reviews: list[Review] = []
     failures: list[dict[str, Any]] = []
     stacks = Stacks()
-    with spec_files(specs) as files:
+    with spec_files(specs, verbose=common.verbose) as files:
         if state is not None and len(files) != 1:
             raise click.UsageError("--state judges one deployment: name exactly one SPEC")
         for number, file in enumerate(files, start=1):
@@ -80,6 +80,8 @@ def check(specs: tuple[str, ...], locked: bool, state: Path | None, fail_on: str
     elif len(codes) > 1 and not common.quiet:
         from inferplan.report import text
 
+        for told in stacks.waivers_for_nobody():
+            show(told, err=True)
         show(text.closing(codes, common.as_of), err=True)
     return int(worst(codes))
 

@@ -91,9 +91,10 @@ def _derived(subject: str, plan: Plan) -> str | None:
 
 def _rule_parts(rule: Rule, report: Report) -> dict[str, Any]:
     from inferplan.report import json_format
+    from policies.documents import cited
 
     return {
-        "rule": json_format.rule_entry(rule),
+        "rule": json_format.rule_entry(rule, cited),
         "here": next((ran for ran in report.rules if ran.id == rule.id), None),
         "findings": [finding for finding in report.findings if finding.rule == rule.id],
     }

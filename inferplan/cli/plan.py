@@ -36,5 +36,5 @@ def plan(spec: str, mode: str | None, common: Common) -> int:
     else:
         from inferplan.report import plan_text
 
-        show(plan_text.plan(result, bar=declaration.bar, verbose=common.verbose))
+        show(plan_text.plan(result, bar=declaration.bar, verbose=common.verbose, quiet=common.quiet))
     return 0

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from inferplan.cli.app import answering
 from inferplan.cli.screen import show
 
 if TYPE_CHECKING:
@@ -73,8 +72,7 @@ def size(
     """
     from inferplan.sizing.remedies import remedies
 
-    with answering(output):
-        found = _found(model, config_file, gpu, total_gib, compute_capability, vllm_version, settings)
+    found = _found(model, config_file, gpu, total_gib, compute_capability, vllm_version, settings)
     helps = remedies(found)
     if output == "json":
         click.echo(json.dumps(_report(found, helps), indent=2))

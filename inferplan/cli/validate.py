@@ -22,6 +22,8 @@ from inferplan.report.money import counted
 if TYPE_CHECKING:
     from inferplan.spec.declaration import Bar
 
+SCHEMA = "inferplan.validate/v1beta1"
+
 
 @click.command()
 @click.argument("specs", nargs=-1)
@@ -38,7 +40,7 @@ def validate(specs: tuple[str, ...], common: Common) -> int:
     codes: list[ExitCode] = []
     results = []
     stacks = Stacks()
-    with spec_files(specs) as files:
+    with spec_files(specs, verbose=common.verbose) as files:
         for file in files:
             try:
                 declaration = file.load(common)
@@ -56,7 +58,7 @@ def validate(specs: tuple[str, ...], common: Common) -> int:
                 missing = "no organization folder: " if declaration.organization_is_default else ""
                 show(f"{file.name}: {spec.kind} {spec.metadata.name} is valid; bar: {missing}{bar}")
     if common.format == "json":
-        click.echo(json.dumps({"schema": "inferplan.validate/v1beta1", "specs": results}, indent=2))
+        click.echo(json.dumps({"schema": SCHEMA, "specs": results, "organizations": []}, indent=2))
     return int(worst(codes))
 
 
@@ -68,7 +70,7 @@ def _organization_alone(folder: Path, common: Common) -> int:
     files = load_organization(folder, rule_ids())
     if common.format == "json":
         organization = {"valid": True, "organization": msgspec.to_builtins(files.bar(folder)), "errors": []}
-        told = {"schema": "inferplan.validate/v1beta1", "specs": [], "organizations": [organization]}
+        told = {"schema": SCHEMA, "specs": [], "organizations": [organization]}
         click.echo(json.dumps(told, indent=2))
     elif not common.quiet:
         held = files.organization

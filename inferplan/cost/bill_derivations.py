@@ -11,8 +11,9 @@ from typing import Any
 from inferplan.cost.bill import CASES, multiples, parts_of
 from inferplan.cost.growth import HORIZON_MONTHS, courses, needs
 from inferplan.cost.lines import HOURS_PER_MONTH, assumed
+from inferplan.cost.wording import confidence
 from inferplan.records.draft import Draft
-from inferplan.records.notes import Notes
+from inferplan.records.notes import Confidence, Notes
 from inferplan.records.plan import Candidate, Cost, CostLine, Range, Source
 
 UNIT = "USD a month"
@@ -22,6 +23,7 @@ CENT = 0.01
 def derive_bill(draft: Draft, cost: Cost, notes: Notes) -> None:
     """Lines, totals, months to come, growth, premiums and commitments of one stack."""
     bill = [line for line in cost.lines if line.kind != "labor"]
+    sure = confidence(draft, [line for line in bill if line.expected_usd is not None])
     for index, line in enumerate(cost.lines):
         _line(f"cost.lines[{index}]", line, notes)
     for case in CASES:
@@ -32,6 +34,7 @@ def derive_bill(draft: Draft, cost: Cost, notes: Notes) -> None:
             UNIT,
             f"the sum of {case}_usd of all lines with a price; labor is printed beside and not counted",
             _amounts(bill, case),
+            confidence=sure,
         )
     notes.derive(
         "cost.fixed_usd",
@@ -39,9 +42,10 @@ def derive_bill(draft: Draft, cost: Cost, notes: Notes) -> None:
         UNIT,
         "the sum of the lines that are due without a single request",
         _amounts([line for line in bill if line.kind == "fixed"], "expected"),
+        confidence=sure,
     )
     _labor(draft, cost, notes)
-    _over_months(draft, cost, notes)
+    _over_months(draft, cost, sure, notes)
     _growth(draft, cost, notes)
     for index, scenario in enumerate(cost.scenarios):
         notes.derive(
@@ -177,7 +181,7 @@ def _labor(draft: Draft, cost: Cost, notes: Notes) -> None:
     notes.derive("cost.labor_usd", cost.labor_usd, UNIT, formula, inputs)
 
 
-def _over_months(draft: Draft, cost: Cost, notes: Notes) -> None:
+def _over_months(draft: Draft, cost: Cost, sure: Confidence, notes: Notes) -> None:
     parts, grown = parts_of(draft), courses(draft)
     growth = {one.route: one.growth_percent_per_month for one in draft.traffic}
     for months, totals in ((12, cost.months_12_usd), (HORIZON_MONTHS, cost.months_36_usd)):
@@ -194,7 +198,7 @@ def _over_months(draft: Draft, cost: Cost, notes: Notes) -> None:
                     "growth_percent_per_month": growth,
                     "months_of_today": {name: round(count, 6) for name, count in times.items()},
                 },
-                confidence="low" if any(growth.values()) else "medium",
+                confidence="low" if any(growth.values()) or sure == "low" else "medium",
             )
 
 

@@ -11,6 +11,7 @@ from inferplan import catalog
 from inferplan.cost.growth import requests_per_second
 from inferplan.cost.lines import pool_hours, total
 from inferplan.records.draft import Draft
+from inferplan.records.notes import Confidence
 from inferplan.records.plan import CostLine, Server
 
 
@@ -87,7 +88,7 @@ def price_dates(lines: Sequence[CostLine]) -> str:
     return known + (f", {undated} without a date" if undated and dates else "")
 
 
-def confidence(draft: Draft, lines: Sequence[CostLine]) -> str:
+def confidence(draft: Draft, lines: Sequence[CostLine]) -> Confidence:
     """Low where the largest line is estimated or the speed a guess, high for list prices alone."""
     largest = max(lines, key=lambda line: total([line]), default=None)
     speeds = {server.throughput.confidence for server in draft.servers if server.throughput}

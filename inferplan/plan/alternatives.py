@@ -183,9 +183,16 @@ def _vendors(question: Question, plan: Planner) -> Iterator[Alternative]:
                     name=title, mode="managed-api", monthly_usd=None, feasible=False, reason=other.summary
                 )
                 continue
-            usd = other.cost.monthly_usd
-            reason = f"every route at this vendor: {usd.expected:,.0f} USD a month{_incomplete(other.cost)}"
-            yield _row(title, "managed-api", usd, reason, [])
+            yield _row(title, "managed-api", *_at_vendor(other.cost), [])
+
+
+def _at_vendor(cost: Cost) -> tuple[Range | None, str]:
+    """A bill that lacks tokens is no bill: it would be the cheapest of all."""
+    lacking = [line.name for line in cost.lines if line.group == "tokens" and line.expected_usd is None]
+    if lacking:
+        return None, f"every route at this vendor: no price of {', '.join(lacking)}, so not compared"
+    usd = cost.monthly_usd
+    return usd, f"every route at this vendor: {usd.expected:,.0f} USD a month{_incomplete(cost)}"
 
 
 def _break_even(

@@ -42,6 +42,21 @@ def _wrong(api: Api, shapes: sizing.ModelShapes) -> tuple[str, str] | None:
     return None
 
 
+def check_vendor_api(name: str, api: Api, provider: str, model: str, path: str) -> None:
+    """The same for a vendor's model that no table lists, as far as its id and price list tell."""
+    embeds = "embed" in model.lower()  # every vendor's embedding models carry the word in their id
+    row = catalog.token_price(provider, model)
+    generates = row is not None and any(rate.output_usd or rate.output_tiers for rate in row.rates)
+    wrong: tuple[str, str] | None = None
+    if api == "chat" and embeds:
+        wrong = "an embedding model generates no text", "api: embeddings, or a model that generates"
+    elif api == "embeddings" and generates and not embeds:
+        wrong = "its price list counts answers: it generates text", "api: chat, or an embedding model"
+    if wrong is not None:
+        conflict = Conflict(path=f"{path}.api", value=api, reason=wrong[0], change=wrong[1])
+        raise NoPlan(f"backend {name}: {model} cannot serve {api}", (conflict,))
+
+
 def note_systems(name: str, model: str, notes: Notes) -> None:
     """Warn where the documents' system behind a model id or product name is better replaced."""
     for system in _systems(model):

@@ -11,6 +11,7 @@ from datetime import date
 from inferplan import catalog
 from inferplan.catalog import BEDROCK
 from inferplan.near import listed, near
+from inferplan.plan.apis import check_vendor_api
 from inferplan.plan.case import Case
 from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
@@ -119,11 +120,15 @@ def _first(names: Iterable[str]) -> tuple[str, ...]:
 def _at_vendor(case: Case, name: str, provider: str, model: str, notes: Notes) -> None:
     known = catalog.model_ids(provider)
     row = catalog.vendor_models().get(f"{provider}/{model}")
-    if not known:
-        return  # a router of everything: no source lists what it has
     if row is not None:
         _check_api(case, name, model, row.apis)
-    elif provider == BY_DEPLOYMENT:
+        return
+    for index, route in enumerate(case.spec.routes):
+        if name in route.backends:
+            check_vendor_api(name, route.api, provider, model, f"routes[{index}]")
+    if not known:
+        return  # a router of everything: no source lists what it has
+    if provider == BY_DEPLOYMENT:
         notes.warn(
             f"{name}: {model} is the name of a deployment; nothing says which model it is, and until when"
         )

@@ -19,12 +19,7 @@ KINDS = ("fixed", "usage", "labor")
 
 def section(cost: Cost, verbose: int = 0) -> list[str]:
     """Lines, totals, growth, premium, commitments, break-even, alternatives; `-v` leaves nothing out."""
-    lines = _bill(cost, verbose)
-    total, year, three = cost.monthly_usd, cost.months_12_usd, cost.months_36_usd
-    lines.append(f"  total {_range(total)} a month, {usd(cost.fixed_usd)} of it fixed")
-    lines.append(f"  12 months {_range(year)}, 36 months {_range(three)}")
-    if cost.unpriced:
-        lines.append(f"  in no total, for want of a price: {', '.join(cost.unpriced)}")
+    lines = _bill(cost, verbose) + totals(cost)
     if cost.labor_usd is not None:
         lines.append(f"  labor {usd(cost.labor_usd)} USD a month, not counted against the budget")
     lines += _growth(cost)
@@ -41,6 +36,17 @@ def section(cost: Cost, verbose: int = 0) -> list[str]:
     lines += _break_even(cost.break_even, verbose)
     lines.append(f"  {cost.wording}")
     return lines + _alternatives(cost, verbose)
+
+
+def totals(cost: Cost) -> list[str]:
+    """What it costs a month and in years, and what these sums lack."""
+    year, three = cost.months_12_usd, cost.months_36_usd
+    lacking = [f"  in no total, for want of a price: {', '.join(cost.unpriced)}"] if cost.unpriced else []
+    return [
+        f"  total {_range(cost.monthly_usd)} a month, {usd(cost.fixed_usd)} of it fixed",
+        f"  12 months {_range(year)}, 36 months {_range(three)}",
+        *lacking,
+    ]
 
 
 def _bill(cost: Cost, verbose: int) -> list[str]:

@@ -24,7 +24,7 @@ WIDTH = 100
 def index(plan: Plan) -> str:
     """Every path with a derivation and its value."""
     found = sorted(plan.derivations.items(), key=lambda item: _natural(item[0]))
-    rows = [[path, _value(derivation), derivation.unit] for path, derivation in found]
+    rows = [[path, _value(derivation), derivation.unit, _name(derivation)] for path, derivation in found]
     return "\n".join([click.style(f"{plan.name}: {len(rows)} derived values", bold=True), *columns(rows)])
 
 
@@ -95,6 +95,13 @@ def _value(derivation: Derivation) -> str:
     return plain(derivation.value)
 
 
+def _name(derivation: Derivation) -> str:
+    """What a numbered path is about, where its inputs say it."""
+    named = (derivation.inputs.get(key) for key in ("name", "instance_type", "part", "line"))
+    return str(next((name for name in named if name), ""))
+
+
 def _natural(path: str) -> list[tuple[int, str]]:
-    """`lines[2]` before `lines[10]`."""
-    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path)]
+    """`lines[2]` before `lines[10]`; what was looked at and not taken comes after the plan itself."""
+    parts = [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path)]
+    return [(int(path.startswith("candidates[")), ""), *parts]

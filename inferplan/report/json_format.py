@@ -5,9 +5,10 @@ Not here: the layout of rows on lines (inferplan.json_rows), formats for people 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
 import msgspec
 
 from inferplan import json_rows
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
     from inferplan.records.plan import Plan
     from inferplan.records.verdicts import Report, StateFile
     from inferplan.spec.declaration import Bar
+    from policies.documents import Cited
     from policies.notices import Notice
     from policies.rule import Rule
+
+Cite = Callable[[Sequence[str]], Sequence["Cited"]]
 
 CHECK_SCHEMA = "inferplan.check/v1beta1"
 ERRORS_SCHEMA = "inferplan.errors/v1beta1"
@@ -49,10 +53,13 @@ def error(path: str | None, problem: Exception) -> dict[str, Any]:
     from inferplan.records.no_plan import NoPlan
     from inferplan.spec.faults import SpecErrors
 
+    code, message = getattr(problem, "exit_code", ExitCode.BUG), str(problem)
+    if isinstance(problem, click.ClickException):
+        code, message = ExitCode.NOT_UNDERSTOOD, problem.format_message()
     return {
         "spec": {"path": path},
-        "exit_code": int(getattr(problem, "exit_code", ExitCode.BUG)),
-        "message": str(problem),
+        "exit_code": int(code),
+        "message": message,
         "problems": problem.to_list() if isinstance(problem, SpecErrors) else [],
         "conflicts": msgspec.to_builtins(problem.conflicts) if isinstance(problem, NoPlan) else [],
     }
@@ -75,20 +82,31 @@ def plan(result: Plan, bar: Bar | None = None) -> str:
     return json_rows.text(told, tables=("derivations",), parts=("servers",))
 
 
-def rules(listed: Sequence[Rule], notices: Sequence[Notice] = ()) -> str:
+def rules(listed: Sequence[Rule], notices: Sequence[Notice], cite: Cite) -> str:
     """`rules --format json`: what each rule says of itself, and in `notices` findings that belong to none."""
-    noted = [{"id": notice.id, "title": notice.title, "fix": notice.fix} for notice in notices]
-    return _text({"schema": RULES_SCHEMA, "rules": [rule_entry(rule) for rule in listed], "notices": noted})
+    told = [rule_entry(rule, cite) for rule in listed]
+    return _text({"schema": RULES_SCHEMA, "rules": told, "notices": [_notice(one, cite) for one in notices]})
 
 
-def rule_entry(rule: Rule) -> dict[str, Any]:
-    """What one rule says of itself."""
+def _notice(notice: Notice, cite: Cite) -> dict[str, Any]:
+    return {
+        "id": notice.id,
+        "title": notice.title,
+        "fix": notice.fix,
+        "source": list(notice.source),
+        "cited": cite(notice.source),
+    }
+
+
+def rule_entry(rule: Rule, cite: Cite) -> dict[str, Any]:
+    """What one rule says of itself, and what the lines say that it cites."""
     return {
         "id": rule.id,
         "title": rule.title,
         "level": rule.level_name,
         "pack": rule.pack,
         "source": list(rule.source),
+        "cited": cite(rule.source),
         "regimes": list(rule.regimes),
         "applies_to": list(rule.applies_to),
         "why": rule.why,

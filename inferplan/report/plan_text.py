@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from inferplan.spec.declaration import Bar
 
 
-def plan(plan: Plan, *, bar: Bar | None = None, verbose: int = 0) -> str:
-    """Sections in the order of the road; `-v` adds flags, candidates, endpoints, defaults, all costs."""
+RESULT = ("Routes", "Servers", "Pools", "Vendors", "Cost")
+
+
+def plan(plan: Plan, *, bar: Bar | None = None, verbose: int = 0, quiet: bool = False) -> str:
+    """Sections in the order of the road; `-v` adds flags, candidates, endpoints, defaults, all costs; `-q`
+    leaves what serves and the total."""
     target = plan.target
     lines = [
         click.style(plan.name, bold=True)
@@ -34,7 +38,7 @@ def plan(plan: Plan, *, bar: Bar | None = None, verbose: int = 0) -> str:
         ("Instance types looked at", _candidates(plan) if verbose else []),
         ("Vendors", _vendors(plan)),
         ("Network", _network(plan, verbose)),
-        ("Cost", cost_text.section(plan.cost, verbose)),
+        ("Cost", cost_text.totals(plan.cost) if quiet else cost_text.section(plan.cost, verbose)),
         ("Flows", _flows(plan)),
         ("Lead time", _lead_time(plan)),
         (
@@ -43,8 +47,10 @@ def plan(plan: Plan, *, bar: Bar | None = None, verbose: int = 0) -> str:
         ),
         ("Warnings", [click.style(f"  {warning}", fg="yellow") for warning in plan.warnings]),
     ):
-        if rows:
+        if rows and (title in RESULT or not quiet):
             lines += ["", click.style(title, bold=True), *rows]
+    if quiet:
+        return "\n".join(lines)
     hidden = "" if verbose else f"; {counted(len(plan.defaults), 'default')} taken, -v lists all"
     lines += ["", f"`inferplan explain SPEC PATH` derives any number, such as servers[0].replicas{hidden}."]
     return "\n".join(lines)

@@ -6,19 +6,16 @@ Not here: the tree for people (resource_tree), and recording the resources (stac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from inferplan import json_rows
 from inferplan.resource import Provider, Resource, Unknown
 from inferplan.spec.declaration import Bar
-from inferplan.spec.schema import schema_of
 
 RESOURCES_SCHEMA: Literal["inferplan.resources/v1beta1"] = "inferplan.resources/v1beta1"
-SCHEMA_FILE = Path(__file__).parent / "schemas" / "resources.schema.json"
 
 
 class UnknownValue(Struct, frozen=True):
@@ -64,6 +61,17 @@ class ListedResource(Struct, frozen=True):
     depends_on: tuple[str, ...]
 
 
+class Layers(Struct, frozen=True):
+    """What `layers` holds: those that were asked for.
+
+    foundation: of AWS: network, keys, cluster, databases, firewalls, budgets
+    workload: Kubernetes objects and ECS services
+    """
+
+    foundation: tuple[ListedResource, ...] | UnsetType = UNSET
+    workload: tuple[ListedResource, ...] | UnsetType = UNSET
+
+
 class ResourceList(Struct, frozen=True):
     """What `inferplan resources SPEC --format json` prints.
 
@@ -83,13 +91,6 @@ def as_json(name: str, layers: Mapping[Any, Sequence[Resource]], bar: Bar) -> st
     """The whole list, one resource per line."""
     listed = {layer: tuple(map(_listed, resources)) for layer, resources in layers.items()}
     return json_rows.text(msgspec.to_builtins(ResourceList(RESOURCES_SCHEMA, bar, name, listed)))
-
-
-def schema_files() -> dict[Path, str]:
-    """The published JSON Schema of the list, with the text that its file must have."""
-    return {
-        SCHEMA_FILE: schema_of(ResourceList, RESOURCES_SCHEMA, f"urn:{RESOURCES_SCHEMA.replace('/', ':')}")
-    }
 
 
 def _listed(resource: Resource) -> ListedResource:

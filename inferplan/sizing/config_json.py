@@ -50,6 +50,8 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 _REQUIRED = ("layers", "hidden", "heads", "vocab", "context")
 _ZERO_ALLOWED = {"dense_layers", "full_attention_layers"}
 _MOST, _MOST_PARAMETERS = 10**8, 10**15  # beyond any model; keeps the arithmetic finite
+_STRETCHES = ("yarn", "linear", "dynamic")  # others, such as llama3 and longrope, state the result
+_GROUPED = ("awq", "gptq", "auto_awq", "auto_gptq")
 _STATE_SPACE_MARKS = ("hybrid_override_pattern", "mamba_n_heads", "mamba_num_heads", "ssm_cfg", "state_size")
 
 
@@ -74,7 +76,7 @@ def shapes_from_config(
             problems.append(f"{key} must be a whole number from {least} to {most}, not {str(value)[:40]!r}")
             continue
         values[field] = value
-    problems += _contradictions(values)
+    problems += [*_contradictions(values), *_odd_quantization(config, merged)]
     dtype = _dtype(config, merged)
     try:
         weight_format(SIXTEEN_BIT.get(dtype, dtype))
@@ -93,13 +95,14 @@ def shapes_from_config(
     shapes = ModelShapes(
         id=name,
         architecture=architecture,
-        dtype=dtype,
+        dtype=_by_bits(config, merged, dtype),
         tied_embeddings=tied if isinstance(tied, bool) else None,
         weight_block=_block(config, merged),
         shared_intermediate=_shared(merged, values),
         serves="pooling" if _pools(architecture) else "generate",
         sources=(Source(source=name, as_of=as_of),),
-        **{"parameters": None, **values, **_attention(merged, values, architecture)},
+        **{"parameters": None, **values, **_attention(merged, values, architecture)}
+        | {"context": _stretched(merged, values["context"])},
     )
     return _with_active(complete(shapes))
 
@@ -111,6 +114,9 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         found.append("more attention heads than hidden elements")
     if values.get("experts_per_token", 0) > values.get("experts", _MOST):
         found.append("num_experts_per_tok exceeds the number of experts")
+    kv_heads = values.get("kv_heads", 0)
+    if kv_heads and values.get("heads", 0) % kv_heads:
+        found.append("num_key_value_heads does not divide the attention heads")
     layers = values.get("layers", _MOST)
     if max(values.get("full_attention_layers", 0), values.get("dense_layers", 0)) > layers:
         found.append("more full-attention or dense layers than layers")
@@ -131,12 +137,66 @@ def _dtype(config: Mapping[str, Any], merged: Mapping[str, Any]) -> str:
     return str(merged.get("dtype") or merged.get("torch_dtype") or config.get("torch_dtype") or "bfloat16")
 
 
+def _stretched(merged: Mapping[str, Any], context: int) -> int:
+    """The context with the scaling of positions that the file asks for (vLLM 0.33, config/model.py)."""
+    rope = merged.get("rope_scaling") or merged.get("rope_parameters")
+    rope = rope if isinstance(rope, Mapping) else {}
+    kind, factor = rope.get("rope_type") or rope.get("type"), rope.get("factor")
+    if kind not in _STRETCHES or isinstance(factor, bool) or not isinstance(factor, int | float):
+        return context
+    if "gemma3" in str(merged.get("model_type")) or not 1 <= factor <= _MOST:
+        return context
+    base = _positive(rope.get("original_max_position_embeddings")) if kind == "yarn" else None
+    return int((base or context) * factor)
+
+
+def _quantization(config: Mapping[str, Any], merged: Mapping[str, Any]) -> Mapping[str, Any]:
+    said = config.get("quantization_config") or merged.get("quantization_config")
+    return said if isinstance(said, Mapping) else {}
+
+
+def _odd_quantization(config: Mapping[str, Any], merged: Mapping[str, Any]) -> list[str]:
+    said = config.get("quantization_config") or merged.get("quantization_config")
+    return [] if said is None or isinstance(said, Mapping) else ["quantization_config must be a mapping"]
+
+
+def _first_group(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How compressed-tensors stores the weights of its first group of layers."""
+    groups = said.get("config_groups")
+    first: Any = next(iter(groups.values()), None) if isinstance(groups, Mapping) else None
+    weights = first.get("weights") if isinstance(first, Mapping) else None
+    return weights if isinstance(weights, Mapping) else {}
+
+
+def _by_bits(config: Mapping[str, Any], merged: Mapping[str, Any], named: str) -> str:
+    """The format, where the method's name alone does not say it."""
+    said = _quantization(config, merged)
+    weights = _first_group(said)
+    method = str(said.get("quant_method", ""))
+    if method.startswith(_GROUPED) and (said.get("bits") or said.get("w_bit")) == 8:
+        return "int8"
+    if method == "modelopt" and "FP4" in str(said.get("quant_algo")):
+        return "nvfp4"
+    if method == "compressed-tensors":
+        by_kind = {(8, "int"): "int8", (4, "float"): "nvfp4"}
+        return by_kind.get((_positive(weights.get("num_bits")) or 0, str(weights.get("type"))), named)
+    return named
+
+
 def _block(config: Mapping[str, Any], merged: Mapping[str, Any]) -> int | None:
-    """The side of the blocks in which quantized weights are stored, the longer one."""
-    quantization = config.get("quantization_config") or merged.get("quantization_config")
-    said = quantization.get("weight_block_size") if isinstance(quantization, Mapping) else None
-    sides = [_positive(side) for side in said] if isinstance(said, list | tuple) else []
-    return max((side for side in sides if side is not None), default=None)
+    """The side of the blocks or groups in which quantized weights are stored, the longer one."""
+    said = _quantization(config, merged)
+    weights = _first_group(said)
+    method = str(said.get("quant_method", ""))
+    sides = said.get("weight_block_size")
+    if method.startswith(_GROUPED) and not said.get("desc_act"):  # act order: every rank has all scales
+        sides = [said.get("group_size") or said.get("q_group_size")]
+    elif weights.get("strategy") == "block":
+        sides = weights.get("block_structure")
+    elif weights.get("strategy") == "group":
+        sides = [weights.get("group_size")]
+    found = [_positive(side) for side in sides] if isinstance(sides, list | tuple) else []
+    return max((side for side in found if side is not None), default=None)
 
 
 def _shared(merged: Mapping[str, Any], values: Mapping[str, Any]) -> int:

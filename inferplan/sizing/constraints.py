@@ -5,6 +5,8 @@ Not here: whether the bytes fit (memory).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from inferplan.records.plan import Record
 from inferplan.sizing.constants import removed_architectures, version_key
 from inferplan.sizing.formats import KvFormat, WeightFormat, capability, runs_natively
@@ -12,6 +14,7 @@ from inferplan.sizing.shapes import ENCODERS, ModelShapes
 
 OLDEST_CAPABILITY = "7.5"  # the stock wheel has kernels from sm_75 up
 _SIXTEEN_BIT_FROM = "8.0"
+_USUAL_GROUP = 128  # of AWQ and GPTQ repositories
 _DEGREES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16)  # of tensor parallelism that are offered instead
 # vllm/config/model.py, _FLOAT16_NOT_SUPPORTED_MODELS (0.11.0), by the architectures of these model types.
 _NO_FLOAT16 = ("Gemma2For", "Gemma3For", "Plamo2For", "Glm4For")
@@ -42,7 +45,7 @@ def check(
     note: list[str] = []
     _parallel(shapes, tensor_parallel, pipeline_parallel, decode_context_parallel, bad, note)
     _architecture(shapes, vllm_version, bad, note)
-    _formats(shapes, form, origin, kv, vllm_version, bad, note)
+    _formats(shapes, form, origin, kv, tensor_parallel, vllm_version, bad, note)
     if compute_capability is not None:
         _gpu(shapes, form, kv, compute_capability, bad, note)
     if shapes.context is not None and max_model_len > shapes.context:
@@ -93,26 +96,32 @@ def _uneven(kv_heads: int, tensor: int) -> bool:
 
 
 def _blocks(shapes: ModelShapes, tensor: int, bad: list[str]) -> None:
-    """Of weights that are quantized in blocks every rank takes whole blocks; vLLM's fp8 checks both sides."""
-    block = shapes.weight_block
-    if block is None:
-        return
-    queries = (shapes.heads or 0) * (shapes.head_dim or 0)
+    """A rank takes whole columns, and of weights that are quantized in blocks whole blocks (vLLM's fp8 checks
+    both sides, AWQ and GPTQ the side that is summed over)."""
+    for what, width, fitting in _ragged(shapes, tensor, shapes.weight_block or 1):
+        stored = f" and stored in blocks of {shapes.weight_block}" if shapes.weight_block else ""
+        bad.append(
+            f"the {what} are {width} wide{stored}: at tensor parallel {tensor} a rank gets "
+            f"{width / tensor:g} columns, no whole number{' of blocks' if stored else ''} "
+            f"(possible: {', '.join(fitting) or 'none'})"
+        )
+
+
+def _ragged(shapes: ModelShapes, tensor: int, block: int) -> Iterator[tuple[str, int, list[str]]]:
+    """Widths of which a rank would not get whole blocks, each with the degrees that give whole ones."""
+    heads = shapes.heads or 0
+    is_mla = shapes.attention in {"mla", "mla+sparse_indexer"}
+    attended = heads * ((shapes.v_head_dim if is_mla else shapes.head_dim) or 0)
     widths = {
         "experts": shapes.moe_intermediate,
         "shared experts": shapes.shared_intermediate,
         "feed-forward layers": shapes.intermediate if not shapes.is_moe or shapes.dense_layers else None,
-        "attention heads together": queries if not queries % tensor else None,
+        "attention heads together": attended if not attended % tensor else None,
     }
     for what, width in widths.items():
         if width and (width % tensor or width // tensor % block):
             whole = (n for n in _DEGREES if not width % n and not width // n % block)
-            fitting = [str(n) for n in whole if not (shapes.heads or 0) % n]
-            bad.append(
-                f"the {what} are {width} wide and stored in blocks of {block}: at tensor parallel {tensor} a "
-                f"rank gets {width / tensor:g} columns, no whole number of blocks "
-                f"(possible: {', '.join(fitting) or 'none'})"
-            )
+            yield what, width, [str(n) for n in whole if not heads % n]
 
 
 def _architecture(shapes: ModelShapes, version: str, bad: list[str], note: list[str]) -> None:
@@ -139,6 +148,7 @@ def _formats(
     form: WeightFormat,
     origin: str,
     kv: KvFormat,
+    tensor: int,
     version: str,
     bad: list[str],
     note: list[str],
@@ -150,6 +160,12 @@ def _formats(
             f"{shapes.id} is not published as {form.id}: "
             "sized as a repository in that format, which must be named"
         )
+        if form.id == "w4a16":
+            for what, width, fitting in _ragged(shapes, tensor, _USUAL_GROUP):
+                note.append(
+                    f"in groups of {_USUAL_GROUP} the {what}, {width} wide, can be cut for tensor parallel "
+                    f"{', '.join(fitting) or 'none'} only, unless that repository pads them"
+                )
     if origin == "at_load":
         note.append(
             f"{form.id} at load: the 16-bit repository is mirrored and read, about twice the bytes on the GPU"

@@ -14,6 +14,7 @@ from inferplan import catalog
 from inferplan.near import did_you_mean, listed, near
 from inferplan.spec import aws_limits, names
 from inferplan.spec.declaration import Declaration, backend_kind
+from inferplan.spec.engine_args import engine_args_sound
 from inferplan.spec.faults import SpecError, SpecErrors
 from inferplan.spec.model import InferenceAccount, InferenceStack, Mode, Spec
 from inferplan.spec.names import Inputs, unknown, unknown_place, unknown_region
@@ -38,7 +39,7 @@ def problems(
         organization_is_default=organization_is_default,
         vllm_version=engine_version(lock),
     )
-    for check in (*CHECKS, *aws_limits.CHECKS, *names.CHECKS):
+    for check in (*CHECKS, *aws_limits.CHECKS, *names.CHECKS, engine_args_sound):
         yield from check(inputs)
 
 

@@ -37,6 +37,18 @@ PLANNER_FLAGS = {
     "kv-cache-memory-bytes", "num-gpu-blocks-override", "max-num-seqs", "max-num-batched-tokens", "dtype",
     "download-dir", "tokenizer", "config", "host", "port", "uds", "root-path", "grpc", "grpc-port",
 ), "")  # fmt: skip
+# Flags of older versions, and what became of them (vLLM's release notes; none is in 0.33.0).
+GONE_FLAGS = {
+    "disable-log-requests": "(request logging is off by default: the line can go)",
+    "rope-scaling": "it is part of hf-overrides now",
+    "rope-theta": "it is part of hf-overrides now",
+    "swap-space": "nothing is swapped any more: the line can go",
+    "speculative-model": "it is part of speculative-config now",
+    "num-speculative-tokens": "it is part of speculative-config now",
+    "enable-reasoning": "reasoning-parser alone turns it on",
+    "guided-decoding-backend": "it is part of structured-outputs-config now",
+    "num-scheduler-steps": "the line can go: it belonged to the older engine",
+}
 _OFF = ("no-", "disable-")
 _ZONE_ID = re.compile(r"[a-z]{2,}[0-9]+-az[0-9]+")
 
@@ -292,7 +304,8 @@ def engine_args_known(inputs: Inputs) -> Iterator[Problem]:
                 )
             elif f"--{arg}" not in flags:
                 close = _flags_alike(arg.lstrip("-").replace("_", "-"), known)
-                yield unknown(parts, f"flag of vLLM {inputs.vllm_version}", arg, close)
+                hint = " ".join(text for text in (did_you_mean(close), GONE_FLAGS.get(arg)) if text)
+                yield Problem(parts, f"unknown flag of vLLM {inputs.vllm_version} '{arg}'", hint=hint)
 
 
 def _flags_alike(arg: str, known: list[str]) -> tuple[str, ...]:

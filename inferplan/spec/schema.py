@@ -25,8 +25,8 @@ SPEC_KINDS = ("InferenceStack", "InferenceAccount")
 
 _HERE = Path(__file__).parent
 _COMBINED = _HERE / "inferplan-v1beta1.schema.json"
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_REF = "#/$defs/{name}"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+REF = "#/$defs/{name}"
 _FIELD_LINE = re.compile(r"(\w+): (.+)")
 
 
@@ -47,38 +47,43 @@ def schema(kind: str) -> dict[str, Any]:
     return found
 
 
+def described_kind(kind: str) -> str:
+    """What the published schema says that a kind of file is."""
+    return str(schema(kind)["$defs"][kind]["description"])
+
+
 def generate() -> dict[Path, str]:
     """Every file this module publishes, with the text it must have."""
     urn = f"urn:{API_VERSION.replace('/', ':')}"
     files = {schema_path(kind): schema_of(record, kind, f"{urn}:{kind}") for kind, record in KINDS.items()}
-    return files | {_COMBINED: _text(_of_all())}
+    return files | {_COMBINED: file_text(_of_all())}
 
 
 def schema_of(record: type[Struct], name: str, identifier: str) -> str:
     """The JSON Schema of one record as the text of its file."""
-    made = msgspec.json.schema(record, ref_template=_REF)
-    return _text(
+    made = msgspec.json.schema(record, ref_template=REF)
+    return file_text(
         {
-            "$schema": _DIALECT,
+            "$schema": DIALECT,
             "$id": identifier,
             "title": name,
             "$ref": made["$ref"],
-            "$defs": _described(made["$defs"]),
+            "$defs": described(made["$defs"]),
         }
     )
 
 
 def _of_all() -> dict[str, Any]:
-    _, parts = msgspec.json.schema_components(tuple(KINDS.values()), ref_template=_REF)
+    _, parts = msgspec.json.schema_components(tuple(KINDS.values()), ref_template=REF)
     choices = [
         {
             "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
-            "then": {"$ref": _REF.format(name=kind)},
+            "then": {"$ref": REF.format(name=kind)},
         }
         for kind in KINDS
     ]
     return {
-        "$schema": _DIALECT,
+        "$schema": DIALECT,
         "$id": f"urn:{API_VERSION.replace('/', ':')}",
         "title": "inferplan",
         "description": "Any file that inferplan reads; `kind` says which.",
@@ -86,11 +91,11 @@ def _of_all() -> dict[str, Any]:
         "properties": {"apiVersion": {"enum": [API_VERSION]}, "kind": {"enum": list(KINDS)}},
         "required": ["apiVersion", "kind"],
         "allOf": choices,
-        "$defs": _described(parts),
+        "$defs": described(parts),
     }
 
 
-def _described(parts: dict[str, Any]) -> dict[str, Any]:
+def described(parts: dict[str, Any]) -> dict[str, Any]:
     """Definitions with the field lines of each docstring moved to the fields."""
     for part in parts.values():
         text: list[str] = []
@@ -104,7 +109,8 @@ def _described(parts: dict[str, Any]) -> dict[str, Any]:
     return parts
 
 
-def _text(value: dict[str, Any]) -> str:
+def file_text(value: dict[str, Any]) -> str:
+    """A schema as the text of its file."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 

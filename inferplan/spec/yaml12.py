@@ -314,6 +314,8 @@ class _Builder:
     def _key(self, node: Node, event: Any) -> str:
         if not isinstance(node.value, str):
             hint = f'put it in quotes: "{clip(node.text)}"' if node.text else ""
+            if self._splits_a_number(node.text):
+                hint = "a comma ends the entry before it; write the number without separators"
             self._problem(event, f"a key must be text, not {describe(node)}", hint)
             return node.text
         if len(node.value) > MAX_KEY:
@@ -321,6 +323,15 @@ class _Builder:
         if node.value == "<<":
             self._problem(event, "merge keys (<<) are not part of YAML 1.2", "share fields with `extends`")
         return node.value
+
+    def _splits_a_number(self, text: str) -> bool:
+        """Whether `{monthly_usd: 2,000}` was meant: three digits for a key behind a number."""
+        last = next(reversed(self._open[-1].node.value.values()), None)
+        return (
+            bool(re.fullmatch(r"[0-9]{3}(?:\.[0-9]*)?", text))
+            and last is not None
+            and last.text[:1].isdigit()
+        )
 
     def _problem(self, event: Any, problem: str, hint: str = "") -> None:
         self._problem_at(_start(event), problem, hint)

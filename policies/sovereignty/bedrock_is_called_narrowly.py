@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
+from dataclasses import replace
 from typing import Any
 
 from inferplan import catalog
 from inferplan.resource import Resource
 from policies import types
 from policies.context import Context
-from policies.read import Arn, arns, each, get, json_document, known, listed
+from policies.read import Arn, arns, get, json_document, known, listed, regions_named
 from policies.rule import DROP, Outcome, Problem, Rule, fail
 from policies.views.gateway import configurations, entries
-from policies.views.iam import allowed_statements
+from policies.views.iam import allowing, documents
+from policies.views.profiles import copied, own_profiles
 from policies.world.things import (
     REGION,
     allow,
@@ -71,8 +72,16 @@ def _resolves_inside(item: Resource, _context: Context) -> Iterator[Outcome]:
 
 @bedrock_is_called_narrowly.check(*types.IAM_POLICIES, types.ROLE)
 def _callers(item: Resource, context: Context) -> Iterator[Outcome]:
-    for path, policy in _policies(item):
+    for path, policy in documents(item):
         yield from _beyond_the_spec(policy, context, path)
+
+
+@bedrock_is_called_narrowly.check(types.PROFILE)
+def _copies(item: Resource, context: Context) -> Iterator[Outcome]:
+    """An application profile calls what it copies from, so that has to be a model of the spec."""
+    models, model = _declared_models(context), copied(get(item.props, "modelSource.copyFrom", ""))
+    if models is not None and model not in models:
+        yield fail(f"copies from {model}, which the spec does not name", path="modelSource.copyFrom")
 
 
 @bedrock_is_called_narrowly.check(types.ROLE, *ATTACHMENTS)
@@ -96,8 +105,11 @@ def _doors(resources: tuple[Resource, ...], context: Context) -> Iterator[Outcom
         else:
             for problem in _beyond_the_spec(json_document(policy) or {}, context, "policy"):
                 yield fail(problem.message, path=problem.path, subject=door)
-    if not doors and context.stack.of(types.VPC) and _is_called(context):
-        yield fail("the spec calls Bedrock, and no VPC endpoint for bedrock-runtime leads there")
+    networks = context.stack.of(types.VPC)
+    own = {context.region_of(network) for network in networks}
+    here = [door for door in doors if own & set(regions_named(str(door.props.get("serviceName"))))]
+    if networks and not here and _is_called(context):
+        yield fail("the spec calls Bedrock, and no VPC endpoint for it in the Region leads there")
 
 
 def _is_door(item: Resource) -> bool:
@@ -116,7 +128,7 @@ def _is_called(context: Context) -> bool:
 
 def _may_call(context: Context) -> bool:
     callers = context.stack.of(*types.IAM_POLICIES, types.ROLE)
-    return any(any(_invocations(policy)) for item in callers for _, policy in _policies(item))
+    return any(any(allowing(policy, INVOCATIONS)) for item in callers for _, policy in documents(item))
 
 
 def _sends(context: Context) -> bool:
@@ -125,34 +137,18 @@ def _sends(context: Context) -> bool:
     return any(entry.provider.startswith("bedrock") for config in configured for entry in entries(config))
 
 
-def _policies(item: Resource) -> Iterator[tuple[str, Any]]:
-    """The policy documents that say what a principal may do, each with its place."""
-    where = "inlinePolicies[].policy" if item.type == types.ROLE else "policy"
-    for path, policy in each(item.props, where):
-        yield path, json_document(policy) or {}
-
-
-def _invocations(policy: Any) -> Iterator[dict[str, Any]]:
-    """Statements that let somebody call a Bedrock model."""
-    for statement in allowed_statements(policy):
-        patterns = [str(action).lower() for action in listed(statement.get("Action"))]
-        if "NotAction" in statement or any(
-            fnmatchcase(name, pattern) for name in INVOCATIONS for pattern in patterns
-        ):
-            yield statement
-
-
 def _beyond_the_spec(policy: Any, context: Context, path: str) -> Iterator[Problem]:
     """What a policy lets through beyond the spec's models."""
-    models = _declared_models(context)
-    for statement in _invocations(policy):
+    models, profiles = _declared_models(context), own_profiles(context)
+    for statement in allowing(policy, INVOCATIONS):
         resources = [str(item) for item in listed(statement.get("Resource"))]
         if not resources or "NotResource" in statement:
             yield fail("lets every model through: it names no resource", path=path)
         for item in resources:
             named = list(arns(item))
             of_models = [found for found in named if _may_be_bedrock(found)]
-            ids = [found.resource.partition("/")[2] for found in of_models]
+            names = [found.resource.partition("/")[2] for found in of_models]
+            ids = [profiles.get(name, name) for name in names]
             if any("*" in name or not name for name in ids) or ("*" in item and not named):
                 yield fail("lets models through by wildcard; name the ARN of each", path=path)
             elif any("*" in found.region for found in of_models):
@@ -200,7 +196,11 @@ bedrock_is_called_narrowly.passes(
     resource(types.IAM_POLICY, "role", {"policy": _ONE_MODEL}),
     resource(types.ROLE, "caller", {"inlinePolicies": [{"policy": _ONE_MODEL}]}),
     resource(types.ROLE_POLICY_ATTACHMENT, "attached", {"policyArn": arn("iam", "policy/role", region="")}),
+    resource(types.PROFILE, "desk", {"modelSource": {"copyFrom": model_arn(_MODEL)}}),
     world="both",
+)
+bedrock_is_called_narrowly.fails(
+    "a profile copies from another model", {"desk:modelSource.copyFrom": model_arn(_OTHER)}
 )
 bedrock_is_called_narrowly.fails("private DNS is off", {"door:privateDnsEnabled": False})
 bedrock_is_called_narrowly.fails("private DNS is not said", {"door:privateDnsEnabled": DROP})
@@ -223,6 +223,11 @@ bedrock_is_called_narrowly.fails(
 )
 bedrock_is_called_narrowly.fails("the role may call every model", {"role:policy": _to(model_arn("*"))})
 bedrock_is_called_narrowly.fails("no endpoint", remove=("door",))
+bedrock_is_called_narrowly.fails(
+    "an endpoint for Bedrock of another Region",
+    {"door:serviceName": "com.amazonaws.eu-west-1.bedrock-runtime"},
+    also=("SOV-001",),
+)
 bedrock_is_called_narrowly.fails("the endpoint has no policy", {"door:policy": DROP}, also=("EGR-004",))
 bedrock_is_called_narrowly.fails(
     "a policy of AWS is attached to a user",
@@ -244,6 +249,20 @@ bedrock_is_called_narrowly.passes(
 bedrock_is_called_narrowly.fails(
     "a policy for a profile names another model too",
     {"role:policy": _to(model_arn(_OTHER, region=_TOKYO))},
+)
+
+_ADDRESS = arn("bedrock", "application-inference-profile/p1")
+bedrock_is_called_narrowly.passes(
+    "a role calls the stack's own profile of the spec's model",
+    replace(
+        resource(types.PROFILE, "desk", {"modelSource": {"copyFrom": model_arn(_MODEL)}}),
+        outputs={"id": _ADDRESS},
+    ),
+    resource(types.IAM_POLICY, "role", {"policy": _to(_ADDRESS)}),
+    world="both",
+)
+bedrock_is_called_narrowly.fails(
+    "somebody else's profile", {"role:policy": _to(f"{_ADDRESS}2")}, also=("SOV-006",)
 )
 
 bedrock_is_called_narrowly.passes(

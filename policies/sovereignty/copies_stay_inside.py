@@ -11,7 +11,7 @@ from inferplan.resource import Resource
 from policies import types
 from policies.context import Context
 from policies.read import each, get, known
-from policies.rule import Outcome, Rule, fail
+from policies.rule import Outcome, Rule, fail, undecided
 from policies.views.destinations import misplaced
 from policies.world.things import (
     REGION,
@@ -37,6 +37,10 @@ DATABASE_SNAPSHOTS = (
 )
 TABLE, TABLE_REPLICA = "aws:dynamodb/table:Table", "aws:dynamodb/tableReplica:TableReplica"
 DATABASE_BACKUPS = "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication"
+KEYSPACE = "aws:keyspaces/keyspace:Keyspace"
+PEERED_CLUSTERS = "aws:dsql/clusterPeering:ClusterPeering"
+FILE_EXPORT = "aws:fsx/dataRepositoryAssociation:DataRepositoryAssociation"
+GRAPH_CLUSTER, BROKER = "aws:neptune/cluster:Cluster", "aws:mq/broker:Broker"
 # Destinations (or origins) that are plain Region names.
 COPY_REGIONS = {
     types.IMAGE_REPLICATION: "replicationConfiguration.rules[].destinations[].region",
@@ -46,6 +50,7 @@ COPY_REGIONS = {
     **dict.fromkeys(DATABASE_SNAPSHOTS, "destinationRegion"),
     types.GLOBAL_TABLE: "replicas[].regionName",
     TABLE: "replicas[].regionName",
+    KEYSPACE: "replicationSpecification.regionLists[]",
 }
 # Destinations that are addresses: an ARN, a bucket's name, or a reference.
 COPY_ADDRESSES = {
@@ -56,13 +61,29 @@ COPY_ADDRESSES = {
     TABLE_REPLICA: "globalTableArn",
     DATABASE_BACKUPS: "sourceDbInstanceArn",
     types.MULTI_REGION_ACCESS_POINT: "details.regions[].bucket",
+    PEERED_CLUSTERS: "clusters[]",
+    types.LUSTRE: "exportPath",
+    FILE_EXPORT: "dataRepositoryPath",
 }
 COPY_ACCOUNTS = {
     types.IMAGE_REPLICATION: "replicationConfiguration.rules[].destinations[].registryId",
     types.REPLICATION: "rules[].destination.account",
 }
 # What is a copy by its type, and what is one by what it names as its source.
-REPLICAS = {types.DATABASE: "replicateSourceDb", types.DATABASE_CLUSTER: "replicationSourceIdentifier"}
+REPLICAS = {
+    types.DATABASE: "replicateSourceDb",
+    types.DATABASE_CLUSTER: "replicationSourceIdentifier",
+    GRAPH_CLUSTER: "replicationSourceIdentifier",
+    BROKER: "dataReplicationPrimaryBrokerArn",
+}
+# The property by which something joins a database of several Regions.
+MEMBERS = {
+    types.DATABASE_CLUSTER: "globalClusterIdentifier",
+    GRAPH_CLUSTER: "globalClusterIdentifier",
+    "aws:docdb/cluster:Cluster": "globalClusterIdentifier",
+    types.CACHE_GROUP: "globalReplicationGroupId",
+    "aws:memorydb/cluster:Cluster": "multiRegionClusterName",
+}
 COPIES = (SNAPSHOT, IMAGE, TABLE_REPLICA, DATABASE_BACKUPS, *DATABASE_SNAPSHOTS, *REPLICAS)
 
 copies_stay_inside = Rule(
@@ -101,6 +122,14 @@ def _is_the_copy(copy: Resource, context: Context) -> Iterator[Outcome]:
         yield fail(f"is a copy of stored data: {wrong}", path="region")
 
 
+@copies_stay_inside.check(*MEMBERS)
+def _has_copies(item: Resource, _context: Context) -> Iterator[Outcome]:
+    if get(item.props, MEMBERS[item.type]) is not None:
+        yield undecided(
+            "joins a database of several Regions, and nothing here shows all of them", path=MEMBERS[item.type]
+        )
+
+
 @copies_stay_inside.check(*COPY_ACCOUNTS)
 def _to_another_account(copy: Resource, context: Context) -> Iterator[Outcome]:
     for path, account in each(copy.props, COPY_ACCOUNTS[copy.type]):
@@ -134,6 +163,10 @@ copies_stay_inside.passes(
     resource(TABLE, "table-two", {"replicas": [{"regionName": REGION}]}),
     resource(TABLE_REPLICA, "replica", {"globalTableArn": arn("dynamodb", "table/t")}),
     resource(DATABASE_BACKUPS, "db-backups", {"sourceDbInstanceArn": arn("rds", "db:d")}),
+    resource(KEYSPACE, "keyspace", {"replicationSpecification": {"regionLists": [REGION]}}),
+    resource(PEERED_CLUSTERS, "peered", {"clusters": [arn("dsql", "cluster/c")]}),
+    resource(types.LUSTRE, "scratch", {"kmsKeyId": key_arn(), "exportPath": "s3://example-keeper/out"}),
+    resource(FILE_EXPORT, "exports", {"dataRepositoryPath": "s3://example-keeper"}),
     resource(
         types.MULTI_REGION_ACCESS_POINT, "access", {"details": {"regions": [{"bucket": ref("keeper")}]}}
     ),
@@ -141,6 +174,7 @@ copies_stay_inside.passes(
 _BUCKET = "bucket-copy:rules[0].destination.bucket"
 _VAULT = "backup:rules[0].copyActions[0].destinationVaultArn"
 _IMAGES = "images:replicationConfiguration.rules[0].destinations[0]"
+_KEYSPACE = "keyspace:replicationSpecification.regionLists"
 _INLINE = {"rules": [{"destination": {"bucket": _ELSEWHERE}}]}
 _OLDER = {"replicationConfigurations": [{"rules": [{"destinations": [{"bucket": _ELSEWHERE}]}]}]}
 _ABROAD = ("SOV-001",)
@@ -182,12 +216,21 @@ copies_stay_inside.fails(
     {"db-backups:sourceDbInstanceArn": arn("rds", "db:d", region="us-east-1")},
     also=_ABROAD,
 )
+copies_stay_inside.fails("a keyspace abroad", {f"{_KEYSPACE}[1]": "eu-west-1"}, also=_ABROAD)
+copies_stay_inside.fails(
+    "a cluster's peer abroad",
+    {"peered:clusters[1]": arn("dsql", "cluster/c", region="us-east-1")},
+    also=_ABROAD,
+)
+copies_stay_inside.fails(
+    "files go to a bucket of unknown place", {"scratch:exportPath": "s3://elsewhere/out"}
+)
+copies_stay_inside.fails("or to one linked to a folder", {"exports:dataRepositoryPath": "s3://elsewhere"})
 copies_stay_inside.fails("an access point over any bucket", {"access:details.regions[0].bucket": "elsewhere"})
 
 
-_REPLICA = resource(
-    types.DATABASE, "replica", {"replicateSourceDb": "main", "storageEncrypted": True, "kmsKeyId": key_arn()}
-)
+_ENCRYPTED = {"storageEncrypted": True, "atRestEncryptionEnabled": True, "kmsKeyId": key_arn()}
+_REPLICA = resource(types.DATABASE, "replica", {"replicateSourceDb": "main", **_ENCRYPTED})
 copies_stay_inside.passes(
     "a replica and a copied snapshot in the Region",
     _REPLICA,
@@ -195,6 +238,18 @@ copies_stay_inside.passes(
 )
 copies_stay_inside.fails("the replica lies abroad", {"replica:region": "us-east-1"}, also=("SOV-001",))
 copies_stay_inside.fails("the snapshot's copy does", {"copy:region": "us-east-1"}, also=("SOV-001",))
+copies_stay_inside.passes(
+    "databases of one Region, and a broker beside its primary",
+    resource(GRAPH_CLUSTER, "graph", {"replicationSourceIdentifier": arn("rds", "cluster:g")}),
+    resource(BROKER, "broker", {"dataReplicationPrimaryBrokerArn": arn("mq", "broker:b")}),
+    *(resource(type_, type_, _ENCRYPTED) for type_ in MEMBERS),
+)
+copies_stay_inside.fails("a graph's replica abroad", {"graph:region": "us-east-1"}, also=_ABROAD)
+copies_stay_inside.fails("a broker's replica abroad", {"broker:region": "us-east-1"}, also=_ABROAD)
+for _type, _path in MEMBERS.items():
+    copies_stay_inside.is_undecided(
+        f"{_type} joins others elsewhere", add=(resource(_type, "member", {**_ENCRYPTED, _path: "all"}),)
+    )
 
 keys_stay_inside = Rule(
     id="SOV-004",

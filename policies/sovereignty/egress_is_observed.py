@@ -35,7 +35,7 @@ def _networks(vpcs: tuple[Resource, ...], context: Context) -> Iterator[Outcome]
         logs = stack.pointing_at(network, "vpcId", types.FLOW_LOG)
         if not logs:
             yield fail("the network has no flow log", subject=network)
-        elif not any(get(log.props, "trafficType", "ALL") == "ALL" for log in logs):
+        elif not _both({get(log.props, "trafficType", "ALL") for log in logs}):
             yield fail("no flow log has both what was allowed and what was refused", subject=network)
         for target in (found for log in logs for found in stack.targets(log, "logDestination", *SINKS)):
             place = context.destination(target)
@@ -44,6 +44,11 @@ def _networks(vpcs: tuple[Resource, ...], context: Context) -> Iterator[Outcome]
         associated = stack.pointing_at(network, "resourceId", types.QUERY_LOG_ASSOCIATION)
         if not stack.of(types.QUERY_LOG) or not associated:
             yield fail("the names that the network asks for are not logged", subject=network)
+
+
+def _both(kinds: set[str]) -> bool:
+    """Whether logs of these kinds hold what was allowed and what was refused."""
+    return "ALL" in kinds or {"ACCEPT", "REJECT"} <= kinds
 
 
 @egress_is_observed.check_stack(types.FIREWALL)
@@ -75,3 +80,14 @@ egress_is_observed.fails(
 egress_is_observed.fails("no query log", remove=("queries",))
 egress_is_observed.fails("queries of another network are logged", remove=("queries-of-vpc",))
 egress_is_observed.fails("no firewall log", remove=("firewall-log",))
+
+egress_is_observed.passes(
+    "one log of what is allowed and one of what is refused",
+    vpc(),
+    resource(types.FLOW_LOG, "allowed", {"vpcId": ref("vpc"), "trafficType": "ACCEPT"}),
+    resource(types.FLOW_LOG, "refused", {"vpcId": ref("vpc"), "trafficType": "REJECT"}),
+    resource(types.QUERY_LOG, "queries", {"destinationArn": log_group_arn()}),
+    resource(types.QUERY_LOG_ASSOCIATION, "queries-of-vpc", {"resourceId": ref("vpc")}),
+)
+egress_is_observed.fails("only what is allowed", remove=("refused",))
+egress_is_observed.fails("only what is refused", remove=("allowed",))

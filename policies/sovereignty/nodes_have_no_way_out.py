@@ -205,6 +205,13 @@ nodes_have_no_way_out.is_undecided(
     "a machine in a subnet nobody declares", {"machine:subnetId": "subnet-0123"}
 )
 nodes_have_no_way_out.fails("a public address of its own", {"machine:associatePublicIpAddress": True})
+_PUBLIC_CARD = {"instanceType": "g6.xlarge", "networkInterfaces": [{"associatePublicIpAddress": "true"}]}
+nodes_have_no_way_out.fails(
+    "a public address from the template of a machine that says no type itself",
+    {"machine:launchTemplate": {"id": ref("card")}, "machine:instanceType": DROP},
+    add=(resource(types.LAUNCH_TEMPLATE, "card", _PUBLIC_CARD),),
+    also=("SOV-011",),
+)
 nodes_have_no_way_out.fails(
     "an address that is given to it",
     add=(resource(types.ADDRESS, "address", {"instance": ref("machine")}),),
@@ -240,6 +247,19 @@ groups_keep_nodes_inside = Rule(
 )
 
 
+_GIVEN = {  # to node groups by EKS, to other machines by EC2
+    True: (
+        "carries the group that EKS makes itself, which lets everything out; give its launch "
+        "template a group",
+        "launchTemplate",
+    ),
+    False: (
+        "carries the default group of its network, which lets everything out; give it a group of its own",
+        "vpcSecurityGroupIds",
+    ),
+}
+
+
 @groups_keep_nodes_inside.check_stack(*types.SECURITY_GROUPS, *types.EGRESS_RULES)
 def _no_opening(resources: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
     stack = context.stack
@@ -262,12 +282,8 @@ def _no_opening(resources: tuple[Resource, ...], context: Context) -> Iterator[O
 def _own_groups(_machines: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
     for nodes in inference_nodes(context.stack):
         if not nodes.own_groups:
-            yield fail(
-                "carries the group that EKS makes itself, which lets everything out; give its launch "
-                "template a group",
-                path="launchTemplate",
-                subject=nodes.resource,
-            )
+            problem, path = _GIVEN[nodes.resource.type == types.NODE_GROUP]
+            yield fail(problem, path=path, subject=nodes.resource)
         elif nodes.unseen_groups:
             yield undecided(
                 "carries a security group that this stack does not declare, so its egress cannot be seen",
@@ -315,4 +331,8 @@ groups_keep_nodes_inside.fails(
 )
 groups_keep_nodes_inside.fails("the gateway opens more than 443", {"gateway-rule:fromPort": 440})
 groups_keep_nodes_inside.fails("the gateway without a firewall", remove=("firewall",))
+_MACHINE = resource(types.INSTANCE, "machine", {"instanceType": "g5.xlarge", "subnetId": ref("gpu-a")})
+groups_keep_nodes_inside.fails(
+    "a machine in the default group that nobody declares", add=(_MACHINE,), remove=("default-group",)
+)
 groups_keep_nodes_inside.fails("the group that EKS makes", {"gpu-template:vpcSecurityGroupIds": DROP})

@@ -17,6 +17,7 @@ from inferplan.resource import Resource, UnknownValueError
 from policies import types
 from policies.context import Context, Serving, Undecidable
 from policies.rule import Outcome, Problem, Rule, fail, undecided
+from policies.views.profiles import own_profiles
 from policies.world.things import (
     FIRST_VARIABLE,
     allow,
@@ -32,8 +33,6 @@ from policies.world.things import (
     proxy_data,
     resource,
 )
-
-PROFILE = "aws:bedrock/inferenceProfile:InferenceProfile"
 
 profiles_stay_inside = Rule(
     id="SOV-006",
@@ -56,7 +55,7 @@ def _declared(serving: Serving, context: Context) -> Iterator[Outcome]:
 
 @profiles_stay_inside.check(types.AWS, types.KUBERNETES)
 def _named(item: Resource, context: Context) -> Iterator[Outcome]:
-    seen, own = set(), _own_profiles(context)
+    seen, own = set(), own_profiles(context)
     for text in context.texts(item):
         for named in _profiles_in(text.value):
             if named in seen or named.model_id in own:
@@ -78,12 +77,6 @@ def _source(item: Resource, context: Context) -> str | None:
     except (Undecidable, UnknownValueError):
         own = None
     return own or context.spec.target.region
-
-
-def _own_profiles(context: Context) -> set[str]:
-    """Ids of the application profiles that this state holds: what each copies from is judged at itself."""
-    profiles = context.stack.of(PROFILE)
-    return {str(item.outputs["id"]).rpartition("/")[2] for item in profiles if item.outputs.get("id")}
 
 
 def _profile_problem(
@@ -251,7 +244,7 @@ profiles_stay_inside.fails(
 profiles_stay_inside.passes(
     "in-Region ids in environment, policies and configuration",
     resource(
-        PROFILE,
+        types.PROFILE,
         "profile",
         {"modelSource": {"copyFrom": model_arn(_MODEL)}},
     ),
@@ -269,6 +262,7 @@ _EUROPEAN = _calling(profile_arn(f"eu.{_MODEL}"))
 profiles_stay_inside.fails(
     "an inference profile copies from a European one",
     {"profile:modelSource.copyFrom": profile_arn(f"eu.{_MODEL}")},
+    also=("EGR-011",),
 )
 profiles_stay_inside.fails("a pod calls a global profile", {f"app:{FIRST_VARIABLE}": f"global.{_CLAUDE}"})
 profiles_stay_inside.fails("a policy allows a European profile", {"iam:policy": _EUROPEAN}, also=("EGR-011",))

@@ -12,7 +12,8 @@ from inferplan.resource import Resource
 from policies import types
 from policies.context import Context, Serving
 from policies.levels import personal_data
-from policies.rule import Outcome, Rule, fail
+from policies.read import get
+from policies.rule import DROP, Outcome, Rule, fail
 from policies.views.gateway import configurations, kept_answers
 from policies.views.pods import Container, pods
 from policies.world.things import CONTAINER, deployment, proxy, proxy_data, resource, vllm
@@ -25,6 +26,8 @@ LOGGING_VARIABLES = (
     "DETAILED_DEBUG",
     "STORE_PROMPTS_IN_SPEND_LOGS",
 )
+# Kinds of content that Bedrock's invocation log takes; each is on unless it is said to be off.
+DELIVERIES = ("text", "image", "embedding", "video")
 OFF = frozenset({"0", "false", "off", "no", ""})
 
 prompts_are_kept_as_declared = Rule(
@@ -49,7 +52,7 @@ def _declared(serving: Serving, context: Context) -> Iterator[Outcome]:
             yield fail(f"{serving.backend.name} logs what it is asked: engine.args.{flag}")
 
 
-@prompts_are_kept_as_declared.check(types.KUBERNETES, types.TASK_DEFINITION)
+@prompts_are_kept_as_declared.check(*types.WORKLOADS)
 def _told(item: Resource, context: Context) -> Iterator[Outcome]:
     for pod in pods(item) if _nothing_kept(context) else ():
         for one in pod.containers:
@@ -80,14 +83,32 @@ def _configured(item: Resource, context: Context) -> Iterator[Outcome]:
             yield fail(f"{place}: the proxy keeps prompts and answers {where}", path=path)
 
 
+@prompts_are_kept_as_declared.check(types.INVOCATION_LOG)
+def _logged(item: Resource, context: Context) -> Iterator[Outcome]:
+    """The log of the whole account; an account's baseline declares no prompts of its own."""
+    if context.inference is None or not _nothing_kept(context):
+        return
+    for kind in DELIVERIES:
+        path = f"loggingConfig.{kind}DataDeliveryEnabled"
+        if get(item.props, path, True) is not False:
+            yield fail(f"Bedrock's invocation log keeps the {kind} of prompts and answers", path=path)
+
+
 _TASK = {"name": "proxy", "image": "x/litellm", "command": ["--config", "c.yaml"]}
+
+_SWITCHED_OFF = {f"{kind}DataDeliveryEnabled": False for kind in DELIVERIES}
 
 prompts_are_kept_as_declared.passes(
     "nothing is written down",
     proxy(general_settings={"store_prompts_in_spend_logs": False}, litellm_settings={"cache": False}),
     deployment("server", vllm()),
     resource(types.TASK_DEFINITION, "task", {"containerDefinitions": json.dumps([_TASK])}),
+    resource(types.INVOCATION_LOG, "calls", {"loggingConfig": _SWITCHED_OFF}),
 )
+for _kind in DELIVERIES:
+    prompts_are_kept_as_declared.fails(
+        f"the invocation log takes {_kind}", {f"calls:loggingConfig.{_kind}DataDeliveryEnabled": DROP}
+    )
 prompts_are_kept_as_declared.fails(
     "the spec turns request logging on",
     {"spec:backends.qwen.engine": {"args": {"enable-log-requests": True}}},
@@ -103,10 +124,21 @@ prompts_are_kept_as_declared.fails(
     "the proxy keeps prompts in its table",
     {"proxy:data": proxy_data(general_settings={"store_prompts_in_spend_logs": True})},
 )
+for _setting in ({"set_verbose": True}, {"cold_storage_custom_logger": "s3"}):
+    prompts_are_kept_as_declared.fails(
+        f"the proxy writes prompts down: {_setting}", {"proxy:data": proxy_data(litellm_settings=_setting)}
+    )
 prompts_are_kept_as_declared.fails(
     "the proxy keeps answers in a cache",
     {"proxy:data": proxy_data(litellm_settings={"cache": True, "cache_params": {"type": "redis-semantic"}})},
 )
+for _note, _sections in (
+    ("the router keeps answers", {"router_settings": {"cache_responses": True}}),
+    ("prompts go into cold storage", {"litellm_settings": {"cold_storage_custom_logger": "s3_v2"}}),
+    ("the proxy prints what it is asked", {"litellm_settings": {"set_verbose": True}}),
+    ("the configuration sets the level of the log", {"environment_variables": {"LITELLM_LOG": "DEBUG"}}),
+):
+    prompts_are_kept_as_declared.fails(_note, {"proxy:data": proxy_data(**_sections)})
 
 prompts_are_kept_as_declared.passes(
     "thirty days are declared",

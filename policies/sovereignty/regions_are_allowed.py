@@ -10,17 +10,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from inferplan import catalog
-from inferplan.resource import Resource
+from inferplan.resource import Provider, Resource
 from inferplan.spec.organization import AccountEntry
 from policies import types
 from policies.context import Context
-from policies.read import get, json_document, listed, regions_named, zones_apart
+from policies.read import answered, get, json_document, listed, regions_named, zones_apart
 from policies.rule import DROP, Outcome, Rule, fail
 from policies.world.things import (
     ACCOUNT,
     FIRST_VARIABLE,
     REGION,
     arn,
+    aws_host,
     aws_provider,
     bucket,
     container,
@@ -41,17 +42,15 @@ regions_are_allowed = Rule(
     level="mandatory",
 )
 
-PLACES = ("arn", "region", "bucketRegion", "availabilityZone", "endpoint")  # outputs that say where
-
 
 @regions_are_allowed.check(types.AWS)
 def _lies(item: Resource, context: Context) -> Iterator[Outcome]:
     region = context.region_of(item)
     if region is not None and (wrong := context.outside(region)):
         yield fail(f"{wrong}; {_offer(context)}", path="region")
-    said = {key: value for key in PLACES if isinstance(value := item.outputs.get(key), str)}
-    for key, value in said.items():  # of a state: where a thing really is, whatever its inputs asked for
-        for name in dict.fromkeys(regions_named(value) if item.type != types.ACCOUNT_REGION else ()):
+    # Of a state: where a thing really is, whatever its inputs asked for.
+    for key, value in answered(item) if item.type != types.ACCOUNT_REGION else ():
+        for name in dict.fromkeys(regions_named(value)):
             if wrong := context.outside(name):
                 yield fail(f"is outside the boundary, as its outputs say: {wrong}", path=key)
 
@@ -65,13 +64,22 @@ def _target(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
         yield fail(f"own nodes in {target.country}; allowed: {context.allowed_text}", path="country")
 
 
-@regions_are_allowed.check(types.AWS_PROVIDER)
-def _provider(provider: Resource, context: Context) -> Iterator[Outcome]:
-    region = get(provider.props, "region")
-    if region is None:
-        yield fail("names no Region, so the deploying machine's environment chooses it", path="region")
-    elif wrong := context.outside(str(region)):
-        yield fail(f"{wrong}; {_offer(context)}", path="region")
+@regions_are_allowed.check_stack(types.AWS_PROVIDER)
+def _providers(providers: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
+    made: dict[str, list[Resource]] = {}
+    for item in context.stack.of(types.AWS):
+        if item.provider is not None:
+            made.setdefault(item.provider.urn, []).append(item)
+    for provider in providers:
+        region = get(provider.props, "region")
+        through = made.get(provider.urn, [])
+        if region is None:
+            told = "names no Region, so the deploying machine's environment chooses it"
+            yield fail(told, path="region", subject=provider)
+        elif through and all(catalog.global_service(item.type) for item in through):
+            continue  # what lies nowhere is made through any Region
+        elif wrong := context.outside(str(region)):
+            yield fail(f"{wrong}; {_offer(context)}", path="region", subject=provider)
 
 
 @regions_are_allowed.check(types.AWS, types.KUBERNETES)
@@ -105,7 +113,8 @@ def _offer(context: Context) -> str:
     return f"allowed Regions: {', '.join(regions)}" if regions else "no AWS Region lies in an allowed country"
 
 
-_CLUSTER = "cluster:clusterIdentifier"
+_QUEUE = resource("aws:sqs/queue:Queue", "queue")
+_CLUSTER, _QUEUES = "cluster:clusterIdentifier", aws_host("sqs.us-east-1")
 _COUNTRIES = f"organization:accounts.{ACCOUNT}.countries"
 
 regions_are_allowed.passes(
@@ -127,6 +136,10 @@ regions_are_allowed.fails(
     "a state says that a bucket is elsewhere",
     add=(replace(bucket("moved"), outputs={"arn": "x", "region": "us-east-1"}),),
 )
+regions_are_allowed.fails(
+    "a state says that a queue is elsewhere",
+    add=(replace(_QUEUE, outputs={"id": f"https://{_QUEUES}/1/q"}),),
+)
 regions_are_allowed.fails("S3 reports a bucket elsewhere", {"weights:bucketRegion": "us-east-1"})
 regions_are_allowed.fails(
     "an ARN names another Region", {"alarms:topic": arn("sns", "alarms", region="us-east-1")}
@@ -134,6 +147,18 @@ regions_are_allowed.fails(
 regions_are_allowed.fails("the cluster is elsewhere", {_CLUSTER: arn("eks", "cluster/c", region="us-east-1")})
 regions_are_allowed.fails("a Local Zone abroad", {"subnet:availabilityZone": f"{REGION}-waw-1a"})
 regions_are_allowed.fails("the environment sends calls elsewhere", {f"proxy:{FIRST_VARIABLE}": "us-east-1"})
+
+
+_VIRGINIA = aws_provider("virginia", region="us-east-1")
+_THERE = Provider(urn=_VIRGINIA.urn, package="aws", config={"region": "us-east-1"})
+
+regions_are_allowed.passes(
+    "a role lies nowhere, whatever its provider's Region",
+    _VIRGINIA,
+    replace(resource(types.ROLE, "role", {"name": "example"}), provider=_THERE),
+)
+regions_are_allowed.fails("something regional beside it", add=(replace(_QUEUE, provider=_THERE),))
+regions_are_allowed.fails("nothing is made through it", remove=("role",))
 
 
 only_used_regions_are_enabled = Rule(
@@ -153,21 +178,21 @@ def _enabled(item: Resource, context: Context) -> Iterator[Outcome]:
         yield fail(f"enables a Region outside the boundary: {wrong}", path="regionName")
 
 
-@only_used_regions_are_enabled.check_stack(types.AWS_PROVIDER)
-def _used(providers: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
+@only_used_regions_are_enabled.check_stack(types.AWS_PROVIDER, types.AWS)
+def _used(users: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
     enabled = {
         get(found.props, "regionName")
         for found in context.stack.of(types.ACCOUNT_REGION)
         if get(found.props, "enabled", True)
     }
-    for provider in providers:
-        region = str(get(provider.props, "region", ""))
+    for user in users:
+        region = str(get(user.props, "region", ""))
         if region in catalog.regions() and catalog.region(region).opt_in and region not in enabled:
             yield fail(
                 f"{region} must be enabled for the account first; cross-Region inference may still use "
                 "Regions that the account never enabled",
                 path="region",
-                subject=provider,
+                subject=user,
             )
 
 
@@ -178,6 +203,10 @@ only_used_regions_are_enabled.passes(
     world="vendor",
 )
 only_used_regions_are_enabled.fails("a Region outside is enabled", {"zurich:regionName": "me-central-1"})
+_IN_ZURICH = resource(types.TOPIC_SUBSCRIPTION, "alarms", {"region": "eu-central-2"})
+only_used_regions_are_enabled.fails(
+    "one is used that is switched off", {"zurich:enabled": False}, add=(_IN_ZURICH,)
+)
 only_used_regions_are_enabled.fails("one is used without being enabled", {"aws:region": "eu-south-1"})
 
 
@@ -202,26 +231,35 @@ def _on_file(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
         item.kind == "region_guard" and item.subject in subjects for item in context.organization.evidence
     )
     guards = context.stack.of(types.CONTROL_POLICY)
-    if not on_file and not any(map(_denies_regions, guards)):
+    if not on_file and not any(_denies_regions(guard, context) for guard in guards):
         yield fail("no Region guard is on file for the account")
 
 
 @regions_are_guarded.check(types.CONTROL_POLICY)
-def _guards(policy: Resource, _context: Context) -> Iterator[Outcome]:
+def _guards(policy: Resource, context: Context) -> Iterator[Outcome]:
     if get(policy.props, "type", "SERVICE_CONTROL_POLICY") == "SERVICE_CONTROL_POLICY":
         get(policy.props, "content")
-        if not _denies_regions(policy):
-            yield fail("guards no Region: it denies nothing by aws:RequestedRegion", path="content")
+        if not _denies_regions(policy, context):
+            yield fail(
+                "guards no Region: it denies not all but allowed ones by aws:RequestedRegion",
+                path="content",
+            )
 
 
-def _denies_regions(policy: Resource) -> bool:
-    """Whether a statement denies by the Region that is asked for; one that allows holds nobody back."""
+def _denies_regions(policy: Resource, context: Context) -> bool:
+    """Whether a statement denies every Region but allowed ones; one that allows holds nobody back."""
     content = policy.props.get("content")
     found = json_document(content) if isinstance(content, str | dict) else None
     return any(
-        statement.get("Effect") == "Deny" and GUARD_KEY in str(statement.get("Condition"))
+        "Not" in operator and GUARD_KEY in keys and _only_allowed(listed(keys[GUARD_KEY]), context)
         for statement in listed(get(found or {}, "Statement", []))
+        if statement.get("Effect") == "Deny"
+        for operator, keys in (statement.get("Condition") or {}).items()
     )
+
+
+def _only_allowed(regions: list[str], context: Context) -> bool:
+    return bool(regions) and not any("*" in name or context.outside(name) for name in regions)
 
 
 def _evidence(subject: str) -> dict[str, object]:
@@ -238,3 +276,14 @@ regions_are_guarded.fails("no guard anywhere", {"organization:evidence": []})
 
 regions_are_guarded.passes("a guard on file and one in the stack", _GUARD, given=_evidence("example"))
 regions_are_guarded.fails("a policy that guards nothing", {"guard:content": document()})
+for _note, _effect, _operator, _but in (
+    ("a policy that allows", "Allow", "StringNotEquals", REGION),
+    ("a policy that denies the own Region", "Deny", "StringEquals", REGION),
+    ("a policy that lets every Region be", "Deny", "StringNotLike", "*"),
+):
+    _condition = {_operator: {GUARD_KEY: [_but]}}
+    regions_are_guarded.fails(
+        _note, {"guard:content": document({"Effect": _effect, "Condition": _condition})}
+    )
+_TWO = {"Effect": "Deny", "Condition": {"StringNotEquals": {GUARD_KEY: [REGION, "us-east-1"]}}}
+regions_are_guarded.fails("a policy that lets a Region outside be", {"guard:content": document(_TWO)})

@@ -26,7 +26,9 @@ from policies.world.things import (
     container,
     domain_list,
     firewall_list,
+    ref,
     resource,
+    subnet,
     vllm,
     workload,
 )
@@ -48,7 +50,7 @@ servers_call_nobody = Rule(
 )
 
 
-@servers_call_nobody.check(types.KUBERNETES, types.TASK_DEFINITION)
+@servers_call_nobody.check(*types.WORKLOADS)
 def _told(item: Resource, _context: Context) -> Iterator[Outcome]:
     for pod in pods(item):
         if pod.serves_model:
@@ -106,6 +108,7 @@ def _workload(type_: str, name: str, **spec: Any) -> Resource:
     return resource(type_, name, {"metadata": {"namespace": "kube-system"}, "spec": spec})
 
 
+_IN_A_SUBNET = {"instanceType": "m7i.large", "subnetId": ref("subnet")}
 _SERVER = _workload(types.DEPLOYMENT, "server", template={"spec": _POD})
 _TASK = resource(types.TASK_DEFINITION, "task", {"containerDefinitions": json.dumps([_TOLD])})
 
@@ -122,7 +125,13 @@ servers_call_nobody.passes(
     _TASK,
     firewall_list("out", "eu.api.openai.com"),
     domain_list("names", "eu.api.openai.com"),
+    subnet("subnet"),
     world="vendor",
+)
+servers_call_nobody.fails(
+    "the command itself turns statistics on",
+    {f"server:{CONTAINER}.args": ["sh", "-c", "--", "VLLM_NO_USAGE_STATS=0 vllm serve m"]},
+    also=("EGR-012",),
 )
 servers_call_nobody.fails("statistics are on", {f"server:{FIRST_VARIABLE}": "0"})
 servers_call_nobody.fails("the setting comes from elsewhere", {f"server:{_VARIABLES}[0]": _PULLS})
@@ -135,7 +144,9 @@ servers_call_nobody.fails(
     "a model hub in China", {f"server:{_VARIABLES}[4]": {"name": "VLLM_USE_MODELSCOPE", "value": "True"}}
 )
 servers_call_nobody.fails(
-    "another hub", {f"server:{_VARIABLES}[4]": {"name": "HF_ENDPOINT", "value": "https://hub.example.com"}}
+    "another hub",
+    {f"server:{_VARIABLES}[4]": {"name": "HF_ENDPOINT", "value": "https://hub.example.com"}},
+    also=("EGR-007",),
 )
 servers_call_nobody.fails(
     "a worker of a multi-node server",
@@ -149,6 +160,12 @@ servers_call_nobody.fails("a bare pod", {"pod:spec.containers[0].env": []}, also
 servers_call_nobody.fails(
     "a task on ECS", {"task:containerDefinitions": json.dumps([_UNTOLD])}, also=("EGR-012",)
 )
+for _script in ("docker run vllm/vllm-openai:v1 --model /m", "exec vllm serve /m"):
+    servers_call_nobody.fails(
+        f"a machine that runs a server: {_script}",
+        add=(resource(types.INSTANCE, "machine", {"userData": f"#!/bin/sh\n{_script}\n", **_IN_A_SUBNET}),),
+        also=("EGR-012",),
+    )
 servers_call_nobody.fails(
     "a server on a slice of an accelerator, in an image of any name",
     add=(workload(types.STATEFUL_SET, "slice", _SLICE),),
@@ -176,7 +193,7 @@ prompts_fetch_nothing = Rule(
 )
 
 
-@prompts_fetch_nothing.check(types.KUBERNETES, types.TASK_DEFINITION)
+@prompts_fetch_nothing.check(*types.WORKLOADS)
 def _fetches(item: Resource, _context: Context) -> Iterator[Outcome]:
     for pod in pods(item):
         for one in pod.containers:
@@ -191,7 +208,7 @@ def _fetches(item: Resource, _context: Context) -> Iterator[Outcome]:
                 yield fail("a redirect leads past the domain list", path=f"{one.path}.env")
 
 
-_SHELL = ["-c", "exec vllm serve m --allowed-media-domains none.invalid"]
+_SHELL = ["-c", "set -e; exec vllm serve m \\\n--allowed-media-domains none.invalid; true"]
 prompts_fetch_nothing.passes(
     "the same command as one string for a shell",
     workload(types.DEPLOYMENT, "shell", {**vllm(), "command": ["sh"], "args": _SHELL}),

@@ -27,11 +27,11 @@ KEY_PROPERTIES: dict[str, tuple[str, str | None]] = {
     types.CLUSTER: ("encryptionConfig.provider.keyArn", None),
     types.DATABASE: ("kmsKeyId", "storageEncrypted"),
     types.DATABASE_CLUSTER: ("kmsKeyId", "storageEncrypted"),
-    "aws:elasticache/replicationGroup:ReplicationGroup": ("kmsKeyId", "atRestEncryptionEnabled"),
+    types.CACHE_GROUP: ("kmsKeyId", "atRestEncryptionEnabled"),
     types.TRAIL: ("kmsKeyId", None),
     types.BACKUP_VAULT: ("kmsKeyArn", None),
     types.GUARDRAIL: ("kmsKeyArn", None),
-    "aws:fsx/lustreFileSystem:LustreFileSystem": ("kmsKeyId", None),
+    types.LUSTRE: ("kmsKeyId", None),
 }
 ENCRYPTIONS = (
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",

@@ -14,12 +14,14 @@ from inferplan.resource import Resource
 from policies import types
 from policies.context import Context, Serving
 from policies.rule import Outcome, Rule, fail
-from policies.views.gateway import addresses, configurations, entries, guardrails_without_address
-from policies.views.hosts import allowlist, aws_regions, private, vendor_hosts
-from policies.views.network import public
+from policies.views.calls import calls, keys_without_address
+from policies.views.gateway import addresses, configurations, entries, helpers_without_address
+from policies.views.hosts import allowlist, aws_regions, inside, private, vendor_hosts
 from policies.world.things import (
+    CONTAINER,
     FIRST_VARIABLE,
     NEXT_TARGET,
+    aws_host,
     container,
     deployment,
     firewall_list,
@@ -28,6 +30,15 @@ from policies.world.things import (
     proxy_data,
     resource,
 )
+
+# What tells a program or a balancer where to call.
+LISTENERS = (
+    "aws:lb/listener:Listener",
+    "aws:lb/listenerRule:ListenerRule",
+    "aws:alb/listener:Listener",
+    "aws:alb/listenerRule:ListenerRule",
+)
+TOLD = (*types.CONFIGURATION_CARRIERS, types.RECORD, *LISTENERS)
 
 vendors_are_called_regionally = Rule(
     id="EGR-007",
@@ -66,10 +77,19 @@ def _called(item: Resource, context: Context) -> Iterator[Outcome]:
                 yield fail(_regional(host, context), path=text.path)
             elif host not in context.approved_hosts:
                 yield fail(f"{host} is in no vendor entry that this spec uses", path=text.path)
-    if item.type in types.CONFIGURATION_CARRIERS:
-        yield from _configured(item, context)
 
 
+@vendors_are_called_regionally.check(*TOLD)
+def _told(item: Resource, context: Context) -> Iterator[Outcome]:
+    """Hosts that nobody registered, and vendors' clients that are told no host at all."""
+    for path, host in dict.fromkeys(calls(item, context)):
+        if not (_approved(host, context) or host in vendor_hosts()):
+            yield fail(f"calls {host}, which is in no vendor entry that this spec uses", path=path)
+    for path, name in keys_without_address(item):
+        yield fail(f"{name} without an address: the client calls the vendor's global host", path=path)
+
+
+@vendors_are_called_regionally.check(*types.CONFIGURATION_CARRIERS)
 def _configured(item: Resource, context: Context) -> Iterator[Outcome]:
     for path, config in configurations(item, context):
         for entry in entries(config):
@@ -83,11 +103,11 @@ def _configured(item: Resource, context: Context) -> Iterator[Outcome]:
                     path=path,
                 )
         for place, host in addresses(config):
-            if not (_approved(host, context) or _here(host)):
+            if not (_approved(host, context) or inside(host, context)):
                 yield fail(
                     f"{place} names {host}, which is in no vendor entry that this spec uses", path=path
                 )
-        for place, kind in guardrails_without_address(config):
+        for place, kind in helpers_without_address(config):
             yield fail(f"{place} ({kind}) names no api_base: it calls the vendor's global host", path=path)
 
 
@@ -108,12 +128,6 @@ def _regional(host: str, context: Context) -> str:
     setup = fact.vendor.residency_setup[:1] if fact else ()
     use = f"use {' or '.join(hosts)}" if hosts else f"use a vendor with a host in {context.allowed_text}"
     return f"{host} is the vendor's global host; {use}" + (f" ({setup[0]})" if hosts and setup else "")
-
-
-def _here(host: str) -> bool:
-    """Whether a name only means something inside: no dots, a service, a private address."""
-    numeric = re.fullmatch(r"[0-9.]+", host) is not None
-    return not public(host) if numeric else "." not in host or host.endswith(".svc")
 
 
 def _approved(host: str, context: Context) -> bool:
@@ -141,12 +155,44 @@ def _calling(address: str | None) -> dict[str, object]:
     return {"proxy:data": proxy_data(group("desk", _MODEL, address), guardrails=_hook(api_base=_EUROPEAN))}
 
 
+_DATABASE = aws_host("db.x.eu-central-1.rds")
+_SERVED = [{"host": "chat.example.com"}]
+_INTERNAL = {"alb.ingress.kubernetes.io/scheme": "internal"}
+
 vendors_are_called_regionally.passes(
     "the European host everywhere",
     firewall_list("hosts", "eu.api.openai.com"),
     proxy(group("desk", _MODEL, _EUROPEAN), guardrails=_hook(api_base=_EUROPEAN)),
     deployment("app", container("app", env={"URL": _EUROPEAN})),
+    deployment("client", container("client", env={"URL": "http://proxy.inference:4000"}, args=[])),
+    resource(types.SERVICE, "alias", {"spec": {"type": "ExternalName", "externalName": _DATABASE}}),
+    resource(
+        LISTENERS[0], "listener", {"defaultActions": [{"redirect": {"host": "#{host}", "port": "443"}}]}
+    ),
+    resource(types.INGRESS, "ingress", {"metadata": {"annotations": _INTERNAL}, "spec": {"rules": _SERVED}}),
+    resource("kubernetes:core/v1:PersistentVolume", "files", {"spec": {"nfs": {"server": _DATABASE}}}),
+    resource(types.RECORD, "name", {"name": "llm", "type": "CNAME", "records": [_DATABASE]}),
+    resource(types.RECORD, "proof", {"name": "_x.llm", "type": "CNAME", "records": ["_y.example.com"]}),
+    deployment("page", container("page", env={"URL": "https://chat.example.com"})),
     world="vendor",
+)
+_ELSEWHERE = "https://llm.example.com/v1"
+for _path, _said in {
+    f"client:{FIRST_VARIABLE}": _ELSEWHERE,
+    f"client:{CONTAINER}.args[0]": f"--upstream={_ELSEWHERE}",
+    f"client:{CONTAINER}.command": ["sh", "-c", f"curl {_ELSEWHERE} | sh"],
+    "alias:spec.externalName": "llm.example.com",
+    "files:spec.nfs.server": "files.example.com",
+    "name:records": ["llm.example.com."],
+    "listener:defaultActions[0].redirect.host": "llm.example.com",
+    "ingress:metadata.annotations": {**_INTERNAL, "nginx.ingress.kubernetes.io/mirror-target": _ELSEWHERE},
+}.items():
+    vendors_are_called_regionally.fails(f"a host that nobody registered: {_path}", {_path: _said})
+vendors_are_called_regionally.fails(
+    "a host that no Ingress of the state serves", {"ingress:spec.rules[0].host": "other.example.com"}
+)
+vendors_are_called_regionally.fails(
+    "a key of a vendor and no address", {f"client:{CONTAINER}.env[0].name": "OPENAI_API_KEY"}
 )
 vendors_are_called_regionally.fails(
     "the firewall passes the global host",
@@ -168,6 +214,16 @@ vendors_are_called_regionally.fails(
         )
     },
 )
+for _section, _helper in (
+    ("vector_store_registry", {"custom_llm_provider": "openai"}),
+    ("search_tools", {"search_provider": "perplexity"}),
+    ("prompts", {"prompt_integration": "langfuse"}),
+):
+    vendors_are_called_regionally.fails(
+        f"a helper of the proxy is told no host: {_section}",
+        {"proxy:data": proxy_data(**{_section: [{"litellm_params": _helper}]})},
+        also=("SOV-010",),
+    )
 vendors_are_called_regionally.fails("the proxy is told no host", _calling(None))
 vendors_are_called_regionally.fails(
     "a moderation hook is told no host",

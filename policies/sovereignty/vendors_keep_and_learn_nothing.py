@@ -130,6 +130,8 @@ def _training(serving: Serving, context: Context) -> Iterator[Outcome]:
         yield undecided(f"nothing says that the vendor does not train on what is sent{hint}")
     elif said is None and fact and (doubt := context.doubt(f"vendors/{fact.id}", fact, "train")):
         yield undecided(doubt)
+    elif said is False and public is None and entry.contract is None:
+        yield undecided(f"no source and no contract says that nothing trains on what is sent{hint}")
 
 
 _TRAINS = f"{_OPENAI}.trains_on_data"
@@ -140,6 +142,11 @@ vendors_learn_nothing.passes("the contract says that nothing trains", world="ven
 vendors_learn_nothing.fails("the vendor trains", {_TRAINS: True})
 vendors_learn_nothing.fails("a tier that trains", {f"{_OPENAI}.{key}": value for key, value in _FREE.items()})
 vendors_learn_nothing.fails("feedback sharing is on", {f"{_OPENAI}.features": ["feedback-sharing"]})
+vendors_learn_nothing.is_undecided(
+    "a word without a contract, and no fact",
+    {f"{_OPENAI}.contract": DROP, **{f"{_OPENAI}.{key}": value for key, value in _UNKNOWN.items()}},
+    also=("PRIV-004", "SOV-007"),
+)
 vendors_learn_nothing.is_undecided(
     "nothing registered and no fact",
     {_TRAINS: DROP, **{f"{_OPENAI}.{key}": value for key, value in _UNKNOWN.items()}},

@@ -15,7 +15,7 @@ import yaml
 
 from inferplan.resource import Resource
 from inferplan.spec.model import Route
-from policies.context import Context
+from policies.context import Context, Undecidable
 from policies.read import listed
 from policies.views.hosts import value_of
 
@@ -29,10 +29,35 @@ CALLBACKS = frozenset(
      "audit_log_callbacks"}
 )  # fmt: skip
 ALERTS = frozenset({"alerting", "alert_to_webhook_url"})
+# Of the configuration's sections those that are read here (litellm 1.109.1, proxy/proxy_server.py).
+SECTIONS = frozenset(
+    {"model_list", "litellm_settings", "router_settings", "general_settings", "environment_variables",
+     "guardrails", "callback_settings", "credential_list"}
+)  # fmt: skip
+# The last two: litellm 1.109.1, proxy/auth/auth_utils.py and proxy/route_llm_request.py.
+SIDE_DOORS = frozenset(
+    {"pass_through_endpoints", "store_model_in_db", "configurable_clientside_auth_params",
+     "allow_client_side_credentials", "pass_through_all_models"}
+)  # fmt: skip
+KEEPERS = {
+    "store_prompts_in_spend_logs": "in its database",
+    "cache_responses": "in a cache",
+    "cold_storage_custom_logger": "in a store of its logger",
+    "store_prompts_in_cold_storage": "in a store of its logger",
+    "set_verbose": "in its log",
+    "detailed_debug": "in its log",
+}
 HOST_KEYS = ("host", "_url", "api_base", "endpoint", "base_url")
 _URL = re.compile(r"[a-z+]+://")
+_WRITTEN = re.compile(r"(?:^|^\s*\{.*)\s*[\"']?model_list[\"']?:", re.MULTILINE)
 LOCAL_CALLBACKS = frozenset({"prometheus"})
-LOCAL_GUARDRAILS = frozenset({"presidio", "bedrock", "hide-secrets", "custom_guardrail"})
+# Sections of helpers: the setting that names the kind, and the kinds that stay inside or have a Region.
+HELPERS = {
+    "guardrails": ("guardrail", frozenset({"presidio", "bedrock", "hide-secrets", "custom_guardrail"})),
+    "vector_store_registry": ("custom_llm_provider", frozenset({"bedrock", "pg_vector"})),
+    "search_tools": ("search_provider", frozenset({"searxng"})),
+    "prompts": ("prompt_integration", frozenset({"dotprompt"})),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +88,30 @@ class Entry:
 
 
 def configurations(resource: Resource, context: Context) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every proxy configuration inside a resource, with its place."""
+    """Every proxy configuration inside a resource, with its place; raises where one cannot be read."""
     yield from _plain(resource.props)
     for text in context.texts(resource):
-        if "model_list" in text.value:
+        if _WRITTEN.search(text.value):
             parsed = _parsed(text.value)
-            if isinstance(parsed, Mapping) and isinstance(parsed.get("model_list"), list):
-                yield text.path, parsed
+            if not isinstance(parsed, Mapping) or not isinstance(parsed.get("model_list"), list):
+                raise Undecidable(f"{text.path} holds a proxy's configuration that cannot be read")
+            yield text.path, parsed
 
 
-def _plain(props: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _plain(value: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Configurations in JSON text, which `texts` has taken apart."""
-    for key, value in props.items():
-        if isinstance(value, Mapping):
-            yield from _plain(value)
-        elif isinstance(value, str) and value.lstrip().startswith("{") and "model_list" in value:
-            parsed = _parsed(value)
-            if isinstance(parsed, Mapping) and isinstance(parsed.get("model_list"), list):
-                yield key, parsed
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _plain(item, str(key))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _plain(item, path)
+    elif isinstance(value, str) and value.lstrip()[:1] in {"{", "["} and "model_list" in value:
+        parsed = _parsed(value)
+        if isinstance(parsed, Mapping) and isinstance(parsed.get("model_list"), list):
+            yield path, parsed
+        elif parsed is not None:
+            yield from _plain(parsed, path)
 
 
 def _parsed(text: str) -> Any:
@@ -125,14 +156,14 @@ def fallbacks(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 def side_doors(config: Mapping[str, Any]) -> Iterator[str]:
     """Settings by which calls get past the model list."""
-    general = config.get("general_settings") or {}
-    if general.get("pass_through_endpoints"):
-        yield "general_settings.pass_through_endpoints"
-    if general.get("store_model_in_db"):
-        yield "general_settings.store_model_in_db"
-    for index, item in enumerate(config["model_list"]):
-        if (item.get("litellm_params") or {}).get("configurable_clientside_auth_params"):
-            yield f"model_list[{index}].litellm_params.configurable_clientside_auth_params"
+    for path, key, value in _settings(config):
+        if key in SIDE_DOORS and _on(value):
+            yield path
+
+
+def unread_sections(config: Mapping[str, Any]) -> Iterator[str]:
+    """Sections that say something and that nothing here reads: tools, agents, stores, files at vendors."""
+    yield from (str(key) for key, value in config.items() if value and key not in SECTIONS)
 
 
 def outside_callbacks(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -154,18 +185,27 @@ def alerts(config: Mapping[str, Any]) -> Iterator[str]:
 def kept_answers(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Settings by which the proxy keeps prompts and answers: where, and how."""
     for path, key, value in _settings(config):
-        if key == "store_prompts_in_spend_logs" and value not in (False, None):
-            yield path, "in its database"
-        elif key == "cache" and isinstance(value, bool) and value:
+        name = key.lower()  # `environment_variables` says the same in capitals
+        if name in KEEPERS and _on(value):
+            yield path, KEEPERS[name]
+        elif name == "cache" and isinstance(value, bool) and value:
             yield path, "in a cache"
+        elif name == "litellm_log" and str(value).upper() == "DEBUG":
+            yield path, "in its log"
 
 
 def addresses(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every host that a setting outside the model list names."""
-    for path, key, value in _settings({key: found for key, found in config.items() if key != "model_list"}):
+    """Every host that a setting names; where models themselves are called, `entries` says."""
+    for path, key, value in _settings(config):
+        if key in ADDRESSES and path.startswith("model_list["):
+            continue
         named = isinstance(value, str) and (_URL.match(value) or key.lower().endswith(HOST_KEYS))
         if named and value and not value.startswith("os.environ/"):
             yield path, value_of(_URL.sub("", value).rpartition("@")[2])
+
+
+def _on(value: object) -> bool:
+    return bool(value) and str(value).lower() not in {"false", "0", "no", "off"}
 
 
 def _settings(value: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
@@ -180,13 +220,14 @@ def _settings(value: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
             yield from _settings(item, f"{path}[{index}]")
 
 
-def guardrails_without_address(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Guardrails that would call a vendor's default host."""
-    for index, item in enumerate(config.get("guardrails") or []):
-        params = item.get("litellm_params") or {}
-        kind = str(params.get("guardrail", ""))
-        if kind not in LOCAL_GUARDRAILS and not any(params.get(key) for key in ADDRESSES):
-            yield f"guardrails[{index}]", kind
+def helpers_without_address(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Guardrails, stores, searches and prompts that would call a vendor's default host."""
+    for section, (key, local) in HELPERS.items():
+        for index, item in enumerate(config.get(section) or []):
+            params = item.get("litellm_params") or {}
+            kind = str(params.get(key, ""))
+            if kind not in local and not any(params.get(name) for name in ADDRESSES):
+                yield f"{section}[{index}]", kind
 
 
 def route_of(group: str, routes: Iterable[Route]) -> Route | None:

@@ -17,10 +17,23 @@ from policies import types
 from policies.context import Context
 from policies.read import each, get, known, regions_named
 from policies.rule import Problem, fail, undecided
+from policies.views.network import public
 from policies.views.suricata import passes
 
 # Names that never leave the VPC.
 PRIVATE_SUFFIXES = (".internal", ".in-addr.arpa", ".ip6.arpa", ".local")
+
+# With these a name of two labels is public; with any other second label it is a Service in a namespace.
+TOP_LEVEL = frozenset(
+    {"academy", "agency", "app", "art", "asia", "bio", "biz", "blog", "care", "center", "chat", "click",
+     "cloud", "codes", "com", "company", "computer", "consulting", "design", "dev", "digital", "edu",
+     "email", "engineering", "finance", "fund", "fyi", "global", "gov", "group", "guru", "health", "host",
+     "house", "info", "ink", "int", "land", "legal", "life", "link", "live", "media", "mil", "money", "name",
+     "net", "network", "news", "one", "online", "org", "page", "place", "plus", "press", "pro", "run",
+     "school", "services", "shop", "site", "social", "software", "solutions", "space", "store", "studio",
+     "systems", "team", "tech", "tel", "today", "tools", "top", "website", "wiki", "work", "works", "world",
+     "xyz", "zone"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +180,19 @@ def private(host: str, context: Context) -> bool:
     return any(bare == name or bare.endswith(f".{name}") for name in own if name)
 
 
+def inside(host: str, context: Context) -> bool:
+    """Whether a host is inside: no dots, a Service, served by an Ingress of the state, a private address."""
+    if re.fullmatch(r"[0-9.]+", host):
+        return host == "0.0.0.0" or not public(host)
+    rest = host.partition(".")[2]
+    namespace = rest in context.stack.namespaces or (
+        "." not in rest and len(rest) > 2 and rest not in TOP_LEVEL
+    )
+    served = host.endswith(".svc") or host in context.stack.served_hosts
+    return not rest or namespace or served or private(host, context)
+
+
 def value_of(item: Any) -> str:
     """A host out of a URL or a host name with a port."""
-    return re.sub(r"^[a-z+]+://", "", str(item).lower()).partition("/")[0].partition(":")[0].rstrip(".")
+    address = re.sub(r"^(?:jdbc:)?[a-z0-9+]+://", "", str(item).lower()).partition("/")[0]
+    return address.rpartition("@")[2].partition(":")[0].rstrip(".")

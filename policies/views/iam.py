@@ -5,9 +5,13 @@ Not here: which of it is too much (the packs).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
-from policies.read import get, listed
+from inferplan.resource import Resource
+from policies import types
+from policies.read import each, get, json_document, listed
 
 # Condition keys that say whose call or resource it is.
 BINDING = frozenset(
@@ -19,7 +23,25 @@ BINDING = frozenset(
 
 def allowed_statements(document: Any) -> list[dict[str, Any]]:
     """The Allow statements of a policy document."""
-    return [item for item in listed(get(document, "Statement", [])) if item.get("Effect") == "Allow"]
+    statements = [item for item in listed(get(document, "Statement", [])) if isinstance(item, dict)]
+    return [item for item in statements if item.get("Effect") == "Allow"]
+
+
+def documents(item: Resource) -> Iterator[tuple[str, Any]]:
+    """The policy documents that say what a principal may do, each with its place."""
+    where = "inlinePolicies[].policy" if item.type == types.ROLE else "policy"
+    for path, policy in each(item.props, where):
+        yield path, json_document(policy) or {}
+
+
+def allowing(document: Any, actions: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Statements that allow one of these actions, given in lower case; what they name may be patterns."""
+    for statement in allowed_statements(document):
+        patterns = [str(action).lower() for action in listed(statement.get("Action"))]
+        if "NotAction" in statement or any(
+            fnmatchcase(name, pattern) for name in actions for pattern in patterns
+        ):
+            yield statement
 
 
 def allows_all(document: Any) -> bool:

@@ -14,7 +14,7 @@ from inferplan import catalog
 from inferplan.resource import Resource, Unknown
 from policies import types
 from policies.read import each, get, known
-from policies.stack import Stack
+from policies.stack import Stack, Target
 
 # Ranges that no public host has: RFC 1918, carrier NAT, loopback, link local, unique local.
 _PRIVATE = tuple(
@@ -142,7 +142,7 @@ class InferenceNodes:
     subnets: tuple[Resource, ...]
     unseen_subnets: bool  # some subnets are not declared in this stack
     groups: tuple[Resource, ...]
-    own_groups: bool  # False: the group that EKS makes, which lets everything out
+    own_groups: bool  # False: one that nobody declares, and that lets everything out
     unseen_groups: bool  # some groups are not declared in this stack
     machines: tuple[Resource, ...]  # what describes each machine: templates, configurations, the instance
 
@@ -150,10 +150,7 @@ class InferenceNodes:
 def inference_nodes(stack: Stack) -> Iterator[InferenceNodes]:
     """Node groups and instances that serve models."""
     for group in stack.of(types.NODE_GROUP):
-        templates = stack.named(group, "launchTemplate.id", types.LAUNCH_TEMPLATE)
-        templates += [
-            t for t in stack.named(group, "launchTemplate.name", types.LAUNCH_TEMPLATE) if t not in templates
-        ]
+        templates = _templates(group, stack)
         hidden = group.props.get("launchTemplate") and not templates and not group.props.get("instanceTypes")
         if hidden or _accelerated(group, *templates):
             yield _nodes(group, "subnetIds", templates, stack)
@@ -169,8 +166,20 @@ def inference_nodes(stack: Stack) -> Iterator[InferenceNodes]:
         if not templates or _accelerated(group, *templates):
             yield _nodes(group, "vpcZoneIdentifiers", templates, stack)
     for instance in stack.of(*types.INSTANCES):
-        if _accelerated(instance):
-            yield _nodes(instance, "subnetId", [instance], stack)
+        templates = _templates(instance, stack)
+        hidden = instance.props.get("launchTemplate") and not templates
+        if (hidden and not instance.props.get("instanceType")) or _accelerated(instance, *templates):
+            yield _nodes(instance, "subnetId", [instance, *templates], stack)
+
+
+def _templates(machine: Resource, stack: Stack) -> list[Resource]:
+    """The launch templates that a node group or an instance names, by id or by name."""
+    found = (
+        template
+        for key in ("id", "name")
+        for template in stack.named(machine, f"launchTemplate.{key}", types.LAUNCH_TEMPLATE)
+    )
+    return list({template.urn: template for template in found}.values())
 
 
 def _nodes(resource: Resource, subnet_path: str, holders: list[Resource], stack: Stack) -> InferenceNodes:
@@ -182,6 +191,9 @@ def _nodes(resource: Resource, subnet_path: str, holders: list[Resource], stack:
         for path in GROUP_PATHS
         for target in stack.targets(holder, path, *types.SECURITY_GROUPS)
     ]
+    default = stack.of(types.DEFAULT_SECURITY_GROUP) if resource.type != types.NODE_GROUP else []
+    if not groups:  # EC2 gives a machine without a group the default one of its network
+        groups = [Target("", None, (group,)) for group in default]
     return InferenceNodes(
         resource=resource,
         subnets=tuple({item.urn: item for target in subnets for item in target.resources}.values()),

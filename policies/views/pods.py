@@ -13,7 +13,7 @@ from typing import Any
 
 from inferplan.resource import Resource, Unknown, UnknownValueError
 from policies import types
-from policies.read import credential_name, get, json_document, known
+from policies.read import credential_name, get, json_document, known, texts
 
 ACCELERATORS = ("nvidia.com/", "amd.com/", "aws.amazon.com/neuron")  # also slices: nvidia.com/mig-1g.10gb
 # Under these keys a workload keeps its pod; unknown, the pod cannot be seen.
@@ -21,6 +21,8 @@ POD_KEYS = frozenset(
     {"spec", "template", "jobTemplate", "leaderWorkerTemplate", "leaderTemplate", "workerTemplate",
      "containers"}
 )  # fmt: skip
+_SERVER = re.compile(r"(?:.*/)?vllm(?:-openai)?(?:[:@].*)?")
+_ASSIGNED = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)", re.DOTALL)
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
@@ -38,8 +40,15 @@ class Container:
     @property
     def env(self) -> dict[str, str | None]:
         """Environment variables; None for a value that comes from elsewhere (a secret, a config map)."""
-        entries = get(self.value, "env") or get(self.value, "environment") or []
-        return {str(get(entry, "name")): _value(entry) for entry in entries}
+        entries = [*(get(self.value, "env") or get(self.value, "environment") or [])]
+        entries += get(self.value, "secrets") or []  # how ECS names variables that come from elsewhere
+        return {str(get(entry, "name")): _value(entry) for entry in entries} | self._exported
+
+    @property
+    def _exported(self) -> dict[str, str | None]:
+        """Variables that the command itself sets before it runs anything: `A=1 exec vllm serve m`."""
+        found = (_ASSIGNED.fullmatch(word) for word in self.words)
+        return {match[1]: match[2] for match in found if match}
 
     @property
     def words(self) -> list[str]:
@@ -63,7 +72,7 @@ class Container:
             any(name.startswith(ACCELERATORS) for name in limits)
             or bool(get(self.value, "resources.claims"))
             or any("vllm" in name for name in named)
-            or any(word.rpartition("/")[2] == "vllm" for word in self.words)
+            or any(_SERVER.fullmatch(word) for word in self.words)
         )
 
 
@@ -75,14 +84,27 @@ def _value(entry: Mapping[str, Any]) -> str | None:
 
 def _spoken(words: list[str]) -> Iterator[str]:
     """The words of a command; what follows a shell's `-c` is a command of its own in one string."""
-    for before, word in zip(["", *words], words, strict=False):
-        if re.fullmatch(r"-[a-z]*c", before) and " " in word:
-            try:
-                yield from shlex.split(word)
-            except ValueError:
-                yield from word.split()
-        else:
-            yield word
+    for before, word in _commands(words):
+        yield from _shell_words(word) if re.fullmatch(r"-[a-z]*c", before) and " " in word else (word,)
+
+
+def _commands(words: list[str]) -> Iterator[tuple[str, str]]:
+    """Every word and the one before it; `--` after a shell's `-c` ends its options and says nothing."""
+    before = ""
+    for word in words:
+        if word != "--" or not re.fullmatch(r"-[a-z]*c", before):
+            yield before, word
+            before = word
+
+
+def _shell_words(command: str) -> list[str]:
+    text = command.replace("\\\n", " ")
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=";&|()<>\n")
+    lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
+    try:
+        return list(lexer)
+    except ValueError:
+        return text.split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +129,24 @@ def pods(resource: Resource) -> Iterator[Pod]:
             "containerDefinitions",
             tuple(Container(f"containerDefinitions[{index}]", item) for index, item in found),
         )
+    elif resource.type in types.MACHINES:
+        yield from _scripts(resource)
     elif resource.package == "kubernetes":
         yield from _templates(resource.props, "")
+
+
+def _scripts(machine: Resource) -> Iterator[Pod]:
+    """What a machine runs when it starts, as one container; rules about hosts also ask what is unknown."""
+    for path in ("userData", "userDataBase64"):
+        for script in _plain(machine.props.get(path)):
+            yield Pod(path, (Container(path, {"name": machine.name, "command": ["sh", "-c", script]}),))
+
+
+def _plain(value: Any) -> Iterator[str]:
+    """A script that is given as it is or in base64."""
+    if isinstance(value, str):
+        *_, last = texts(value, "userData")  # the decoded one, where there is one
+        yield last.value
 
 
 def _templates(value: Any, path: str) -> Iterator[Pod]:

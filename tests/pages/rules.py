@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from policies.documents import cited, documents
 from policies.families import Family, families
 from policies.notices import NOTICES, Notice
 from policies.packs import all_rules
@@ -14,6 +15,7 @@ from policies.rule import Rule
 from tests.pages.markdown import GENERATED, code, page, prose, table
 
 OF_NO_RULE = "Findings that belong to no rule"
+DOCUMENTS = "The source documents"
 
 
 def text() -> str:
@@ -33,6 +35,7 @@ def text() -> str:
             "Where the level reads `mandatory/advisory`, the declaration decides: class of data, sector,",
             "kinds of backend.",
             "Sources are cited by document and line: `004:73` is line 73 of document 004.",
+            f"What it says stands in our own words; [the documents](#{anchor(DOCUMENTS)}) follow at the end.",
             f"[Findings that belong to no rule](#{anchor(OF_NO_RULE)}) have ids of their own.",
             "",
             *table(
@@ -51,6 +54,7 @@ def text() -> str:
             *(line for family in listed for line in _family(family, rules.values())),
             *_of_no_rule(),
             *_not_yet(listed, rules),
+            *_documents(),
         ]
     )
 
@@ -81,7 +85,7 @@ def _rule(rule: Rule) -> list[str]:
         f"- Pack: {rule.pack}",
         f"- Why: {prose(rule.why)}",
         f"- Fix: {prose(rule.fix)}",
-        f"- Source: {prose(', '.join(rule.source))}",
+        *_sources(rule.source),
     ]
     if rule.regimes:
         lines.append(f"- Regimes: {', '.join(rule.regimes)}")
@@ -102,7 +106,21 @@ def _of_no_rule() -> list[str]:
 
 
 def _notice(notice: Notice) -> list[str]:
-    return [f"### {notice.id}: {prose(notice.title)}", "", f"- Fix: {prose(notice.fix)}", ""]
+    sources = _sources(notice.source) if notice.source else []
+    return [f"### {notice.id}: {prose(notice.title)}", "", f"- Fix: {prose(notice.fix)}", *sources, ""]
+
+
+def _sources(sources: Sequence[str]) -> list[str]:
+    says = {line.source: line.says for line in cited(sources)}
+    return [
+        "- Source:",
+        *(f"  - {prose(f'{source}: {says[source]}' if source in says else source)}" for source in sources),
+    ]
+
+
+def _documents() -> list[str]:
+    rows = ((document.document, document.title) for document in documents().documents)
+    return ["", f"## {DOCUMENTS}", "", *table(("number", "title"), rows)]
 
 
 def _notes(label: str, notes: Sequence[str]) -> list[str]:

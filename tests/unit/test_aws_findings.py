@@ -121,7 +121,7 @@ every_stack = pytest.mark.parametrize("stack", VARIANTS)
 
 
 @every_stack
-def test_1_no_two_dns_rules_share_a_list(stack: str) -> None:
+def test_aws_1_no_two_dns_rules_share_a_list(stack: str) -> None:
     """The provider finds a rule again by group and list alone: two of one list are one to it."""
     rules = of(stack, "ResolverFirewallRule")
     lists = [rule.property_dependencies["firewallDomainListId"] for rule in rules]
@@ -131,7 +131,7 @@ def test_1_no_two_dns_rules_share_a_list(stack: str) -> None:
 
 
 @every_stack
-def test_2_record_types_are_those_of_the_api(stack: str) -> None:
+def test_aws_2_record_types_are_those_of_the_api(stack: str) -> None:
     """Route 53 Resolver knows HTTPS records by their number only."""
     known = re.compile(r"A|AAAA|CAA|CNAME|DS|MX|NAPTR|NS|PTR|SOA|SPF|SRV|TXT|TYPE[0-9]{1,5}")
     said = [rule.props["qType"] for rule in of(stack, "ResolverFirewallRule") if "qType" in rule.props]
@@ -141,7 +141,7 @@ def test_2_record_types_are_those_of_the_api(stack: str) -> None:
 
 
 @every_stack
-def test_3_ec2_takes_every_description_of_a_security_group(stack: str) -> None:
+def test_aws_3_ec2_takes_every_description_of_a_security_group(stack: str) -> None:
     """Letters, digits, spaces and a few signs; an apostrophe is none of them (CreateSecurityGroup)."""
     allowed = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}")
     kinds = ("SecurityGroup", "SecurityGroupEgressRule", "SecurityGroupIngressRule")
@@ -151,7 +151,7 @@ def test_3_ec2_takes_every_description_of_a_security_group(stack: str) -> None:
     assert [text for text in said if not allowed.fullmatch(text)] == []
 
 
-def test_4_an_own_image_is_refused_until_somebody_bootstraps_it() -> None:
+def test_aws_4_an_own_image_is_refused_until_somebody_bootstraps_it() -> None:
     """EKS starts nothing by itself on an image that a launch template names."""
     with pytest.raises(NotBuilt) as caught:
         make_plan(lab("eu-central-1", capacity={"ami": "ami-0123456789abcdef0"}), AS_OF, gates)
@@ -161,13 +161,13 @@ def test_4_an_own_image_is_refused_until_somebody_bootstraps_it() -> None:
 
 
 @every_stack
-def test_4_no_group_asks_for_an_image_that_its_template_lacks(stack: str) -> None:
+def test_aws_4_no_group_asks_for_an_image_that_its_template_lacks(stack: str) -> None:
     """The type CUSTOM needs an imageId in the template and takes no version."""
     assert all(group.props["amiType"] != "CUSTOM" for group in of(stack, "NodeGroup"))
 
 
 @every_stack
-def test_5_budgets_have_what_aws_takes(stack: str) -> None:
+def test_aws_5_budgets_have_what_aws_takes(stack: str) -> None:
     """Five notifications, ten addresses each, and somebody whom an action tells."""
     for budget in of(stack, "Budget"):
         assert len(budget.props["notifications"]) <= 5
@@ -177,7 +177,7 @@ def test_5_budgets_have_what_aws_takes(stack: str) -> None:
         assert 1 <= len(action.props["subscribers"]) <= 11
 
 
-def test_5_an_action_exists_without_any_address() -> None:
+def test_aws_5_an_action_exists_without_any_address() -> None:
     """The variant that showed it really has one."""
     assert len(of("no addresses for alarms", "BudgetAction")) == 1
 
@@ -195,7 +195,7 @@ def test_5_an_action_exists_without_any_address() -> None:
         ("alert_emails: [a@x.example, a@x.example]", "budget.alert_emails[1]"),
     ],
 )
-def test_5_more_than_aws_takes_is_refused(line: str, told: str, tmp_path: Path) -> None:
+def test_aws_5_more_than_aws_takes_is_refused(line: str, told: str, tmp_path: Path) -> None:
     """By validate, at the field."""
     assert told in refused(f"{GOOD}budget: {{monthly_usd: 500, {line}}}\n", tmp_path)
 
@@ -205,7 +205,7 @@ def test_5_more_than_aws_takes_is_refused(line: str, told: str, tmp_path: Path) 
 
 
 @every_stack
-def test_6_half_a_client_hello_is_not_rejected(stack: str) -> None:
+def test_aws_6_half_a_client_hello_is_not_rejected(stack: str) -> None:
     """Only a complete ClientHello has a name that can be on no list."""
     for group in of(stack, "RuleGroup"):
         rules = group.props["ruleGroup"]["rulesSource"]["statefulRules"]
@@ -218,7 +218,7 @@ def test_6_half_a_client_hello_is_not_rejected(stack: str) -> None:
 
 
 @every_stack
-def test_6_no_firewall_log_stays_empty(stack: str) -> None:
+def test_aws_6_no_firewall_log_stays_empty(stack: str) -> None:
     """The TLS log is written by TLS inspection, which nothing here does."""
     for logging in of(stack, "LoggingConfiguration"):
         kinds = logging.props["loggingConfiguration"]["logDestinationConfigs"]
@@ -226,7 +226,7 @@ def test_6_no_firewall_log_stays_empty(stack: str) -> None:
 
 
 @every_stack
-def test_7_the_autoscaler_asks_for_instance_types(stack: str) -> None:
+def test_aws_7_the_autoscaler_asks_for_instance_types(stack: str) -> None:
     """Its own list lacks p5e, p6-b300 and g7; the role may ask, and the endpoint is there."""
     for pods in [found for found in of(stack, "Deployment") if found.name.endswith("autoscaler-deployment")]:
         (container,) = pods.props["spec"]["template"]["spec"]["containers"]
@@ -237,7 +237,7 @@ def test_7_the_autoscaler_asks_for_instance_types(stack: str) -> None:
 
 
 @every_stack
-def test_8_reserved_capacity_stands_in_no_placement_group(stack: str) -> None:
+def test_aws_8_reserved_capacity_stands_in_no_placement_group(stack: str) -> None:
     """A reservation matches no instance of a group that was made later, and a block none of any group."""
     for template in of(stack, "LaunchTemplate"):
         reserved = {"capacityReservationSpecification", "instanceMarketOptions"} & template.props.keys()
@@ -248,13 +248,13 @@ def test_8_reserved_capacity_stands_in_no_placement_group(stack: str) -> None:
     ("stack", "groups"),
     [("nodes that span", 1), ("reserved nodes that span", 0), ("a block of nodes that span", 0)],
 )
-def test_8_nodes_on_demand_still_stand_together(stack: str, groups: int) -> None:
+def test_aws_8_nodes_on_demand_still_stand_together(stack: str, groups: int) -> None:
     """What is not reserved keeps its placement group."""
     assert len(of(stack, "PlacementGroup")) == groups
 
 
 @every_stack
-def test_9_network_cards_are_laid_out_as_aws_recommends(stack: str) -> None:
+def test_aws_9_network_cards_are_laid_out_as_aws_recommends(stack: str) -> None:
     """IP on card 0 as device 0, EFA as device 1 there where the card carries it, as device 0 elsewhere."""
     for template in of(stack, "LaunchTemplate"):
         cards = template.props.get("networkInterfaces", [])
@@ -272,7 +272,7 @@ def test_9_network_cards_are_laid_out_as_aws_recommends(stack: str) -> None:
     [("IP on a card of its own", range(1, 17)), ("nodes that span", range(4)),
      ("a block of nodes that span", range(32))],
 )  # fmt: skip
-def test_9_efa_is_on_the_cards_that_carry_it(stack: str, cards: range) -> None:
+def test_aws_9_efa_is_on_the_cards_that_carry_it(stack: str, cards: range) -> None:
     """Card 0 of p6-b300 carries IP only (aws-parallelcluster#7143)."""
     (template,) = [found for found in of(stack, "LaunchTemplate") if "networkInterfaces" in found.props]
     said = template.props["networkInterfaces"]
@@ -283,7 +283,7 @@ RUNNERS = [name for name in VARIANTS if name in (CLINIC, "clinic, peered")]
 
 
 @pytest.mark.parametrize("stack", RUNNERS)
-def test_10_a_runner_inside_the_vpc_reaches_its_state(stack: str) -> None:
+def test_aws_10_a_runner_inside_the_vpc_reaches_its_state(stack: str) -> None:
     """The endpoint admits the state's bucket to the role that deploys, and its name may be resolved."""
     bucket = "clinic-pulumi-state"
     (endpoint,) = [found for found in of(stack, "VpcEndpoint") if found.props["serviceName"].endswith(".s3")]
@@ -300,7 +300,7 @@ def test_10_a_runner_inside_the_vpc_reaches_its_state(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", RUNNERS)
-def test_10_a_runner_inside_the_vpc_reaches_the_api_server(stack: str) -> None:
+def test_aws_10_a_runner_inside_the_vpc_reaches_the_api_server(stack: str) -> None:
     """Both rules of port 443 exist: out of the runner's group, and into that of the control plane."""
     rules = {found.name: found.props for found in resources(stack) if "-runner-" in found.name}
     assert {name.partition("-runner-")[2] for name in rules} == {
@@ -309,7 +309,7 @@ def test_10_a_runner_inside_the_vpc_reaches_the_api_server(stack: str) -> None:
     assert all(rule["fromPort"] == 443 for name, rule in rules.items() if not name.endswith("group"))
 
 
-def test_10_without_a_state_in_reach_the_plan_says_so() -> None:
+def test_aws_10_without_a_state_in_reach_the_plan_says_so() -> None:
     """No state on file, and one in another Region."""
     assert any("runner cannot read its state" in text for text in plan_of("state of nobody").warnings)
     elsewhere = make_plan(lab("eu-central-1"), AS_OF, gates)
@@ -317,7 +317,7 @@ def test_10_without_a_state_in_reach_the_plan_says_so() -> None:
     assert elsewhere.network.state_bucket is None
 
 
-def test_10_a_tunnel_may_be_used() -> None:
+def test_aws_10_a_tunnel_may_be_used() -> None:
     """System nodes answer to Session Manager; without a tunnel they do not, and a tunnel needs no runner."""
 
     def managed(stack: str) -> list[str]:
@@ -332,7 +332,7 @@ def test_10_a_tunnel_may_be_used() -> None:
 
 
 @every_stack
-def test_11_declared_clients_get_answers(stack: str) -> None:
+def test_aws_11_declared_clients_get_answers(stack: str) -> None:
     """Every table of the balancer tier has a route for exactly the declared ranges, and no other tier has."""
     plan = plan_of(stack)
     outside = [c for c in plan.gateway.clients if not ip_network(c).subnet_of(ip_network(plan.network.cidr))]
@@ -349,7 +349,7 @@ def test_11_declared_clients_get_answers(stack: str) -> None:
 
 
 @pytest.mark.parametrize(("stack", "peered"), [(CLINIC, False), (DESK, False), ("desk, peered", True)])
-def test_11_routes_wait_for_the_attachment(stack: str, peered: bool) -> None:
+def test_aws_11_routes_wait_for_the_attachment(stack: str, peered: bool) -> None:
     """EC2 knows no route to a transit gateway before the VPC is attached; a peering exists already."""
     attachments = of(stack, "VpcAttachment")
     routes = [found for found in of(stack, "Route") if "-clients-" in found.name]
@@ -361,13 +361,13 @@ def test_11_routes_wait_for_the_attachment(stack: str, peered: bool) -> None:
         assert {one.urn for one in attachments} <= set(route.dependencies)
 
 
-def test_11_clients_without_a_way_back_are_said() -> None:
+def test_aws_11_clients_without_a_way_back_are_said() -> None:
     """The plan does not pass over them in silence."""
     plan = make_plan(with_spec(declared(DESK), network={"attachments": ()}), AS_OF, gates)
     assert any("get no answer" in text and "network.attachments" in text for text in plan.warnings)
 
 
-def test_11_an_attachment_to_nobody_is_said_and_not_made() -> None:
+def test_aws_11_an_attachment_to_nobody_is_said_and_not_made() -> None:
     """It would link networks for no caller."""
     plan = make_plan(with_spec(declared(DESK), gateway={"clients": ()}), AS_OF, gates)
     assert plan.network.client_routes == ()
@@ -413,7 +413,7 @@ def aws_policies() -> dict[str, str]:
 
 
 @every_stack
-def test_small_attached_policies_of_aws_exist(stack: str) -> None:
+def test_aws_small_attached_policies_of_aws_exist(stack: str) -> None:
     """Under their very paths, and the driver of volumes has the one that AWS recommends."""
     said = [str(one.props["policyArn"]) for one in of(stack, "RolePolicyAttachment")]
     own = [text.partition("::aws:")[2] for text in said if "::aws:policy" in text]

@@ -36,7 +36,9 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("spec", ["apps/desk/specs/eu-support-desk.yaml", "apps/desk/eu-support-desk.yaml"])
 @pytest.mark.parametrize("verb", ["validate", "plan", "check", "explain"])
-def test_02_a_folder_beside_the_spec_that_differs_is_an_error(repository: Path, verb: str, spec: str) -> None:
+def test_tried_2_a_folder_beside_the_spec_that_differs_is_an_error(
+    repository: Path, verb: str, spec: str
+) -> None:
     """Both are named, in every verb, and nothing is judged."""
     done = inferplan(verb, spec, cwd=repository)
 
@@ -45,7 +47,7 @@ def test_02_a_folder_beside_the_spec_that_differs_is_an_error(repository: Path, 
     assert f"{repository / 'apps/desk/organization'} lies beside or above the spec" in done.err
 
 
-def test_02_a_folder_beside_the_spec_is_not_taken_where_the_run_has_none(repository: Path) -> None:
+def test_tried_2_a_folder_beside_the_spec_is_not_taken_where_the_run_has_none(repository: Path) -> None:
     """The built-in strict bar is the one of the run then."""
     shutil.rmtree(repository / "organization")
 
@@ -55,7 +57,7 @@ def test_02_a_folder_beside_the_spec_is_not_taken_where_the_run_has_none(reposit
     assert "the built-in strict organization judges this run" in done.err
 
 
-def test_02_the_nearest_folder_above_the_run_judges(repository: Path) -> None:
+def test_tried_2_the_nearest_folder_above_the_run_judges(repository: Path) -> None:
     """Whoever works in a folder of the repository is judged by the same organization as at its root."""
     shutil.rmtree(repository / "apps/desk/organization")
     shutil.copytree(repository / "apps/desk/specs", repository / "specs")
@@ -69,7 +71,7 @@ def test_02_the_nearest_folder_above_the_run_judges(repository: Path) -> None:
     assert above.code == below.code
 
 
-def test_02_a_run_in_the_folder_of_the_application_is_no_way_around(repository: Path) -> None:
+def test_tried_2_a_run_in_the_folder_of_the_application_is_no_way_around(repository: Path) -> None:
     """His own folder is the nearest then, and the platform team's differs."""
     done = inferplan("validate", "eu-support-desk.yaml", cwd=repository / "apps/desk")
 
@@ -77,7 +79,7 @@ def test_02_a_run_in_the_folder_of_the_application_is_no_way_around(repository: 
     assert "two organizations: organization judges this run, and ../../organization lies" in done.err
 
 
-def test_02_standard_input_is_judged_by_one_organization_too(repository: Path) -> None:
+def test_tried_2_standard_input_is_judged_by_one_organization_too(repository: Path) -> None:
     """It lies nowhere, the run does not."""
     text = (ROOT / "specs/minimal.yaml").read_bytes()
     done = inferplan("validate", "-", cwd=repository / "apps/desk", stdin=text)
@@ -86,7 +88,7 @@ def test_02_standard_input_is_judged_by_one_organization_too(repository: Path) -
     assert "../../organization lies above the run" in done.err
 
 
-def test_02_the_same_files_beside_the_spec_are_no_second_bar(repository: Path) -> None:
+def test_tried_2_the_same_files_beside_the_spec_are_no_second_bar(repository: Path) -> None:
     """A copy of the platform team's folder says the same."""
     shutil.copy(repository / ORGANIZATION, repository / "apps/desk/organization")
 
@@ -96,7 +98,7 @@ def test_02_the_same_files_beside_the_spec_are_no_second_bar(repository: Path) -
     assert inferplan("validate", "apps/desk/eu-support-desk.yaml", cwd=repository).code == 2
 
 
-def test_02_the_named_organization_judges_and_the_other_is_said_to_be_ignored(repository: Path) -> None:
+def test_tried_2_the_named_organization_judges_and_the_other_is_said_to_be_ignored(repository: Path) -> None:
     """Whoever starts the run has chosen; the spec's author has not."""
     spec = "apps/desk/eu-support-desk.yaml"
 
@@ -106,7 +108,7 @@ def test_02_the_named_organization_judges_and_the_other_is_said_to_be_ignored(re
     assert f"{repository / 'apps/desk/organization'} is not read: organization judges" in done.err
 
 
-def test_02_pipelines_refuse_the_built_in_organization(tmp_path: Path) -> None:
+def test_tried_2_pipelines_refuse_the_built_in_organization(tmp_path: Path) -> None:
     """A forgotten folder is not judged by something else."""
     shutil.copy(ROOT / "specs/minimal.yaml", tmp_path)
 
@@ -126,7 +128,7 @@ TOLD = {
 
 
 @pytest.mark.parametrize("verb", TOLD)
-def test_02_every_output_names_the_organization_and_its_digest(verb: str) -> None:
+def test_tried_2_every_output_names_the_organization_and_its_digest(verb: str) -> None:
     """In text and in JSON, the digest being that of the organization's files."""
     asked = (verb, "specs/minimal.yaml", *AS_OF)
     told = TOLD[verb](json.loads(inferplan(*asked, "--format", "json").out))["organization"]
@@ -137,7 +139,7 @@ def test_02_every_output_names_the_organization_and_its_digest(verb: str) -> Non
     assert f"organization (example-group, sha256 {told['digest'][:12]})" in inferplan(*asked).out
 
 
-def test_02_diff_names_the_organization() -> None:
+def test_tried_2_diff_names_the_organization() -> None:
     """Two sides, one bar."""
     asked = ("diff", "specs/eu-both-ways.yaml", "--mode", "self-hosted", *AS_OF)
     told = json.loads(inferplan(*asked, "--format", "json").out)["organization"]
@@ -146,7 +148,7 @@ def test_02_diff_names_the_organization() -> None:
     assert f"bar  organization (example-group, sha256 {told['digest'][:12]})" in inferplan(*asked).out
 
 
-def test_02_without_a_folder_the_output_says_which_bar_applies(tmp_path: Path) -> None:
+def test_tried_2_without_a_folder_the_output_says_which_bar_applies(tmp_path: Path) -> None:
     """The built-in one has no path."""
     shutil.copy(ROOT / "specs/minimal.yaml", tmp_path)
     asked = ("check", "minimal.yaml", *AS_OF)
@@ -158,7 +160,7 @@ def test_02_without_a_folder_the_output_says_which_bar_applies(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("verb", ["check", "validate"])
-def test_12_two_specs_of_one_name_and_account_are_an_error(tmp_path: Path, verb: str) -> None:
+def test_tried_12_two_specs_of_one_name_and_account_are_an_error(tmp_path: Path, verb: str) -> None:
     """They would be one stack; another account, or the same file named twice, is none."""
     text = (ROOT / "specs/minimal.yaml").read_text()
     (tmp_path / "specs").mkdir()

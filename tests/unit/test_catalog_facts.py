@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from inferplan import catalog
 from inferplan.catalog import managed_apis
 from inferplan.spec.model import Purpose
+from tests import how_to_rows
 
 
 # -- models and licenses ---------------------------------------------------------------------------
@@ -275,16 +276,18 @@ def test_profile_destinations_are_regions_of_their_countries() -> None:
 # -- prices ----------------------------------------------------------------------------------------
 def test_price_rows_resolve() -> None:
     """Regions exist, prices are positive, and one family has one ratio per Region."""
-    base = {
-        name: row.od_usd_h for (name, region), row in catalog.region_prices().items() if region == "us-east-1"
-    }
+    added = how_to_rows.record("region_prices")  # of a type without a price in us-east-1
+    prices = {**catalog.region_prices(), (added.instance, added.region): added}
+    base = {name: row.od_usd_h for (name, region), row in prices.items() if region == "us-east-1"}
     ratios: dict[tuple[str, str], list[float]] = {}
-    for (name, region), row in catalog.region_prices().items():
+    for (name, region), row in prices.items():
         assert region == "all" or catalog.region(region)
         assert (row.od_usd_h is None) == (region == "all")
         if row.od_usd_h is not None:
             assert 0.05 < row.od_usd_h < 200
-            ratios.setdefault((name.partition(".")[0], region), []).append(row.od_usd_h / (base[name] or 0))
+            if usd := base.get(name):
+                ratios.setdefault((name.partition(".")[0], region), []).append(row.od_usd_h / usd)
+    assert len(ratios) > 50
     for (family, region), found in ratios.items():
         assert max(found) / min(found) < 1.02, (family, region, found)
         assert 0.95 < found[0] < 1.7, (family, region, found)

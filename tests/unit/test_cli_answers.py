@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +20,7 @@ from inferplan.report.wrap import wrapped
 from tests.command_line import AS_OF, INFERPLAN, ROOT, inferplan
 
 check_verb = import_module("inferplan.cli.check")
-MIXED = {"specs/minimal.yaml": 0, "specs/account-desk.yaml": 3, "specs/no-such.yaml": 2}
+MIXED = {"specs/minimal.yaml": 0, "accounts/account-desk.yaml": 3, "specs/no-such.yaml": 2}
 
 
 def test_check_answers_about_every_spec_in_one_document() -> None:
@@ -33,7 +34,7 @@ def test_check_answers_about_every_spec_in_one_document() -> None:
     assert {path: error["exit_code"] for path, error in errors.items()} == {
         path: code for path, code in MIXED.items() if code
     }
-    assert errors["specs/account-desk.yaml"]["conflicts"][0]["path"] == "kind"
+    assert errors["accounts/account-desk.yaml"]["conflicts"][0]["path"] == "kind"
     assert errors["specs/no-such.yaml"]["problems"][0]["line"] == 1
     assert "no such file" in done.err
 
@@ -76,8 +77,8 @@ def test_a_bug_in_one_spec_leaves_the_others_their_answers(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("plan", "specs/account-desk.yaml"),
-        ("resources", "specs/account-desk.yaml"),
+        ("plan", "accounts/account-desk.yaml"),
+        ("resources", "accounts/account-desk.yaml"),
         ("plan", "specs/no-such.yaml"),
         ("explain", "specs/minimal.yaml", "nothing-like-it"),
         ("diff", "specs/minimal.yaml"),
@@ -118,6 +119,16 @@ def test_explain_has_json_for_every_subject(subject: tuple[str, ...], keys: set[
     assert all(answer[key] for key in keys - {"hosts", "inputs", "sources"})
 
 
+def test_tried_12_explain_lists_the_plan_before_what_was_passed_over() -> None:
+    """Every candidate comes after every value of the plan."""
+    lines = inferplan("explain", "specs/minimal.yaml", *AS_OF).out.splitlines()
+
+    paths = [line.split()[0] for line in lines if re.match(r"  [a-z_]+[.\[]", line)]
+    candidates = [path for path in paths if path.startswith("candidates[")]
+    assert candidates
+    assert paths[-len(candidates) :] == candidates
+
+
 def test_explain_offers_rules_that_are_spelled_nearly_so() -> None:
     """A misspelled rule id is answered with rules, not with cost lines."""
     done = inferplan("explain", "specs/minimal.yaml", "sov-06", *AS_OF)
@@ -133,7 +144,7 @@ def test_rules_lists_what_belongs_to_no_rule_beside_the_rules() -> None:
 
     assert answer["schema"] == "inferplan.rules/v1beta1"
     assert set(answer["rules"][0]) >= {"id", "title", "level", "pack", "source", "regimes", "applies_to"}
-    assert {"id", "title", "fix"} == set(answer["notices"][0])
+    assert {"id", "title", "fix", "source", "cited"} == set(answer["notices"][0])
     ids = [entry["id"] for kind in ("rules", "notices") for entry in answer[kind]]
     assert [line.split(" ")[0] for line in lines if line.split(" ")[0] in ids] == ids
 

@@ -44,7 +44,8 @@ def declared(text: str, folder: Path, organization: Path | None = ORGANIZATION) 
 
 def example(name: str) -> Declaration:
     """The declaration of an example."""
-    return load(ROOT / "specs" / f"{name}.yaml", ORGANIZATION)
+    folder = "accounts" if name == "account-desk" else "specs"
+    return load(ROOT / folder / f"{name}.yaml", ORGANIZATION)
 
 
 @pytest.mark.parametrize("name", [*STACKS, "account-desk"])

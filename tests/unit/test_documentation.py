@@ -9,12 +9,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import date
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import urlsplit
 
-import msgspec
 import pytest
 
 from inferplan.catalog.table import stated_date, table_names
@@ -26,8 +24,8 @@ from policies.notices import NOTICES
 from policies.packs import all_rules
 from policies.rule import Rule
 from policies.world.cases import failing_case, passing_case
-from tests import documentation
-from tests.pages import catalog, commands, rules, spec
+from tests import documentation, how_to_rows
+from tests.pages import commands, rules, spec
 from tests.unit.recorded import component, names
 
 ROOT = documentation.ROOT
@@ -239,13 +237,9 @@ def test_the_component_of_the_how_to_is_a_component(monkeypatch: pytest.MonkeyPa
 
 def test_the_rows_of_the_how_to_are_rows() -> None:
     """Each row that the page shows fits the record of the table that the line before it names."""
-    text = (ROOT / "docs/how-to/add-a-model-or-instance.md").read_text("utf-8")
-    shown = re.findall(r"`inferplan/catalog/data/(\w+)\.json`[^`]*?```json\n(.*?)^```$", text, re.M | re.S)
-
-    assert [table for table, _ in shown] == ["models", "instances", "region_prices"]
-    for table, row in shown:
-        module, record_name = catalog.readers()[table]
-        made = msgspec.json.decode(row, type=getattr(import_module(module), record_name))
+    assert list(how_to_rows.shown()) == ["models", "instances", "region_prices"]
+    for table in how_to_rows.shown():
+        made = how_to_rows.record(table)
         assert stated_date(made.as_of) is not None
         assert made.source
 

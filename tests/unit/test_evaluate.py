@@ -302,7 +302,7 @@ def test_unused_waiver_is_a_finding_only_for_rules_that_exist() -> None:
     assert report.decision == "allow"
 
 
-def test_03_a_waiver_of_a_misspelled_subject_says_what_was_meant() -> None:
+def test_tried_3_a_waiver_of_a_misspelled_subject_says_what_was_meant() -> None:
     """Among routes, backends, vendors and resources of the stack."""
     report = waived(probe(fails), waiver(scope={"spec": "example", "subject": "dat"}))
 
@@ -310,7 +310,7 @@ def test_03_a_waiver_of_a_misspelled_subject_says_what_was_meant() -> None:
     assert found.message.endswith("nothing is called 'dat'; did you mean data?")
 
 
-def test_03_a_level_that_is_ignored_is_said() -> None:
+def test_tried_3_a_level_that_is_ignored_is_said() -> None:
     """Lowering a rule that nobody may waive changes nothing, and that is a finding."""
     off = {"rules": {"SOV-001": RuleSetting(level="disabled")}}
     report = judge(probe(fails), declaration(**off, not_waivable=("SOV-001",)))

@@ -15,7 +15,10 @@ from inferplan.spec.declaration import Declaration
 from inferplan.spec.faults import SpecError, SpecErrors
 from inferplan.spec.loading import load
 
-EXAMPLES = [path for path in sorted((ROOT / "specs").glob("*.yaml")) if not path.name.endswith(".lock.yaml")]
+EXAMPLES = [
+    *(path for path in sorted((ROOT / "specs").glob("*.yaml")) if not path.name.endswith(".lock.yaml")),
+    ROOT / "accounts" / "account-desk.yaml",
+]
 
 BAD_SPECS = [
     pytest.param(

@@ -190,7 +190,7 @@ BAD_IDS = [
 
 
 @pytest.mark.parametrize(("change", "message"), BAD_IDS)
-def test_03_a_rule_that_does_not_exist_is_an_error(
+def test_tried_3_a_rule_that_does_not_exist_is_an_error(
     change: tuple[str, str], message: str, tmp_path: Path
 ) -> None:
     """In levels, in what nobody may waive, and in waivers; a waiver of a rule to come is kept."""
@@ -203,7 +203,7 @@ def test_03_a_rule_that_does_not_exist_is_an_error(
     assert str(caught.value) == f"{folder}/{message}"
 
 
-def test_03_ids_that_exist_are_good(tmp_path: Path) -> None:
+def test_tried_3_ids_that_exist_are_good(tmp_path: Path) -> None:
     """The same folder without a slip."""
     assert load_organization(organization_folder(tmp_path), IDS).organization.rules
 

@@ -24,6 +24,7 @@ from policies.gates import gates
 
 ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 20)
+ACCOUNT = ROOT / "accounts" / "account-desk.yaml"
 EXAMPLES = ("de-clinic-notes", "eu-support-desk", "in-bank-assistant", "minimal", "eu-both-ways")
 MODES = ("self-hosted", "managed-api", "hybrid", "auto")
 
@@ -293,7 +294,7 @@ def test_every_number_of_servers_and_pools_has_a_derivation(plans: dict[str, Pla
 def test_the_account_baseline_is_refused_honestly() -> None:
     """A spec of the account baseline ends in NoPlan that says it is not built yet."""
     with pytest.raises(NotBuilt, match="not plan yet"):
-        make_plan(declared("account-desk"), AS_OF, gates)
+        make_plan(load(ACCOUNT, ROOT / "organization"), AS_OF, gates)
 
 
 def test_mode_without_a_fitting_backend_has_no_plan() -> None:

@@ -1,12 +1,20 @@
-"""Area of concern: public bug reports as small inputs; what stopped them is refused here, and only that."""
+"""Area of concern: public bug reports as small inputs; what stopped them is refused here, and only that.
+
+Not here: reports about states (13, 15, 16 and 18: test_unread) and about wishes (09, 11, 22, 23 and 24:
+test_advice).
+"""
 
 from __future__ import annotations
+
+import shutil
+from pathlib import Path
 
 import pytest
 
 from inferplan.sizing.config_json import shapes_from_config
 from inferplan.sizing.memory import Fit, fit
 from inferplan.sizing.shapes import shapes_of
+from tests.command_line import AS_OF, ROOT, Answer, inferplan
 
 QWEN_MOE = {
     "architectures": ["Qwen3MoeForCausalLM"],
@@ -101,3 +109,118 @@ def test_report_08_a_longer_context_starts_where_a_shorter_did_not(
     assert found.fits is fits
     if cache_gib is not None:
         assert found.kv_cache_gib == pytest.approx(cache_gib, rel=0.1)
+
+
+# -- reports about what is logged, and about where vendors process: told on the command line
+
+
+def told(folder: Path, verb: str, spec: str, *edits: tuple[str, str], organization: str = "") -> Answer:
+    """What is said of an example after edits, with lines added to the vendors of the example organization."""
+    shutil.copytree(ROOT / "organization", folder / "organization")  # makes the folder too
+    register = folder / "organization" / "organization.yaml"
+    said = register.read_text("utf-8")
+    register.write_text(said.replace("\nvendors:\n", f"\nvendors:\n{organization}", 1), "utf-8")
+    text = (ROOT / "specs" / f"{spec}.yaml").read_text("utf-8")
+    for old, new in edits:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    (folder / "spec.yaml").write_text(text, "utf-8")
+    return inferplan(verb, "spec.yaml", *AS_OF, cwd=folder)
+
+
+def with_args(args: str) -> tuple[str, str]:
+    return ("args: {}", f"args: {{{args}}}")
+
+
+@pytest.mark.parametrize("flag", ["enable-log-requests", "enable-log-outputs"])
+def test_report_10_logging_what_is_asked_is_denied_where_nothing_is_kept(flag: str, tmp_path: Path) -> None:
+    """The spec says `retention: {prompts: none}`; a server's log is a place where prompts are kept."""
+    done = told(tmp_path, "check", "de-clinic-notes", with_args(f"{flag}: true"))
+
+    assert done.code == 1
+    assert f"logs what it is asked: engine.args.{flag}" in done.out
+
+
+def test_report_10_the_flag_of_older_versions_can_go(tmp_path: Path) -> None:
+    """The hint never turns logging on, and says that it is off."""
+    done = told(tmp_path, "validate", "de-clinic-notes", with_args("disable-log-requests: true"))
+
+    assert done.code == 2
+    assert "request logging is off by default: the line can go" in done.err
+    assert "did you mean enable-log-requests" not in done.err
+    again = told(tmp_path / "again", "validate", "de-clinic-notes", with_args("enable-log-requests: false"))
+    assert again.code == 0
+
+
+AZURE = """\
+  azure-eu:
+    provider: azure-openai
+    host: desk-we.openai.azure.com
+    max_class: internal
+    tier: %s
+    retention: {days: 0, reference: DPA-1, date: 2026-05-20}
+    trains_on_data: false
+    contract: DPA-1
+    subprocessors: []
+    assessment: {reference: PIA-1, date: 2026-07-01, approver: a@x.example, classes: [public, internal]}
+    monthly_limit_usd: 4000
+    key: {rotation_days: 90}
+    review_by: 2027-03-31
+"""
+
+
+@pytest.mark.parametrize("tier", ["GlobalStandard", "Standard"])
+def test_report_19_a_deployment_is_not_believed_to_stay_where_its_host_is(tier: str, tmp_path: Path) -> None:
+    """A global deployment of the same host may process anywhere, and no name tells them apart."""
+    vendor = ("vendor: openai-eu, model: gpt-4.1-2025-04-14", "vendor: azure-eu, model: gpt-4o")
+    done = told(tmp_path, "check", "eu-support-desk", vendor, organization=AZURE % tier)
+
+    assert done.code == 1
+    assert "SOV-007 mandatory" in done.out
+
+
+def test_report_21_a_profile_that_reaches_further_is_denied(tmp_path: Path) -> None:
+    """Which Regions offer a model on demand is not known yet: the advice depends on it and says so."""
+    profile = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    edit = ("model: mistral.mistral-large-2402-v1:0", f"model: {profile}")
+    done = told(tmp_path, "check", "eu-support-desk", edit)
+
+    assert done.code == 1
+    assert "SOV-006 mandatory" in done.out
+    assert "where the Region offers it on demand, else another model or own weights" in done.out
+
+
+# -- flags that a plan cannot keep
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ("api-key: sk-1", "a key here would stand in the spec"),
+        ("hf-token: hf_1", "a key here would stand in the spec"),
+        ("enable-auto-tool-choice: true", "does not start without tool-call-parser"),
+        ('speculative-config: \'{"model": "x/y"}\'', "a second model (x/y) is neither mirrored nor counted"),
+        ("speculative-config: ngram", "must be a JSON object in quotes"),
+        ("rope-scaling: yarn", "part of hf-overrides now"),
+        ("swap-space: 4", "the line can go"),
+    ],
+)
+def test_a_flag_that_a_plan_cannot_keep_is_refused(args: str, says: str, tmp_path: Path) -> None:
+    """At its line, with what to do."""
+    done = told(tmp_path, "validate", "de-clinic-notes", with_args(args))
+
+    assert done.code == 2
+    assert says in done.err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "enable-auto-tool-choice: true, tool-call-parser: hermes",
+        "enable-auto-tool-choice: false",
+        'speculative-config: \'{"method": "ngram", "num_speculative_tokens": 4}\'',
+    ],
+)
+def test_a_flag_that_it_can_keep_is_taken(args: str, tmp_path: Path) -> None:
+    """The same flags with what they need."""
+    assert told(tmp_path, "validate", "de-clinic-notes", with_args(args)).code == 0

@@ -22,7 +22,7 @@ from inferplan.spec.structure import explain
 
 FILES = {
     "InferenceStack": ROOT / "specs" / "in-bank-assistant.yaml",
-    "InferenceAccount": ROOT / "specs" / "account-desk.yaml",
+    "InferenceAccount": ROOT / "accounts" / "account-desk.yaml",
     "Organization": ORGANIZATION / "organization.yaml",
     "Waiver": ORGANIZATION / "waivers" / "2026-11-minimal-labor.yaml",
     "Lock": ROOT / "specs" / "in-bank-assistant.lock.yaml",

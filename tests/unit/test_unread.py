@@ -6,8 +6,8 @@ Not here: reading state files (test_state) and the rules' own examples (test_rul
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,46 +16,17 @@ import pytest
 from inferplan import catalog
 from inferplan.catalog.refresh.type_registry import registered
 from inferplan.catalog.resource_types import module_of
-from inferplan.records.verdicts import Report
 from policies.evaluate import evaluate
 from policies.packs import all_rules
 from policies.rule import Example, Rule
-from policies.state import SECRET_SIGNATURE, SIGNATURE, parse_state
+from policies.state import parse_state
 from policies.unread import is_read
 from policies.world.cases import passing_case
 from policies.world.things import model_arn
+from tests.unit.exports import AS_OF, blocking, hidden, judged, pod, state
 
-AS_OF = date(2026, 11, 20)
 CONTENT_RULES = [rule for rule in all_rules() if rule.reads_content]
 GOLDENS = Path(__file__).parents[1] / "golden"
-
-
-def judged(*states: dict[str, Any], world: str = "own") -> Report:
-    """What `check SPEC --state` says of an export with these resources, beside two providers."""
-    providers = [
-        state("pulumi:providers:aws", "aws", region="eu-central-1"),
-        state("pulumi:providers:kubernetes", "k8s", clusterIdentifier="c"),
-    ]
-    text = json.dumps({"version": 3, "deployment": {"resources": [*providers, *states]}})
-    case = passing_case(Example(note="state", world=world))
-    return evaluate(case.declaration, parse_state(text.encode()), AS_OF, from_state=True)
-
-
-def state(type_: str, name: str, /, **inputs: Any) -> dict[str, Any]:
-    """One resource of an export, made by one of the two providers."""
-    package = type_.partition(":")[0]
-    provider = {"aws": "pulumi:providers:aws::aws", "kubernetes": "pulumi:providers:kubernetes::k8s"}
-    through = {"provider": f"urn:pulumi:s::p::{provider[package]}::1"} if package in provider else {}
-    return {
-        "urn": f"urn:pulumi:s::p::{type_}::{name}",
-        "type": type_,
-        "custom": True,
-        "inputs": inputs,
-    } | through
-
-
-def blocking(report: Report) -> set[str]:
-    return {finding.rule for finding in report.findings if finding.blocks}
 
 
 def test_every_module_of_the_sdks_has_a_row() -> None:
@@ -72,6 +43,15 @@ def test_every_exception_is_a_type_of_its_module() -> None:
             assert set(exception.types) <= registered()
             assert {module_of(token) for token in exception.types} == {row.module}
             assert exception.reading != row.reading
+
+
+def test_the_table_names_rules_that_exist() -> None:
+    """A type is harmless because rules read the rest of it; those rules are there."""
+    ids = {rule.id for rule in all_rules()}
+    said = [row.because for row in catalog.resource_modules().values()]
+    said += [item.because for row in catalog.resource_modules().values() for item in row.exceptions]
+
+    assert {name for text in said for name in re.findall(r"\b[A-Z]+-\d{3}\b", text)} <= ids
 
 
 def test_what_the_examples_plan_is_read() -> None:
@@ -109,6 +89,11 @@ UNREAD = [
     "aws:vpclattice/targetGroup:TargetGroup",
     "aws:bedrock/agentAgent:AgentAgent",
     "aws:s3/bucketNotification:BucketNotification",
+    "aws:mq/configuration:Configuration",
+    "aws:fsx/fileCache:FileCache",
+    "aws:kms/customKeyStore:CustomKeyStore",
+    "kubernetes:core/v1:ServiceList",
+    "kubernetes:networking.k8s.io/v1:IngressList",
     "kubernetes:helm.sh/v3:Release",
     "kubernetes:opentelemetry.io/v1beta1:OpenTelemetryCollector",
     "kubernetes:core/v1:Endpoints",
@@ -120,7 +105,7 @@ UNREAD = [
 
 
 @pytest.mark.parametrize("type_", UNREAD)
-def test_what_computes_integrates_or_carries_data_is_not_allowed(type_: str) -> None:
+def test_tried_1_what_computes_integrates_or_carries_data_is_not_allowed(type_: str) -> None:
     """Tried as a user, finding 1: each content rule is undecided and names the type."""
     report = judged(state(type_, "x"))
     undecided = {
@@ -134,7 +119,7 @@ def test_what_computes_integrates_or_carries_data_is_not_allowed(type_: str) -> 
 
 
 @pytest.mark.parametrize("rule", CONTENT_RULES, ids=lambda rule: rule.id)
-def test_each_content_rule_denies_by_itself(rule: Rule) -> None:
+def test_tried_1_each_content_rule_denies_by_itself(rule: Rule) -> None:
     """Waiving or lowering one of them does not open the others."""
     case = passing_case(Example(note="state"))
     (lonely,) = parse_state(
@@ -151,7 +136,7 @@ def test_what_is_harmless_is_allowed(type_: str) -> None:
 
 
 @pytest.mark.parametrize("resources", [(), (state("pulumi:pulumi:Stack", "s"),)], ids=["nothing", "stack"])
-def test_an_empty_state_is_not_allowed(resources: tuple[dict[str, Any], ...]) -> None:
+def test_tried_1_an_empty_state_is_not_allowed(resources: tuple[dict[str, Any], ...]) -> None:
     """Nothing shows that nothing keeps the rules; the finding says that the state is empty."""
     report = judged(*resources)
 
@@ -177,38 +162,102 @@ PROXY = {
         ({"litellm_settings": {"cache_params": {"qdrant_api_base": "https://q.example.com"}}}, "EGR-007"),
     ],
 )  # fmt: skip
-def test_a_setting_of_the_proxy_is_read_in_all_its_homes(settings: dict[str, Any], rule: str) -> None:
+def test_tried_11_report_13_report_15_a_setting_of_the_proxy_is_read_in_all_its_homes(
+    settings: dict[str, Any], rule: str
+) -> None:
     """Cases 13 and 15, tried as a user 11: callbacks, alerts, tables and caches, wherever they are named."""
     config = state("kubernetes:core/v1:ConfigMap", "proxy", data={"c": json.dumps(PROXY | settings)})
 
     assert rule in blocking(judged(config, world="both"))
 
 
+ACCELERATED, PUBLIC = {"instanceType": "g5.xlarge"}, {"associatePublicIpAddress": True}
 NODES = {"vpcZoneIdentifiers": ["subnet-1"], "launchConfiguration": "older-1"}
+CONFIGURATION = "aws:ec2/launchConfiguration:LaunchConfiguration"
+INSTANCE, TEMPLATE = "aws:ec2/instance:Instance", "aws:ec2/launchTemplate:LaunchTemplate"
+CARD = {"networkInterfaces": [{"associatePublicIpAddress": "true", "securityGroups": ["sg-1"]}]}
+GROUP_OF_NODES = state(
+    "aws:eks/nodeGroup:NodeGroup", "n", instanceTypes=["g6.xlarge"], subnetIds=["subnet-1"],
+    launchTemplate={"id": "lt-1"},
+)  # fmt: skip
+GROUP_OF_MACHINES = state("aws:autoscaling/group:Group", "g", **NODES)
+
+
+def own_groups(**said: Any) -> dict[str, Any]:
+    """A launch configuration that names a security group of somebody else's stack."""
+    return state(CONFIGURATION, "c", securityGroups=["sg-1"], **ACCELERATED, **said) | {"id": "older-1"}
 
 
 @pytest.mark.parametrize(
-    "machines",
+    ("machines", "place"),
     [
-        (state("aws:ec2/instance:Instance", "m", instanceType="g5.xlarge", associatePublicIpAddress=True),),
         (
-            state("aws:autoscaling/group:Group", "g", **NODES),
-            state(
-                "aws:ec2/launchConfiguration:LaunchConfiguration", "c", instanceType="g5.xlarge",
-                associatePublicIpAddress=True,
-            )
-            | {"id": "older-1"},
+            (
+                state("aws:ec2/subnet:Subnet", "s", mapPublicIpOnLaunch=True) | {"id": "subnet-1"},
+                GROUP_OF_NODES,
+            ),
+            "mapPublicIpOnLaunch",
+        ),
+        ((state(INSTANCE, "m", **ACCELERATED, **PUBLIC),), "associatePublicIpAddress"),
+        ((GROUP_OF_MACHINES, own_groups(**PUBLIC)), "associatePublicIpAddress"),
+        (
+            (GROUP_OF_NODES, state(TEMPLATE, "t", **CARD) | {"id": "lt-1"}),
+            "networkInterfaces[0].associatePublicIpAddress",
+        ),
+        (
+            (
+                state(INSTANCE, "m", launchTemplate={"id": "lt-1"}),
+                state(TEMPLATE, "t", **ACCELERATED, **CARD) | {"id": "lt-1"},
+            ),
+            "networkInterfaces[0].associatePublicIpAddress",
         ),
     ],
-    ids=["instance", "configuration"],
-)  # fmt: skip
-def test_public_addresses_are_read_in_all_their_homes(machines: tuple[dict[str, Any], ...]) -> None:
-    """Case 16: also a machine in a private subnet may be given a public address."""
+    ids=["subnet", "instance", "configuration", "template", "template of an instance"],
+)
+def test_tried_11_report_16_public_addresses_are_read_in_all_their_homes(
+    machines: tuple[dict[str, Any], ...], place: str
+) -> None:
+    """Also a machine in a private subnet may be given a public address."""
     report = judged(*machines)
 
     assert [
         finding.path for finding in report.findings if finding.rule == "EGR-001" and finding.verdict == "fail"
-    ] == ["associatePublicIpAddress"]
+    ] == [place]
+
+
+@pytest.mark.parametrize(
+    ("machines", "says"),
+    [
+        ((GROUP_OF_MACHINES, own_groups()), "this stack does not declare"),
+        ((state(INSTANCE, "m", **ACCELERATED),), "the default group of its network"),
+        ((GROUP_OF_NODES,), "the group that EKS makes"),
+    ],
+    ids=["named", "instance", "EKS"],
+)
+def test_report_16_the_group_that_counts_is_the_one_that_machines_carry(
+    machines: tuple[dict[str, Any], ...], says: str
+) -> None:
+    """A configuration that names its group is not said to carry another one."""
+    told = {finding.message for finding in judged(*machines).findings if finding.rule == "EGR-002"}
+
+    assert len(told) == 1
+    assert says in told.pop()
+
+
+@pytest.mark.parametrize(
+    ("settings", "denied"),
+    [({}, True), ({"configurationValues": json.dumps({"enableNetworkPolicy": "true"})}, False)],
+)
+def test_report_18_a_policy_that_nothing_enforces_is_none(settings: dict[str, Any], denied: bool) -> None:
+    """Default-deny is there in both; the network plugin has to be told."""
+    spec = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    found = judged(
+        state("aws:eks/cluster:Cluster", "c", name="app"),
+        state("aws:eks/addon:Addon", "a", clusterName="app", addonName="vpc-cni", **settings),
+        state("kubernetes:networking.k8s.io/v1:NetworkPolicy", "p", metadata={"namespace": "x"}, spec=spec),
+    )
+
+    assert ("EGR-003" in blocking(found)) is denied
 
 
 def test_where_a_thing_really_is_counts() -> None:
@@ -216,17 +265,6 @@ def test_where_a_thing_really_is_counts() -> None:
     moved = state("aws:s3/bucket:Bucket", "b") | {"outputs": {"region": "us-east-1"}}
 
     assert "SOV-001" in blocking(judged(moved))
-
-
-def hidden(text: str = "v1:x:y") -> dict[str, str]:
-    """A secret as an export writes it."""
-    return {SIGNATURE: SECRET_SIGNATURE, "ciphertext": text}
-
-
-def pod(**container: Any) -> dict[str, Any]:
-    """A deployment with one container that serves no model."""
-    spec = {"template": {"spec": {"containers": [{"name": "app"} | container]}}}
-    return state("kubernetes:apps/v1:Deployment", "app", metadata={"namespace": "kube-system"}, spec=spec)
 
 
 KUBERNETES_SECRET = state("kubernetes:core/v1:Secret", "keys", metadata={"name": "keys"}, stringData=hidden())
@@ -295,6 +333,6 @@ def test_the_state_s_own_profile_is_judged_by_what_it_copies() -> None:
 
 
 @pytest.mark.parametrize("args", [["--model", "openai/gpt-4o"], ["--model=openai/gpt-4o"]])
-def test_a_model_among_the_arguments_is_read(args: list[str]) -> None:
+def test_tried_1_a_model_among_the_arguments_is_read(args: list[str]) -> None:
     """Tried as a user, finding 1: a deployment with `--model openai/gpt-4o` passed."""
     assert "SOV-010" in blocking(judged(pod(args=args)))

@@ -46,8 +46,9 @@ def update_regions(
 
 
 def update_instances(table: list[dict[str, Any]], found: dict[str, dict[str, tuple[str, ...]]]) -> None:
-    """Set the zones that offer each type, per Region."""
-    for row in table:
+    """Set the zones that offer each type, per Region; a type that moto does not know keeps its row's."""
+    known = {name for types in found.values() for name in types}
+    for row in (row for row in table if row["type"] in known):
         row["offered"] = {
             region: list(types[row["type"]])
             for region, types in sorted(found.items())

@@ -121,7 +121,11 @@ def _unusable(wish: Wish, instance: catalog.Instance) -> str | None:
     if capacity.efa and not instance.efa:
         return "has no Elastic Fabric Adapter (capacity.efa)"
     if capacity.kind == "capacity-block" and not instance.is_sold_in_blocks:
-        return "no Capacity Blocks are sold of it: they are sold of P4, P5, P6 and Trn types"
+        zone = "" if capacity.zone else ", which capacity.zone has to name,"
+        return (
+            "no Capacity Blocks are sold of it: they are sold of P4, P5, P6 and Trn types in some Regions; "
+            f"a block lies in one zone{zone} and ends"
+        )
     if wish.survive and (len(offers) < 2 or capacity.zone is not None):
         return f"in one zone only ({capacity.zone or offers[0]}), and the loss of a zone must be survived"
     price = catalog.instance_price(instance.type, wish.region)
