@@ -180,14 +180,20 @@ def test_report_19_a_deployment_is_not_believed_to_stay_where_its_host_is(tier: 
 
 
 def test_report_21_a_profile_that_reaches_further_is_denied(tmp_path: Path) -> None:
-    """Which Regions offer a model on demand is not known yet: the advice depends on it and says so."""
-    profile = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
-    edit = ("model: mistral.mistral-large-2402-v1:0", f"model: {profile}")
-    done = told(tmp_path, "check", "eu-support-desk", edit)
+    """The way out is an id that Dublin has: this model is offered through profiles only."""
+    model = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+    done = []
+    for prefix in ("global.", "", "eu."):
+        folder = tmp_path / f"calls {prefix}"
+        folder.mkdir()
+        edit = ("mistral.mistral-large-2402-v1:0", f"{prefix}{model}")
+        done.append(told(folder, "check", "eu-support-desk", edit))
+    wide, bare, narrow = done
 
-    assert done.code == 1
-    assert "SOV-006 mandatory" in done.out
-    assert "where the Region offers it on demand, else another model or own weights" in done.out
+    assert (wide.code, bare.code, narrow.code) == (1, 3, 0)
+    assert "SOV-006 mandatory" in wide.out
+    assert f"; use eu.{model}" in wide.out
+    assert f"and not by this id; use eu.{model}" in bare.err
 
 
 # -- flags that a plan cannot keep
