@@ -10,6 +10,7 @@ from datetime import date
 
 from inferplan import catalog
 from inferplan.catalog import BEDROCK
+from inferplan.cost.growth import HORIZON_MONTHS
 from inferplan.near import listed, near
 from inferplan.plan.apis import check_vendor_api
 from inferplan.plan.case import Case
@@ -18,7 +19,6 @@ from inferplan.records.notes import Notes
 from inferplan.records.plan import Target
 from inferplan.spec.declaration import allowed_countries
 
-HORIZON_YEARS = 3  # of the longest total of a bill
 SHOWN = 3  # models and Regions that a message names
 BY_DEPLOYMENT = "azure-openai"  # its ids are names that the customer gives
 
@@ -173,7 +173,7 @@ def _cannot_be_called(case: Case, name: str, model: str, reason: str, change: st
 
 def _note_end(case: Case, target: Target, name: str, provider: str, model: str, notes: Notes) -> None:
     end = catalog.model_end(provider, model)
-    if end is None or end.day.year > case.as_of.year + HORIZON_YEARS:
+    if end is None or _months(case.as_of, end.day) >= HORIZON_MONTHS:
         return
     if end.doubt:
         notes.warn(f"{name}: {model} ended on {end.day} by one source; {end.doubt.removeprefix('ends: ')}")
@@ -181,6 +181,10 @@ def _note_end(case: Case, target: Target, name: str, provider: str, model: str, 
     left = (end.day - case.as_of).days
     when = f"ends on {end.day}, in {left} days" if left > 0 else f"ended on {end.day}"
     notes.warn(f"{name}: {model} {when}; {_successor(target, provider, model, end)}")
+
+
+def _months(since: date, until: date) -> int:
+    return 12 * (until.year - since.year) + until.month - since.month
 
 
 def _successor(target: Target, provider: str, model: str, end: catalog.End) -> str:
