@@ -32,11 +32,15 @@ class VendorModel(Row, frozen=True, kw_only=True):
 
 
 class End(NamedTuple):
-    """The day from which a model is gone, by a source; `doubt` where another source says otherwise."""
+    """The day from which a model is gone, by a source; `doubt` where another source says otherwise.
+
+    `page` is the vendor's own that the source names; some dates are the earliest possible, and have none.
+    """
 
     day: date
     successor: str | None
     doubt: str
+    page: str | None
     fact: str  # its id among the facts
     row: VendorModel
 
@@ -61,7 +65,8 @@ def model_end(provider: str, model: str) -> End | None:
         if row is not None and row.ends is not None:
             doubt = "; ".join(row.unverified_parts) if row.verified is False else ""
             fact = f"vendor_models/{provider}/{name}"
-            return End(date.fromisoformat(row.ends), row.successor, doubt, fact, row)
+            page = next((source for source in row.source if source.startswith("https:")), None)
+            return End(date.fromisoformat(row.ends), row.successor, doubt, page, fact, row)
     return None
 
 

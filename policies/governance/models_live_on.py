@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from inferplan import catalog
 from policies.context import Context, Serving
-from policies.rule import Lapse, Outcome, Rule, fail
+from policies.rule import Lapse, Outcome, Rule, fail, undecided
 
 models_live_on = Rule(
     id="LOCK-005",
@@ -24,20 +24,32 @@ models_live_on = Rule(
 
 @models_live_on.check("managed-api")
 def _ends(serving: Serving, context: Context) -> Iterator[Outcome]:
-    model = str(serving.backend.backend.model)
-    end = catalog.model_end(serving.vendor.provider, model)
+    model = serving.backend.backend.model
+    end = catalog.model_end(serving.vendor.provider, model) if model else None
     if end is None or end.doubt:  # of two sources the one that has seen it alive since is right
         return
     context.use(end.fact, end.row)
     if end.day <= context.as_of:
         after = f"; its successor is {end.successor}" if end.successor else ""
-        yield fail(f"{model} ended on {end.day}{after}")
+        if end.page is None:
+            yield undecided(f"{model} ended on {end.day} by a list that names no page of the vendor{after}")
+        else:
+            yield fail(f"{model} ended on {end.day}{after}")
     else:
         yield Lapse(end.day - timedelta(days=1), f"{model} ends on {end.day}")
 
 
 _MODEL = "spec:backends.gpt.model"
+_MISTRAL = {
+    "organization:vendors.openai-eu.provider": "mistral",
+    "organization:vendors.openai-eu.host": "api.eu.mistral.ai",
+}
 
 models_live_on.passes("a model without an end", world="vendor", given={_MODEL: "gpt-5.6"})
 models_live_on.passes("a model that ends later", world="vendor", given={_MODEL: "gpt-4.1-2025-04-14"})
 models_live_on.fails("a model that has ended", {_MODEL: "gpt-4-turbo-2024-04-09"})
+
+models_live_on.passes(
+    "a model of another vendor", world="vendor", given={_MODEL: "mistral-large-2512", **_MISTRAL}
+)
+models_live_on.is_undecided("a date without a page of the vendor", {_MODEL: "labs-leanstral-1-5"})

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
 import pytest
 from msgspec import structs
-from plan_edits import AS_OF, declared, spec_of, with_backend, with_route, with_spec
+from plan_edits import AS_OF, ROOT, declared, spec_of, with_backend, with_route, with_spec
 
 from inferplan import catalog
 from inferplan.catalog import BEDROCK, table
@@ -29,6 +31,30 @@ EU = {"DE", "ES", "FR", "IE", "IT", "SE"}
 
 
 # -- the generated tables --------------------------------------------------------------------------
+LAZY = """
+from datetime import date
+from inferplan.catalog import bedrock, lifetimes
+from inferplan.plan.make import make_plan
+from inferplan.spec.loading import load
+from policies.evaluate import evaluate
+from policies.gates import gates
+said = load({spec!r}, {organization!r})
+make_plan(said, date(2026, 11, 20), gates)
+evaluate(said, (), date(2026, 11, 20))
+print(bedrock.bedrock_models.cache_info().currsize + lifetimes.vendor_models.cache_info().currsize)
+"""
+
+
+@pytest.mark.parametrize(("example", "tables"), [("de-clinic-notes", "0"), ("in-bank-assistant", "2")])
+def test_the_tables_are_read_only_where_a_vendors_model_is_named(example: str, tables: str) -> None:
+    """A spec of own weights alone pays nothing for them."""
+    paths = {"spec": str(ROOT / "specs" / f"{example}.yaml"), "organization": str(ROOT / "organization")}
+    code = LAZY.format(**paths)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == tables
+
+
 @pytest.mark.parametrize("name", ["bedrock_models", "bedrock_profiles", "bedrock_providers", "regions"])
 def test_the_tables_are_what_the_packages_state(name: str) -> None:
     """The committed bytes are those that the pinned packages give: regenerate when they are raised."""
