@@ -16,6 +16,7 @@ from inferplan.near import listed
 from inferplan.resource import Resource, UnknownValueError
 from policies import types
 from policies.context import Context, Serving, Undecidable
+from policies.read import regions_named
 from policies.rule import Outcome, Problem, Rule, fail, undecided
 from policies.views.profiles import own_profiles
 from policies.world.things import (
@@ -58,25 +59,29 @@ def _named(item: Resource, context: Context) -> Iterator[Outcome]:
     seen, own = set(), own_profiles(context)
     for text in context.texts(item):
         for named in _profiles_in(text.value):
-            if named in seen or named.model_id in own:
+            if named.model_id in own:
                 continue
-            source = named.region if named.region is not None else _source(item, context)
-            problem = _profile_problem(named.model_id, source, context, text.path)
-            seen.add(named)
-            if problem:
-                yield problem
+            for source in _sources(named, text.value, item, context):
+                if (named.model_id, source) in seen:
+                    continue
+                seen.add((named.model_id, source))
+                if problem := _profile_problem(named.model_id, source, context, text.path):
+                    yield problem
+                    break
         for profile_id in _GUARDRAIL.findall(text.value):
             if problem := _guardrail_problem(profile_id, item.props.get("region"), context, text.path):
                 yield problem
 
 
-def _source(item: Resource, context: Context) -> str | None:
-    """The Region that a resource calls from: its own, else that of the spec."""
+def _sources(named: _Named, text: str, item: Resource, context: Context) -> list[str | None]:
+    """Where a call comes from: what its address says, else the resource's Region and those named beside."""
+    if named.region is not None:
+        return [named.region]
     try:
         own = context.region_of(item)
     except (Undecidable, UnknownValueError):
         own = None
-    return own or context.spec.target.region
+    return list(dict.fromkeys([own or context.spec.target.region, *regions_named(text)]))
 
 
 def _profile_problem(
@@ -155,9 +160,11 @@ class _Named(NamedTuple):
 
 def _profiles_in(text: str) -> list[_Named]:
     """Every cross-Region model id that a text names; `inference-profile/*` counts as an unknown one."""
-    found = [_Named(match["id"], match["region"]) for match in _PROFILE_ARN.finditer(text)]
-    rest = _PROFILE_ARN.sub(" ", text)
-    found += [_Named(match.group(1), None) for match in _prefixed().finditer(rest)]
+    addresses = {match.start("id"): match for match in _PROFILE_ARN.finditer(text)}
+    found = [_Named(match["id"], match["region"]) for match in addresses.values()]
+    for match in _prefixed().finditer(text):
+        address = addresses.get(match.start(1))
+        found.append(_Named(match.group(1), address["region"] if address else None))
     return list(dict.fromkeys(found))
 
 
@@ -224,6 +231,7 @@ profiles_stay_inside.fails("the profile without Australia", {"spec:data.residenc
 profiles_stay_inside.passes(
     "a European profile, called from Dublin, in a boundary of the Union",
     resource(types.IAM_POLICY, "iam", {"policy": document(allow("bedrock:InvokeModel", _FROM_DUBLIN))}),
+    proxy(group("desk", f"bedrock/eu.{_CLAUDE}", aws_region_name="eu-west-1")),
     world="both",
     given={
         "spec:data.residency.countries": ["EU"],
@@ -234,6 +242,11 @@ profiles_stay_inside.passes(
 )
 profiles_stay_inside.fails(
     "the same from London", {"spec:target.region": "eu-west-2"}, also=("SOV-001", "SOV-007")
+)
+profiles_stay_inside.fails(
+    "the proxy calls it from London",
+    {"proxy:data": proxy_data(group("desk", f"bedrock/eu.{_CLAUDE}", aws_region_name="eu-west-2"))},
+    also=("SOV-001",),
 )
 profiles_stay_inside.fails(
     "a policy for calls from London",

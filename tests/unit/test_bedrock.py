@@ -25,6 +25,7 @@ from inferplan.spec.declaration import Declaration
 from inferplan.spec.organization import ConfirmedFact
 from policies.evaluate import evaluate
 from policies.gates import gates
+from policies.sovereignty.profiles_stay_inside import _profiles_in
 
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 EU = {"DE", "ES", "FR", "IE", "IT", "SE"}
@@ -361,3 +362,12 @@ def test_every_example_names_models_that_live() -> None:
     ]
 
     assert [end.day for end in ends if end is not None] == [date(2027, 1, 14)]
+
+
+def test_profiles_in_one_text_are_each_found() -> None:
+    """Whatever stands between them, and with the Region that each address names."""
+    arn = "arn:aws:bedrock:eu-west-2:111111111111:inference-profile/eu.anthropic.claude-sonnet-4-6"
+    found = _profiles_in(f"{arn};us.amazon.nova-lite-v1:0|inference-profile/x")
+
+    named = {(one.model_id, one.region) for one in found}
+    assert {("eu.anthropic.claude-sonnet-4-6", "eu-west-2"), ("us.amazon.nova-lite-v1:0", None)} <= named
