@@ -36,6 +36,15 @@ def _unpriced(plan: Plan) -> Iterator[str]:
         yield (
             f"no list price, so not in the bill nor held against the budget: {', '.join(plan.cost.unpriced)}"
         )
+    region = plan.target.region
+    if plan.pools and not catalog.is_region_priced(region):
+        types = ", ".join(sorted({pool.instance_type for pool in plan.pools}))
+        yield (
+            f"what instances cost in {region} is unknown to the catalog, so the bill has a hole where its "
+            f"largest part belongs: add the on-demand price of {types} there, with its source, to "
+            "inferplan/catalog/data/region_prices.json; until then the instance type is the cheapest at the "
+            f"prices of {catalog.BASE_REGION}"
+        )
 
 
 def _development(spec: InferenceStack, plan: Plan) -> Iterator[str]:

@@ -21,7 +21,8 @@ def section(cost: Cost, verbose: int = 0) -> list[str]:
     """Lines, totals, growth, premium, commitments, break-even, alternatives; `-v` leaves nothing out."""
     lines = _bill(cost, verbose)
     total, year, three = cost.monthly_usd, cost.months_12_usd, cost.months_36_usd
-    lines.append(f"  total {_range(total)} a month, {usd(cost.fixed_usd)} of it fixed")
+    what = "total of what has a price" if cost.unpriced else "total"
+    lines.append(f"  {what} {_range(total)} a month, {usd(cost.fixed_usd)} of it fixed")
     lines.append(f"  12 months {_range(year)}, 36 months {_range(three)}")
     if cost.unpriced:
         lines.append(f"  in no total, for want of a price: {', '.join(cost.unpriced)}")
@@ -114,7 +115,8 @@ def _break_even(found: dict[str, Any] | None, verbose: int) -> list[str]:
 
 def _alternatives(cost: Cost, verbose: int) -> list[str]:
     feasible = sorted(
-        (a for a in cost.alternatives if a.feasible and a.monthly_usd), key=lambda a: _expected(a.monthly_usd)
+        (a for a in cost.alternatives if a.feasible and a.monthly_usd),
+        key=lambda a: (bool(a.unpriced), _expected(a.monthly_usd)),  # a lower bound wins no comparison
     )
     shown = list(cost.alternatives) if verbose else feasible[:MAX_ALTERNATIVES]
     if not shown:
@@ -127,6 +129,7 @@ def _alternatives(cost: Cost, verbose: int) -> list[str]:
 
 def _row(alternative: Alternative) -> list[str]:
     price = _range(alternative.monthly_usd) if alternative.monthly_usd else "-"
+    price = f"more than {price}" if alternative.unpriced else price
     mark = "" if alternative.feasible else "not possible: "
     return [alternative.name, price, mark + alternative.reason]
 
