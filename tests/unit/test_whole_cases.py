@@ -167,3 +167,63 @@ def test_tried_13_a_region_without_the_types_names_the_types(tmp_path: Path) -> 
     assert refused.code == 3
     assert "needs another engine (Neuron)" in refused.err
     assert "price" not in refused.err
+
+
+# -- f: cards whose host has another processor
+
+
+def test_tried_13_an_arm_card_without_kernels_is_refused(tmp_path: Path) -> None:
+    """T4g: the aarch64 wheel has no kernels for it; that is said where the type is named."""
+    named = ("spec.backends.small.capacity", {"instance_type": "g5g.2xlarge"})
+    refused = asked(tmp_path, "plan", "minimal", *there("eu-central-1", "DE"), named)
+
+    assert refused.code == 3
+    assert "the arm64 wheel and image of vLLM 0.33.0 have no kernels for its GPU" in refused.err
+
+
+def test_tried_13_an_arm_card_is_never_chosen(tmp_path: Path) -> None:
+    """Nor does the planner take it by itself, or propose it."""
+    plan = answer(tmp_path, "plan", "minimal", *there("eu-central-1", "DE"))
+
+    of_arm = [one for one in plan["candidates"] if one["gpu"] == "T4g"]
+    assert of_arm
+    assert all(one["nodes"] is None and "no kernels" in one["reason"] for one in of_arm)
+    assert {pool["architecture"] for pool in plan["pools"]} == {"x86_64"}
+
+
+def test_tried_13_size_says_that_nothing_serves_the_card() -> None:
+    """The arithmetic of `size` still answers, with a word of caution."""
+    flags = ("--model", "Qwen/Qwen3-0.6B", "--tensor-parallel", "1", "--max-model-len", "4096")
+
+    assert "no kernels for T4g on arm64" in inferplan("size", "--gpu", "T4g", *flags).out
+    assert "no kernels" not in inferplan("size", "--gpu", "T4", *flags).out
+
+
+# -- j: lines that a license draws
+
+
+@pytest.mark.parametrize(
+    ("model", "figure", "rest", "over"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", "monthly_active_users", 0, 700_000_001),
+        ("stabilityai/stable-diffusion-3.5-medium", "annual_revenue_usd", 0, 1_000_001),
+    ],
+)
+def test_tried_13_a_license_line_counts_the_group(
+    tmp_path: Path, model: str, figure: str, rest: int, over: int
+) -> None:
+    """An entity below the line does not pass beside an affiliate above it; without one it does."""
+    image = "stable" in model
+    edits: tuple[tuple[str, Any], ...] = (
+        ("spec.backends.small", {"weights": f"hf://{model}"}),
+        ("spec.routes[0].api", "images" if image else "chat"),
+    )
+    group = {name: {**entity, figure: rest} for name, entity in ORGANIZATION["entities"].items()}
+    small = answer(tmp_path, "check", "minimal", *edits, ("organization.entities", group))
+    group["bank"] = {**group["bank"], figure: over}
+    large = answer(tmp_path, "check", "minimal", *edits, ("organization.entities", group))
+
+    assert findings(small, "LIC-003") == []
+    (told,) = findings(large, "LIC-003")
+    assert f"ours and those of every other entity of the organization are {over:,}" in told
+    assert large["decision"] == "deny"

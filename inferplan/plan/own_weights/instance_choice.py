@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from inferplan import catalog
 from inferplan.cost import gpu_monthly_usd
+from inferplan.plan.images import VLLM_VERSION
 from inferplan.plan.own_weights.image_layouts import ImageDemand, ImageLayout, image_layout
 from inferplan.plan.own_weights.layouts import Demand, Layout, NoLayout, layout
 from inferplan.records.plan import Candidate, Record
@@ -119,7 +120,8 @@ def _unusable(wish: Wish, instance: catalog.Instance) -> str | None:
     if not offers:
         return f"not offered in {wish.region}"
     if instance.vllm != "ok":
-        reasons = {"no": "the vLLM wheel has no kernels for it", "neuron": "needs another engine (Neuron)"}
+        wheel = f"the {instance.arch} wheel and image of vLLM {VLLM_VERSION} have no kernels for its GPU"
+        reasons = {"no": wheel, "neuron": "needs another engine (Neuron)"}
         return reasons.get(instance.vllm, "a fraction of a GPU: not planned")
     if not instance.ami_verified and capacity.instance_type is None:
         return "no EKS image is known to carry its driver; capacity.instance_type takes it all the same"
