@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.standing import facts as facts
     from inferplan.catalog.table import Row as Row
     from inferplan.catalog.table import UnknownName as UnknownName
+    from inferplan.catalog.table import Verified as Verified
     from inferplan.catalog.table import digest as digest
     from inferplan.catalog.table import stated_date as stated_date
     from inferplan.catalog.weighing import Criterion as Criterion
@@ -121,7 +122,7 @@ _EXPORTS = {
     "serving": "GlobalService NamedSystem ServingSetting global_service global_services named_system "
     "named_systems purposes redaction_languages redaction_models serving_settings vllm_env vllm_flags "
     "vllm_methods vllm_omni_flags vllm_versions",
-    "table": "Row UnknownName digest stated_date",
+    "table": "Row UnknownName Verified digest stated_date",
     "managed_apis": "BEDROCK BedrockProfile GuardrailProfile Host KnownHost Vendor bedrock_profile "
     "bedrock_profiles bedrock_providers guardrail_profiles known_host vendor vendors",
 }

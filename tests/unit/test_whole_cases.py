@@ -227,3 +227,75 @@ def test_tried_13_a_license_line_counts_the_group(
     (told,) = findings(large, "LIC-003")
     assert f"ours and those of every other entity of the organization are {over:,}" in told
     assert large["decision"] == "deny"
+
+
+# -- i: what was excluded is not offered
+
+MINISTRY: tuple[tuple[str, Any], ...] = (
+    ("spec.target", {"platform": "kubernetes", "country": "FR", "nodes": [{"gpu": "H100", "count": 8}]}),
+    ("spec.data.sovereignty", "absolute"),
+)
+
+
+@pytest.mark.parametrize("verb", ["plan", "check"])
+def test_tried_13_own_nodes_are_not_told_to_take_aws(tmp_path: Path, verb: str) -> None:
+    """The refusal says what still answers, and proposes no other platform."""
+    refused = asked(tmp_path, verb, "minimal", *MINISTRY)
+
+    assert refused.code == 3
+    assert "`inferplan size` says what fits" in refused.err
+    assert "; aws" not in refused.err
+
+
+def test_tried_13_a_sovereign_partition_is_not_told_to_take_the_commercial_one(tmp_path: Path) -> None:
+    """Who names a Region of another partition has left the commercial one."""
+    refused = asked(tmp_path, "plan", "minimal", ("spec.target.region", "eusc-de-east-1"))
+
+    assert refused.code == 3
+    assert "what partition aws-eusc offers is not in the catalog" in refused.err
+    assert "works with" not in refused.err
+
+
+# -- h: the law
+
+
+def test_tried_13_the_sectors_law_is_named(tmp_path: Path) -> None:
+    """A clinic with patients in the United States: HIPAA in plan and check, with the rules that serve it."""
+    abroad: tuple[tuple[str, Any], ...] = (
+        ("spec.data.subjects", ["US"]),
+        ("organization.entities.clinic.domicile", "US"),
+    )
+    plan = asked(tmp_path, "plan", "de-clinic-notes", *abroad).out
+    stack = answer(tmp_path, "check", "de-clinic-notes", *abroad)
+
+    assert "HIPAA privacy and security rules (sector healthcare, subjects in US, seat in US)" in plan
+    by_id = {law["id"]: law for law in stack["laws"]}
+    assert set(by_id) == {"US-HIPAA", "sector_extras/healthcare-US"}
+    assert by_id["US-HIPAA"]["rules"] == ["SECT-002"]
+    assert all(law["source"] for law in stack["laws"])
+    review = asked(tmp_path, "check", "de-clinic-notes", *abroad).out
+    assert "law       US-HIPAA (sector healthcare, subjects in US, seat in US): SECT-002" in review
+
+
+@pytest.mark.parametrize(
+    ("sector", "personal", "expected"),
+    [
+        ("none", True, {"EU-GDPR"}),
+        ("none", False, set()),
+        ("finance", True, {"EU-GDPR", "sector_extras/finance-EU"}),
+        ("finance", False, {"sector_extras/finance-EU"}),
+        ("healthcare", True, {"EU-GDPR", "sector_extras/healthcare-EU"}),
+    ],
+)
+def test_tried_13_laws_follow_from_subjects_seat_and_sector(
+    tmp_path: Path, sector: str, personal: bool, expected: set[str]
+) -> None:
+    """No law of another sector or place is told, and one that no rule names says so."""
+    said = (("organization.entities.desk.sector", sector), ("spec.data.personal", personal))
+    stack = answer(tmp_path, "check", "eu-both-ways", *said)
+
+    assert {law["id"] for law in stack["laws"]} == expected
+    if sector == "finance":
+        assert "finance-EU (sector finance, subjects in IE, seat in IE): no rule names it yet" in (
+            asked(tmp_path, "check", "eu-both-ways", *said).out
+        )

@@ -86,7 +86,7 @@ def _mode(spec: InferenceStack) -> list[Requirement]:
 def _place(spec: InferenceStack) -> list[Requirement]:
     found = []
     said = spec.target.region
-    if said is not None:
+    if said is not None and catalog.region(said).partition == placement.PLANNED_PARTITION:
         anywhere = Change(
             edit=edit_spec(lambda one: replace(one, target=replace(one.target, region=None))),
             say=lambda draft: f"{draft.target.region} ({draft.target.country})",
