@@ -299,3 +299,28 @@ def test_tried_13_laws_follow_from_subjects_seat_and_sector(
         assert "finance-EU (sector finance, subjects in IE, seat in IE): no rule names it yet" in (
             asked(tmp_path, "check", "eu-both-ways", *said).out
         )
+
+
+# -- as the work grows
+
+
+def test_tried_13_many_peaks_are_told_as_their_sum_and_the_largest(tmp_path: Path) -> None:
+    """A hundred routes that are too much for a budget: one line, not a hundred numbers."""
+    peaks = [5 + number / 10 for number in range(100)]
+    routes = [
+        {
+            "name": f"r{number}",
+            "api": "chat",
+            "classes": ["public"],
+            "backends": ["small"],
+            "load": {"peak_requests_per_second": peak, "input_tokens": 1000, "output_tokens": 500},
+        }
+        for number, peak in enumerate(peaks)
+    ]
+    small = {"weights": "hf://Qwen/Qwen3-4B", "quantization": "fp8", "engine": {"kv_cache_dtype": "fp8"}}
+    said = (("spec.routes", routes), ("spec.backends.small", small), ("spec.budget.monthly_usd", 10_000))
+    refused = asked(tmp_path, "plan", "minimal", *said)
+
+    assert refused.code == 3
+    assert f"peaks of {sum(peaks):g} requests a second over 100 routes, at most 14.9 (r99)" in refused.err
+    assert max(map(len, refused.err.splitlines())) < 300
