@@ -66,9 +66,9 @@ def _target(account: AccountEntry, context: Context) -> Iterator[Outcome]:
         yield fail(f"{wrong}; {_offer(context)}", path="region")
     if target.country is not None and target.country not in context.allowed_countries:
         yield fail(f"own nodes in {target.country}; allowed: {context.allowed_text}", path="country")
-    for name in regions_named(account.state_backend or ""):
-        if wrong := context.outside(name):
-            yield fail(f"the account's state_backend lies outside: {wrong}", path="account")
+    for name in regions_named(account.state_backend or ""):  # the organization's choice, so by its countries
+        if context.country_of(name) not in catalog.expand_places(account.countries):
+            yield fail(f"state_backend in {name}, outside {', '.join(account.countries)}", path="account")
 
 
 @regions_are_allowed.check("self-hosted")

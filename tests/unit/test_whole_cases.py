@@ -97,6 +97,39 @@ def test_tried_13_auto_does_not_choose_weights_that_lie_abroad(tmp_path: Path) -
     assert plan["mode"] == "managed-api"
 
 
+# -- b: what auto leaves unused
+
+OWN_AHEAD: tuple[tuple[str, Any], ...] = (
+    ("organization.accounts.222222222222.criticality", "core"),
+    ("spec.routes[0].customize", "adapter"),
+    ("spec.operations.staff.skills", ["ml-serving", "kubernetes", "gpu", "security"]),
+    ("spec.operations.staff.fte", 0.05),
+    ("spec.priorities", {"control": 5, "stability": 5, "lock_in": 5}),
+)
+
+
+@pytest.mark.parametrize(
+    "api",
+    [
+        {"vendor": "bedrock", "model": "mistral.mistral-large-2402-v1:0"},
+        {"vendor": "bedrock", "model": "global.anthropic.claude-sonnet-4-5-20250929-v1:0"},
+        {"vendor": "openai-eu", "model": "gpt-4.1-2025-04-14"},
+    ],
+    ids=["allowed", "denied profile", "denied vendor"],
+)
+def test_tried_13_a_backend_that_auto_does_not_use_denies_nothing(
+    tmp_path: Path, api: dict[str, str]
+) -> None:
+    """Own weights are chosen: the vendor that nothing reaches is no reason to deny, allowed or not."""
+    edits = (*OWN_AHEAD, ("spec.backends.mistral-api", api))
+    plan = answer(tmp_path, "plan", "eu-both-ways", *edits)
+    stack = answer(tmp_path, "check", "eu-both-ways", *edits)
+
+    assert (plan["mode"], plan["vendors"]) == ("self-hosted", [])
+    assert [one for one in stack["findings"] if one["blocks"]] == []
+    assert stack["decision"] == "allow"
+
+
 # -- c: Regions without a price
 
 UNPRICED = ("sa-east-1", "eu-central-2", "ap-south-2", "ap-southeast-5", "il-central-1")
@@ -167,6 +200,49 @@ def test_tried_13_a_region_without_the_types_names_the_types(tmp_path: Path) -> 
     assert refused.code == 3
     assert "needs another engine (Neuron)" in refused.err
     assert "price" not in refused.err
+
+
+# -- e: routes that must be auditable
+
+EVEN: tuple[tuple[str, Any], ...] = (
+    ("organization.accounts.222222222222.criticality", "core"),
+    ("spec.routes[0].customize", "adapter"),
+    ("spec.operations.staff.skills", ["ml-serving", "kubernetes", "gpu", "security"]),
+    ("spec.operations.staff.fte", 0.05),
+    ("spec.priorities", {"control": 3}),
+)
+
+
+def test_tried_13_audit_required_weighs_in_auto(tmp_path: Path) -> None:
+    """It speaks for own weights, with its documents, and turns a choice that is not far off."""
+    without = answer(tmp_path, "plan", "eu-both-ways", *EVEN)
+    asking = answer(tmp_path, "plan", "eu-both-ways", *EVEN, ("spec.routes[0].audit_required", True))
+    rows = [
+        next(row for row in plan["decision"]["criteria"] if row["id"] == "audit")
+        for plan in (without, asking)
+    ]
+
+    assert [row["points"] for row in rows] == [{}, {"self-hosted": 4.0}]
+    assert rows[1]["evidence"] == "audit_required: drafting"
+    assert "000:188" in str(rows[1]["documents"])
+    assert (without["mode"], asking["mode"]) == ("managed-api", "hybrid")
+
+
+@pytest.mark.parametrize("filed", [True, False])
+def test_tried_13_a_regulated_audit_needs_evidence_of_a_closed_model(tmp_path: Path, filed: bool) -> None:
+    """In a regulated sector auto takes no vendor whose model nobody may examine (TRANSP-003)."""
+    rest = [one for one in ORGANIZATION["evidence"] if one["kind"] != "audit_rights"]
+    edits: tuple[tuple[str, Any], ...] = (
+        ("organization.entities.desk.sector", "finance"),
+        ("organization.evidence", ORGANIZATION["evidence"] if filed else rest),
+        ("spec.routes[0].audit_required", True),
+    )
+    plan = answer(tmp_path, "plan", "eu-both-ways", *edits)
+    stack = answer(tmp_path, "check", "eu-both-ways", *edits)
+
+    assert plan["mode"] == ("managed-api" if filed else "self-hosted")
+    assert {gate["rule"] for gate in plan["decision"]["gates"]} == (set() if filed else {"TRANSP-003"})
+    assert stack["decision"] == "allow"
 
 
 # -- f: cards whose host has another processor
