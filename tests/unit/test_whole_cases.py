@@ -332,6 +332,49 @@ def test_tried_13_a_sovereign_partition_is_not_told_to_take_the_commercial_one(t
     assert "works with" not in refused.err
 
 
+# -- g: a thin team
+
+OWN_ONLY: tuple[tuple[str, Any], ...] = (
+    ("spec.mode", "self-hosted"),
+    ("spec.routes[0].backends", ["mistral-own"]),
+    ("spec.backends", {"mistral-own": {"weights": "hf://Qwen/Qwen3-8B"}}),
+)
+CLOSED: tuple[tuple[str, Any], ...] = (
+    ("spec.mode", "self-hosted"),
+    ("spec.routes[0].classes", ["confidential"]),
+    ("organization.accounts.222222222222.max_class", "confidential"),
+)
+
+
+@pytest.mark.parametrize(
+    ("edits", "told"),
+    [
+        (
+            (("spec.mode", "self-hosted"),),
+            "bedrock (mistral.mistral-large-2402-v1:0) would cost 2,334 USD a month for every route",
+        ),
+        (OWN_ONLY, "a vendor below 7.72 USD per million tokens would cost less"),
+        (
+            CLOSED,
+            "no registered vendor may serve every route (bedrock (mistral.mistral-large-2402-v1:0): PRIV",
+        ),
+    ],
+    ids=["a vendor is listed", "none is listed", "none may serve"],
+)
+def test_tried_13_a_thin_team_sees_what_a_vendor_would_cost(
+    tmp_path: Path, edits: tuple[tuple[str, Any], ...], told: str
+) -> None:
+    """Own weights without the skills: a vendor's bill, the price that would do, or why none may serve."""
+    lacking = "operations.staff lacks ml-serving, gpu, security"
+    warnings = answer(tmp_path, "plan", "eu-both-ways", *edits)["warnings"]
+    (line,) = (text for text in warnings if text.startswith(lacking))
+    assert told in line
+
+    skilled = ("spec.operations.staff.skills", ["ml-serving", "kubernetes", "gpu", "security"])
+    warnings = answer(tmp_path, "plan", "eu-both-ways", *edits, skilled)["warnings"]
+    assert not any("a vendor" in text or "registered vendor" in text for text in warnings)
+
+
 # -- h: the law
 
 
@@ -375,6 +418,53 @@ def test_tried_13_laws_follow_from_subjects_seat_and_sector(
         assert "finance-EU (sector finance, subjects in IE, seat in IE): no rule names it yet" in (
             asked(tmp_path, "check", "eu-both-ways", *said).out
         )
+
+
+# -- 7, second half: alternatives
+
+
+SEARCH = {
+    "name": "search",
+    "api": "embeddings",
+    "classes": ["internal"],
+    "callers": ["help-center"],
+    "backends": ["bge"],
+    "load": {"peak_requests_per_second": 1, "monthly_requests": 300000, "input_tokens": 800},
+}
+
+
+@pytest.mark.parametrize("mode", ["self-hosted", "auto"])
+def test_tried_7_an_alternative_that_cannot_serve_every_route_is_not_possible(
+    tmp_path: Path, mode: str
+) -> None:
+    """A vendor's chat model does not embed, however cheap it would be for every route."""
+    chat = yaml.safe_load((ROOT / "specs" / "eu-both-ways.yaml").read_text())["routes"][0]
+    edits: tuple[tuple[str, Any], ...] = (
+        ("spec.mode", mode),
+        ("spec.routes", [chat, SEARCH]),
+        ("spec.backends.bge", {"weights": "hf://BAAI/bge-m3"}),
+    )
+    plan = answer(tmp_path, "plan", "eu-both-ways", *edits)
+    rows = {one["name"]: one for one in plan["cost"]["alternatives"]}
+
+    alone = rows["bedrock (mistral.mistral-large-2402-v1:0)"]
+    assert (alone["feasible"], alone["monthly_usd"]) == (False, None)
+    assert alone["reason"] == "backend mistral-api would serve several kinds of API"
+    told = asked(tmp_path, "plan", "eu-both-ways", *edits).out.partition("alternatives, cheapest first")[2]
+    assert "every route at this vendor" not in told
+
+
+def test_tried_7_a_vendor_model_for_two_kinds_of_api_is_refused(tmp_path: Path) -> None:
+    """The same said in the spec itself."""
+    chat = yaml.safe_load((ROOT / "specs" / "eu-both-ways.yaml").read_text())["routes"][0]
+    both = [{**chat, "backends": ["mistral-api"]}, {**SEARCH, "backends": ["mistral-api"]}]
+    refused = asked(
+        tmp_path, "plan", "eu-both-ways", ("spec.mode", "managed-api"), ("spec.routes", both),
+        ("spec.backends.mistral-own", {"weights": "hf://Qwen/Qwen3-8B"}),
+    )  # fmt: skip
+
+    assert refused.code == 3
+    assert "asked for chat for drafting and embeddings for search" in refused.err
 
 
 # -- as the work grows
