@@ -63,9 +63,11 @@ if TYPE_CHECKING:
     from inferplan.catalog.places import region as region
     from inferplan.catalog.places import regions as regions
     from inferplan.catalog.places import sector_extras as sector_extras
+    from inferplan.catalog.prices import BASE_REGION as BASE_REGION
     from inferplan.catalog.prices import InstancePrice as InstancePrice
     from inferplan.catalog.prices import ServicePrice as ServicePrice
     from inferplan.catalog.prices import instance_price as instance_price
+    from inferplan.catalog.prices import is_region_priced as is_region_priced
     from inferplan.catalog.prices import region_prices as region_prices
     from inferplan.catalog.prices import service_price as service_price
     from inferplan.catalog.prices import service_prices as service_prices
@@ -93,6 +95,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.standing import facts as facts
     from inferplan.catalog.table import Row as Row
     from inferplan.catalog.table import UnknownName as UnknownName
+    from inferplan.catalog.table import Verified as Verified
     from inferplan.catalog.table import digest as digest
     from inferplan.catalog.table import stated_date as stated_date
     from inferplan.catalog.weighing import Criterion as Criterion
@@ -113,12 +116,13 @@ _EXPORTS = {
     "image_models licenses model model_hub_hosts model_serving models",
     "places": "CountryGroup Partition Regime Region SectorExtra countries countries_without_region "
     "country_groups expand_places partition partitions regimes region regions sector_extras",
-    "prices": "InstancePrice ServicePrice instance_price region_prices service_price service_prices",
+    "prices": "BASE_REGION InstancePrice ServicePrice instance_price is_region_priced region_prices "
+    "service_price service_prices",
     "resource_types": "ResourceModule doing harmless resource_modules",
     "serving": "GlobalService NamedSystem ServingSetting global_service global_services named_system "
     "named_systems purposes redaction_languages redaction_models serving_settings vllm_env vllm_flags "
     "vllm_methods vllm_omni_flags vllm_versions",
-    "table": "Row UnknownName digest stated_date",
+    "table": "Row UnknownName Verified digest stated_date",
     "managed_apis": "BEDROCK BedrockProfile GuardrailProfile Host KnownHost Vendor bedrock_profile "
     "bedrock_profiles bedrock_providers guardrail_profiles known_host vendor vendors",
 }

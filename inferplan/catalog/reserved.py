@@ -60,7 +60,7 @@ KEPT: dict[str, dict[str, str]] = {
     "rules on transfers abroad and on what sectors add": {
         "Adequacy": "status entries other intra_eea excluded not_listed_notable",
         "AdequacyEntry": "place condition",
-        "Regime": "name localization bases adequacy sector_extras notes review_flags",
+        "Regime": "name localization adequacy sector_extras notes review_flags",
         "Region": "regimes",
     },
     "rules on partitions and on services without a Region": {

@@ -100,9 +100,10 @@ def _found(
         version_key(version)
         shapes = _shapes(model, config_file)
         name, total, capability = _gpu(gpu, total_gib, compute_capability)
-        return sizing.fit(
+        found = sizing.fit(
             shapes, total, gpu=name, compute_capability=capability, vllm_version=version, **settings
         )
+        return msgspec.structs.replace(found, cautions=(*found.cautions, *_unserved(name)))
     except UnknownName as unknown:
         raise click.UsageError(_sentence(str(unknown)) + _hint(unknown.kind)) from None
     except (ValueError, sizing.ShapesError) as problem:
@@ -145,6 +146,19 @@ def _gpu(name: str, total_gib: float | None, capability: str | None) -> tuple[st
             raise
         return None, total_gib, capability
     return known.name, total_gib or known.usable_gib, capability or known.cc
+
+
+def _unserved(gpu: str | None) -> list[str]:
+    """What is to be said of a GPU that no instance serves with the published engine."""
+    from inferplan import catalog
+
+    hosts = [one for one in catalog.instances().values() if gpu is not None and one.gpu == gpu]
+    if not hosts or any(host.vllm == "ok" for host in hosts):
+        return []
+    return [
+        f"vLLM publishes no kernels for {gpu} on {hosts[0].arch}: the arithmetic assumes an own build, and "
+        "no plan takes its instances"
+    ]
 
 
 def _hint(kind: str) -> str:

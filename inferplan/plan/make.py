@@ -29,6 +29,7 @@ from inferplan.records.notes import Notes
 from inferplan.records.plan import Alternative, Budget, Cost, Decision, Kind, Plan, Source
 from inferplan.sizing.stated_shapes import refuse_shapes
 from inferplan.spec.declaration import Declaration, data_class
+from inferplan.spec.laws import laws_of
 from inferplan.spec.model import InferenceStack, Mode
 
 SCHEMA: Literal["inferplan.plan/v1beta1"] = "inferplan.plan/v1beta1"
@@ -60,7 +61,10 @@ def make_plan(declaration: Declaration, as_of: date, gates: Gates, mode: str | N
             f"{spec.metadata.name} runs on its own Kubernetes, which this version does not plan yet",
             (
                 Conflict(
-                    path="target.platform", value=spec.target.platform, reason="not built yet", change="aws"
+                    path="target.platform",
+                    value=spec.target.platform,
+                    reason="only AWS is planned yet, and that is no answer to nodes of one's own; `inferplan "
+                    "size` says what fits on their GPUs, `inferplan validate` checks the spec",
                 ),
             ),
         )
@@ -193,6 +197,7 @@ def _finish(case: Case, built: Built, record: Decision, notes: Notes) -> Plan:
         config_bucket=case.bucket("config"),
         candidates=built.candidates,
         images=cluster_images(case.declaration, draft.pools),
+        laws=laws_of(case.declaration),
     )
 
 

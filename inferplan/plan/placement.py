@@ -35,8 +35,8 @@ def candidate_regions(
                     Conflict(
                         path="target.region",
                         value=region.region,
-                        reason=f"what partition {region.partition} offers is not in the catalog",
-                        change="a Region of the commercial partition",
+                        reason=f"what partition {region.partition} offers is not in the catalog, and a "
+                        "Region of another partition is under another law",
                     ),
                 ),
             )

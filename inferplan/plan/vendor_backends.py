@@ -78,6 +78,20 @@ def _one_contract_per_provider(vendors: tuple[Vendor, ...]) -> None:
             raise NoPlan(f"one gateway holds one key of {vendor.provider}", (conflict,))
 
 
+def _one_api(case: Case, name: str, model: str, routes: tuple[str, ...]) -> None:
+    """A model writes text, or embeds, or makes images: the first of its routes says which."""
+    apis = {route.api: route.name for route in case.routes if route.name in routes}
+    if len(apis) > 1:
+        told = " and ".join(f"{api} for {route}" for api, route in apis.items())
+        conflict = Conflict(
+            path=f"backends.{name}.model",
+            value=model,
+            reason=f"asked for {told}, and no model serves several kinds of API",
+            change="a backend with a model of its own for each",
+        )
+        raise NoPlan(f"backend {name} would serve several kinds of API", (conflict,))
+
+
 def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Notes) -> Vendor:
     assert backend.vendor is not None
     entry = case.declaration.organization.vendors[backend.vendor]
@@ -93,6 +107,7 @@ def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Note
                 ),
             ),
         )
+    _one_api(case, name, backend.model, routes)
     if entry.provider not in LITELLM_PREFIX:
         facts = catalog.vendors().get(entry.provider)
         raise NoPlan(

@@ -13,7 +13,6 @@ from inferplan.records.base import Derivation, Kind, Record, Source, fitting
 from inferplan.records.outcome import (
     Alternative,
     Candidate,
-    Commitment,
     Cost,
     CostLine,
     Decision,
@@ -25,6 +24,7 @@ from inferplan.records.outcome import (
     Range,
     Scenario,
 )
+from inferplan.spec.laws import Law
 from inferplan.spec.model import Api, DataClass
 
 
@@ -355,6 +355,7 @@ class Plan(Record, frozen=True, kw_only=True):
     config_bucket: str | None
     images: tuple[Image, ...] = ()  # besides servers' and gateway's: nvidia-device-plugin, cluster-autoscaler
     candidates: tuple[Candidate, ...] = ()
+    laws: tuple[Law, ...] = ()  # that the declaration stands under
 
 
 __all__ = [
@@ -365,7 +366,6 @@ __all__ = [
     "Candidate",
     "ClientRoute",
     "Cluster",
-    "Commitment",
     "Cost",
     "CostLine",
     "Decision",

@@ -313,7 +313,7 @@ class Organization(Record, kw_only=True):
     apiVersion: version of this language
     kind: kind of this file
     metadata: who this is
-    entities: legal entities by name
+    entities: legal entities of one group, by name; some licenses count all of them together
     accounts: what may run where, by AWS account id
     classes: ceilings per class of data
     applications: who calls, by name

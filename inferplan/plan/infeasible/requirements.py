@@ -21,6 +21,7 @@ from inferplan.records.notes import Notes
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import InferenceStack, Objectives, Percentiles
 
+PEAKS_TOLD = 5
 LOAD_SHARES = (0.9, 0.75, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.02, 0.01)
 
 
@@ -86,7 +87,7 @@ def _mode(spec: InferenceStack) -> list[Requirement]:
 def _place(spec: InferenceStack) -> list[Requirement]:
     found = []
     said = spec.target.region
-    if said is not None:
+    if said is not None and catalog.region(said).partition == placement.PLANNED_PARTITION:
         anywhere = Change(
             edit=edit_spec(lambda one: replace(one, target=replace(one.target, region=None))),
             say=lambda draft: f"{draft.target.region} ({draft.target.country})",
@@ -175,14 +176,17 @@ def _zones(declaration: Declaration, spec: InferenceStack) -> list[Requirement]:
 
 def _load(spec: InferenceStack) -> list[Requirement]:
     """Shares of the stated load."""
-    peaks = [route.load.peak_requests_per_second for route in spec.routes]
-    said = [f"{peak:g}" for peak in peaks if peak is not None]
+    peaks = [
+        (peak, route.name)
+        for route in spec.routes
+        if (peak := route.load.peak_requests_per_second) is not None
+    ]
     volumes = [
         route.load.monthly_requests for route in spec.routes if route.load.monthly_requests is not None
     ]
-    if not said and not any(volumes):
+    if not peaks and not any(volumes):
         return []
-    value = f"peaks of {', '.join(said)} requests a second" if said else f"{sum(volumes):,} requests a month"
+    value = _peaks(peaks) if peaks else f"{sum(volumes):,} requests a month"
 
     def scaled(share: float) -> Edit:
         def change(one: InferenceStack) -> InferenceStack:
@@ -203,6 +207,15 @@ def _load(spec: InferenceStack) -> list[Requirement]:
 
     steps = tuple(Change(edit=scaled(share), say=always(f"{share:.0%} of it")) for share in LOAD_SHARES)
     return [Requirement(path="routes[*].load", value=value, short=value, changes=steps, in_steps=True)]
+
+
+def _peaks(peaks: list[tuple[float, str]]) -> str:
+    """A few peaks one by one; of many their sum and the largest."""
+    if len(peaks) <= PEAKS_TOLD:
+        return f"peaks of {', '.join(f'{peak:g}' for peak, _ in peaks)} requests a second"
+    largest, route = max(peaks)
+    total = sum(peak for peak, _ in peaks)
+    return f"peaks of {total:g} requests a second over {len(peaks)} routes, at most {largest:g} ({route})"
 
 
 def _budget(spec: InferenceStack) -> list[Requirement]:
