@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from spec_texts import GOOD, ORGANIZATION, changed, refused
 
 from inferplan import catalog
@@ -16,7 +17,8 @@ from inferplan.spec.backends import Adapter, Backend
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load
-from inferplan.spec.registers import fact_known
+from inferplan.spec.organization import ConfirmedFact, Facts
+from inferplan.spec.registers import fact_known, organization_problems
 from policies.evaluate import evaluate
 from policies.gates import gates
 from policies.packs import all_rules
@@ -266,6 +268,29 @@ def test_tried_9_a_fact_that_a_finding_names_is_one_that_the_organization_may_co
 
     assert any(fact.startswith("vendors/") and fact.count("/") == 2 for fact in facts)
     assert [problem for fact in facts for problem in fact_known(("facts",), fact)] == []
+
+
+@pytest.mark.parametrize(
+    ("fact", "countries", "problem"),
+    [
+        ("vendors/azure-openai/desk-we.openai.azure.com", ("NL",), None),
+        ("vendors/azure-openai/desk-we.openai.azure.com", ("Holland",), "unknown country or group 'Holland'"),
+        ("vendors/azure-openai/desk-we.openai.azure.co", (), "unknown fact"),
+        ("vendors/openai/desk-we.openai.azure.com", (), "unknown fact"),
+        ("licenses/apache-2.0", ("NL",), "places are confirmed of one host of a vendor only"),
+    ],
+)
+def test_case_19_places_are_confirmed_of_one_host(
+    fact: str, countries: tuple[str, ...], problem: str | None
+) -> None:
+    """A host under a pattern of its vendor is a fact of its own; what is no host has no place."""
+    said = ConfirmedFact(id=fact, by="dpo@group.example", date="2026-07-01", countries=countries)
+    organization = declared("minimal").organization
+    told = organization_problems(structs.replace(organization, facts=Facts(confirmed=(said,))), None)
+
+    found = [one.problem for one in told]
+    assert len(found) == (problem is not None)
+    assert all(problem is not None and problem in text for text in found)
 
 
 def _messages(rule: Rule, change: Change) -> list[str]:
