@@ -5,7 +5,7 @@ Not here: whether an entry is recent or sufficient (policies); fields of a spec 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from inferplan import catalog
@@ -102,7 +102,9 @@ def fact_known(parts: tuple[Part, ...], fact: str) -> Iterator[Problem]:
     """A confirmed fact is one of the catalog's."""
     if not catalog.is_fact(fact):
         table = fact.partition("/")[0]
-        of_table = [known for known in catalog.facts() if known.startswith(f"{table}/")]
+        tables = {known.partition("/")[0] for known in catalog.facts()}
+        meant = tuple(f"{name}/" for name in ({table} & tables or near(table, sorted(tables))))
+        of_table = [known for known in catalog.facts() if known.startswith(meant)]
         hint = did_you_mean(near(fact, of_table)) or "ids are <table>/<key>"
         yield Problem((*parts, "id"), f"unknown fact '{fact}'", hint=hint)
 
@@ -116,16 +118,18 @@ def places_of_fact(parts: tuple[Part, ...], fact: ConfirmedFact) -> Iterator[Pro
         yield from unknown_place((*parts, "countries", index), code)
 
 
-def rule_published(parts: tuple[Part, ...], rule: str, rules: RuleIds) -> Iterator[Problem]:
-    """A rule id is one that exists, or is published as one to come."""
+def rule_published(
+    parts: tuple[Part, ...], rule: str, rules: RuleIds, offered: Iterable[str] = ()
+) -> Iterator[Problem]:
+    """A rule id is one that exists, or is published as one to come; `offered` are those that would do."""
     if rule not in rules.known:
-        hint = did_you_mean(near(rule, rules.known, 3)) or "`inferplan rules` lists them"
+        hint = did_you_mean(near(rule, offered or rules.known, 3)) or "`inferplan rules` lists them"
         yield Problem(parts, f"unknown rule '{rule}'", hint=hint)
 
 
 def rule_checked(parts: tuple[Part, ...], rule: str, rules: RuleIds) -> Iterator[Problem]:
     """A bar is only as high as what is checked: a level of a rule that nothing checks would say otherwise."""
-    yield from rule_published(parts, rule, rules)
+    yield from rule_published(parts, rule, rules, sorted(rules.built))
     if rule in rules.published - rules.built:
         hint = "take it out until it is built; `inferplan rules` lists what is checked"
         yield Problem(parts, f"rule '{rule}' is published, and nothing checks it yet", hint=hint)

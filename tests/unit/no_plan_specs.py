@@ -97,7 +97,12 @@ def write(root: Any, parts: Sequence[str | int], value: Any) -> None:
 def example(name: str) -> Asked:
     """An example as it stands."""
     said = declared(name)
-    return Asked(name, (), msgspec.to_builtins(said.spec), msgspec.to_builtins(said.organization))
+    return Asked(name, (), plain(said.spec), plain(said.organization))
+
+
+def plain(record: Any) -> Any:
+    """A record as the mappings and lists that a file holds."""
+    return json.loads(msgspec.json.encode(record))
 
 
 def wishes(asked: Asked) -> dict[str, list[Fields]]:

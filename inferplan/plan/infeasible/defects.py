@@ -151,7 +151,7 @@ def _api(spec: InferenceStack, index: int, route: Route) -> Iterator[Requirement
     if all(_serves(name, backend, route.api) for name, backend in own.items()):
         return
     changes = [
-        Change(edit=_route(index, api=api), say=always(api))
+        Change(edit=_route(index, api=api), say=always(f"api: {api}"))
         for api in get_args(Api)
         if api != IMAGES and all(_serves(name, backend, api) for name, backend in own.items())
     ][:1]
@@ -159,7 +159,7 @@ def _api(spec: InferenceStack, index: int, route: Route) -> Iterator[Requirement
         for model in reversed(tuple(catalog.image_models())):
             changes.append(Change(edit=_making_images(index, own, model), say=always(f"images from {model}")))
     elif all(_serves(name, backend, IMAGES) for name, backend in own.items()):
-        changes.append(Change(edit=_making_images(index, own, None), say=always(IMAGES)))
+        changes.append(Change(edit=_making_images(index, own, None), say=always(f"api: {IMAGES}")))
     if changes:
         yield Requirement(
             path=f"routes[{index}].api", value=route.api, short=f"API {route.api}", changes=tuple(changes)
