@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.serving import serving_settings as serving_settings
     from inferplan.catalog.serving import vllm_env as vllm_env
     from inferplan.catalog.serving import vllm_flags as vllm_flags
+    from inferplan.catalog.serving import vllm_gone_flags as vllm_gone_flags
     from inferplan.catalog.serving import vllm_methods as vllm_methods
     from inferplan.catalog.serving import vllm_omni_flags as vllm_omni_flags
     from inferplan.catalog.serving import vllm_versions as vllm_versions
@@ -120,7 +121,7 @@ _EXPORTS = {
     "resource_types": "ResourceModule doing harmless resource_modules",
     "serving": "GlobalService NamedSystem ServingSetting global_service global_services named_system "
     "named_systems purposes redaction_languages redaction_models serving_settings vllm_env vllm_flags "
-    "vllm_methods vllm_omni_flags vllm_versions",
+    "vllm_gone_flags vllm_methods vllm_omni_flags vllm_versions",
     "table": "Row UnknownName digest stated_date",
     "managed_apis": "BEDROCK BedrockProfile DeploymentType GuardrailProfile Host KnownHost Vendor "
     "bedrock_profile bedrock_profiles bedrock_providers guardrail_profiles known_host vendor vendors",

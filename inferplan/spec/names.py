@@ -305,8 +305,10 @@ def engine_args_known(inputs: Inputs) -> Iterator[Problem]:
                     parts, "the planner sets this flag", hint=f"say it with `{field}`" if field else ""
                 )
             elif f"--{arg}" not in flags:
-                close = _flags_alike(arg.lstrip("-").replace("_", "-"), known)
-                yield unknown(parts, f"flag of vLLM {inputs.vllm_version}", arg, *_said_otherwise(close))
+                plain = arg.lstrip("-").replace("_", "-")
+                gone = catalog.vllm_gone_flags().get(plain)
+                close = _said_otherwise(_flags_alike(plain, known)) if gone is None else ((), gone)
+                yield unknown(parts, f"flag of vLLM {inputs.vllm_version}", arg, *close)
 
 
 def _said_otherwise(close: tuple[str, ...]) -> tuple[tuple[str, ...], str]:

@@ -15,7 +15,7 @@ from policies import types
 from policies.context import Context, Serving
 from policies.rule import Outcome, Rule, fail
 from policies.views.gateway import addresses, configurations, entries, guardrails_without_address
-from policies.views.hosts import allowlist, aws_regions, private, vendor_hosts
+from policies.views.hosts import allowlist, aws_regions, hosts_inside, private, vendor_hosts
 from policies.views.network import public
 from policies.world.things import (
     FIRST_VARIABLE,
@@ -104,7 +104,7 @@ def _is_global(host: str) -> bool:
 
 def _regional(host: str, context: Context) -> str:
     fact = catalog.known_host(host)
-    hosts = [item.host for item in fact.vendor.hosts if item.processing_in_region] if fact else []
+    hosts = hosts_inside(fact.vendor, context) if fact else []
     setup = fact.vendor.residency_setup[:1] if fact else ()
     use = f"use {' or '.join(hosts)}" if hosts else f"use a vendor with a host in {context.allowed_text}"
     return f"{host} is the vendor's global host; {use}" + (f" ({setup[0]})" if hosts and setup else "")

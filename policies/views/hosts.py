@@ -140,15 +140,20 @@ def _anywhere(fact: catalog.KnownHost, context: Context) -> str | None:
     return None
 
 
-def _others(fact: catalog.KnownHost, context: Context) -> str:
-    """What to use instead."""
-    good = [
+def hosts_inside(vendor: catalog.Vendor, context: Context) -> list[str]:
+    """The hosts of a vendor that process inside the boundary."""
+    return [
         host.host
-        for host in fact.vendor.hosts
+        for host in vendor.hosts
         if host.processing_in_region
         and host.scope_countries
         and catalog.expand_places(host.scope_countries) <= context.allowed_countries
     ]
+
+
+def _others(fact: catalog.KnownHost, context: Context) -> str:
+    """What to use instead."""
+    good = hosts_inside(fact.vendor, context)
     own = "a Bedrock model id of an allowed Region, or own weights"
     return f"use {' or '.join(good)}, or {own}" if good else f"use {own}"
 
