@@ -401,7 +401,11 @@ def test_tried_9_and_13_what_a_finding_names_mends_it_and_breaks_no_other_rule()
                     mended = failing_case(rule, replace(change, edits={**change.edits, **edits}))
                     left = [one for one in judged(mended, rule) if one.subject == finding.subject]
                     before = {one.rule for one in judged(case) if one.blocks}
-                    after = {one.rule for one in judged(mended) if one.blocks}
+                    blocking = [one for one in judged(mended) if one.blocks]
+                    after = {one.rule for one in blocking}
+                    named = next(iter(edits.values()))
+                    told = [one.message for one in blocking if one.subject.urn is None]
+                    assert not [text for text in told if isinstance(named, str) and named in text]
                     assert left == [], (rule.id, change.note, finding.message, edits)
                     assert after <= before, (rule.id, change.note, finding.message, edits)
                     done[next(iter(edits)).partition(".")[0]] += 1
