@@ -15,7 +15,7 @@ from inferplan import catalog
 from inferplan.resource import Resource, UnknownValueError
 from inferplan.spec.declaration import allowed_countries, backend_kind, data_class, route_class
 from inferplan.spec.model import DATA_CLASSES, Backend, DataClass, InferenceStack, Route, Spec
-from inferplan.spec.organization import AccountEntry, Organization, VendorEntry
+from inferplan.spec.organization import AccountEntry, ConfirmedFact, Organization, VendorEntry
 from policies import types
 from policies.credentials import is_credential
 from policies.read import Text, arn, get, known
@@ -324,10 +324,15 @@ class Context:
     # -- facts -------------------------------------------------------------------------------------
     def confirmed(self, fact_id: str) -> bool:
         """Whether a named person vouches for a fact by its id."""
-        return any(
-            fact.id == fact_id and date.fromisoformat(fact.date) <= self.as_of
+        return bool(self.confirmations(fact_id))
+
+    def confirmations(self, fact_id: str) -> list[ConfirmedFact]:
+        """The entries by which named persons vouch for a fact."""
+        return [
+            fact
             for fact in self.organization.facts.confirmed
-        )
+            if fact.id == fact_id and date.fromisoformat(fact.date) <= self.as_of
+        ]
 
     def use(self, fact_id: str, row: catalog.Row) -> None:
         """Remember that the decision rests on a fact."""

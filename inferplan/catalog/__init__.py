@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.hardware import instances as instances
     from inferplan.catalog.managed_apis import BEDROCK as BEDROCK
     from inferplan.catalog.managed_apis import BedrockProfile as BedrockProfile
+    from inferplan.catalog.managed_apis import DeploymentType as DeploymentType
     from inferplan.catalog.managed_apis import GuardrailProfile as GuardrailProfile
     from inferplan.catalog.managed_apis import Host as Host
     from inferplan.catalog.managed_apis import KnownHost as KnownHost
@@ -88,11 +89,14 @@ if TYPE_CHECKING:
     from inferplan.catalog.serving import serving_settings as serving_settings
     from inferplan.catalog.serving import vllm_env as vllm_env
     from inferplan.catalog.serving import vllm_flags as vllm_flags
+    from inferplan.catalog.serving import vllm_gone_flags as vllm_gone_flags
     from inferplan.catalog.serving import vllm_methods as vllm_methods
     from inferplan.catalog.serving import vllm_omni_flags as vllm_omni_flags
     from inferplan.catalog.serving import vllm_versions as vllm_versions
     from inferplan.catalog.standing import Fact as Fact
     from inferplan.catalog.standing import facts as facts
+    from inferplan.catalog.standing import is_fact as is_fact
+    from inferplan.catalog.standing import names_host as names_host
     from inferplan.catalog.table import Row as Row
     from inferplan.catalog.table import UnknownName as UnknownName
     from inferplan.catalog.table import Verified as Verified
@@ -110,7 +114,7 @@ _EXPORTS = {
     "costing": "CostAssumption RequestPrice cost_assumption cost_assumptions request_price token_price "
     "token_prices",
     "weighing": "Criterion DecisionSetting LeadTimeItem Side criteria decision_settings lead_times",
-    "standing": "Fact facts",
+    "standing": "Fact facts is_fact names_host",
     "hardware": "Gpu Instance gpu gpus instance instances",
     "open_weights": "ImageModel License LicenseStanding Model ModelHubHost ModelServing license_of "
     "image_models licenses model model_hub_hosts model_serving models",
@@ -121,10 +125,10 @@ _EXPORTS = {
     "resource_types": "ResourceModule doing harmless resource_modules",
     "serving": "GlobalService NamedSystem ServingSetting global_service global_services named_system "
     "named_systems purposes redaction_languages redaction_models serving_settings vllm_env vllm_flags "
-    "vllm_methods vllm_omni_flags vllm_versions",
+    "vllm_gone_flags vllm_methods vllm_omni_flags vllm_versions",
     "table": "Row UnknownName Verified digest stated_date",
-    "managed_apis": "BEDROCK BedrockProfile GuardrailProfile Host KnownHost Vendor bedrock_profile "
-    "bedrock_profiles bedrock_providers guardrail_profiles known_host vendor vendors",
+    "managed_apis": "BEDROCK BedrockProfile DeploymentType GuardrailProfile Host KnownHost Vendor "
+    "bedrock_profile bedrock_profiles bedrock_providers guardrail_profiles known_host vendor vendors",
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names.split()}
 

@@ -55,7 +55,7 @@ KEPT: dict[str, dict[str, str]] = {
     "rules on vendors, their retention and who works for them": {
         "BedrockProfile": "exact_list_depends_on",
         "Vendor": "eea_entity retention_note retention_modes outside_residency subprocessors hold_history "
-        "deployment_types private_endpoint_services model_families absent",
+        "private_endpoint_services model_families absent",
     },
     "rules on transfers abroad and on what sectors add": {
         "Adequacy": "status entries other intra_eea excluded not_listed_notable",

@@ -22,6 +22,13 @@ class ServingSetting(Row, frozen=True, kw_only=True):
     why: str
 
 
+class VllmGoneFlag(Row, frozen=True, kw_only=True):
+    """A flag that `vllm serve` no longer has, and what to do instead."""
+
+    flag: str
+    says: str
+
+
 class VllmFlag(Row, frozen=True, kw_only=True):
     """One option string of `vllm serve`."""
 
@@ -112,6 +119,12 @@ def vllm_flags(version: str) -> frozenset[str]:
     if version not in _flags():
         raise UnknownName("vLLM version", version, near(version, vllm_versions(), 3))
     return _flags()[version]
+
+
+@cache
+def vllm_gone_flags() -> Mapping[str, str]:
+    """What to do in place of flags that older versions had, by flag without dashes in front."""
+    return {row.flag: row.says for row in rows("vllm_gone_flags", VllmGoneFlag)}
 
 
 @cache

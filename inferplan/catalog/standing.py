@@ -50,6 +50,18 @@ def _tables() -> Iterable[tuple[str, Mapping[str, Row]]]:
     )
 
 
+def is_fact(fact_id: str) -> bool:
+    """Whether the organization may confirm a fact by this id: a row's, or that of one host of a vendor."""
+    return fact_id in facts() or names_host(fact_id)
+
+
+def names_host(fact_id: str) -> bool:
+    """Whether a fact id names one host, such as `vendors/openai/eu.api.openai.com`."""
+    table, _, rest = fact_id.partition("/")
+    vendor, _, host = rest.partition("/")
+    return table == "vendors" and managed_apis.known_host(host, vendor) is not None
+
+
 @cache
 def facts() -> Mapping[str, Fact]:
     """Every fact by id."""

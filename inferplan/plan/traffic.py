@@ -45,7 +45,6 @@ def plan_routes(
                     path=f"routes[{index}].backends",
                     value=", ".join(route.backends),
                     reason=f"mode {kind} needs a backend with {kinds}",
-                    change="add one, or change mode",
                 )
             )
             continue
@@ -87,7 +86,6 @@ def plan_routes(
                 path="routes",
                 value=", ".join(route.name for route in routes),
                 reason=f"mode hybrid needs a backend with {lacking}",
-                change="add one, or change mode",
             )
         )
     if conflicts:

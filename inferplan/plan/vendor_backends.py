@@ -73,7 +73,6 @@ def _one_contract_per_provider(vendors: tuple[Vendor, ...]) -> None:
                 path=f"backends.{vendor.backend}.vendor",
                 value=vendor.vendor,
                 reason=f"{other.backend} calls the same provider under another contract, {other.vendor}",
-                change=f"use {other.vendor} for both, or two stacks",
             )
             raise NoPlan(f"one gateway holds one key of {vendor.provider}", (conflict,))
 
@@ -116,8 +115,8 @@ def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Note
                 Conflict(
                     path=f"backends.{name}.vendor",
                     value=backend.vendor,
-                    reason=(facts.planner_message if facts else None) or "not an inference API",
-                    change="one of " + ", ".join(sorted(LITELLM_PREFIX)),
+                    reason=f"{(facts.planner_message if facts else None) or 'not an inference API'}; "
+                    f"the gateway calls {', '.join(sorted(LITELLM_PREFIX))}",
                 ),
             ),
         )
@@ -154,8 +153,7 @@ def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Note
                 Conflict(
                     path=f"organization.vendors.{backend.vendor}.host",
                     value="not said",
-                    reason="a vendor outside AWS is reached through an exact host name only",
-                    change="name one of "
+                    reason="a vendor outside AWS is reached through an exact host name only; the facts know "
                     + ", ".join(host.host for host in catalog.vendor(entry.provider).hosts),
                 ),
             ),

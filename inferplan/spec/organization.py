@@ -275,14 +275,16 @@ class Evidence(Record):
 class ConfirmedFact(Record):
     """A fact that a named person vouches for.
 
-    id: fact id, `<table>/<key>`
+    id: fact id, `<table>/<key>`, or one host of a vendor, `vendors/<vendor>/<host>`
     by: who vouches
     date: since when
+    countries: where a vendor's host processes, countries or groups, where no source says it
     """
 
     id: Text
     by: Text
     date: Date
+    countries: tuple[Text, ...] = ()
 
 
 class Facts(Record):

@@ -19,8 +19,8 @@ licenses_are_known = Rule(
     id="LIC-001",
     title="The license of every model is known from a source",
     why="What nobody has read cannot have been agreed to.",
-    fix="Add the license to the model's row in the catalog with its source, or have a named person "
-    "confirm it in organization.yaml under facts.",
+    fix="Add the license to the model's row in the catalog with its source; one that the row names without "
+    "a verified source may be confirmed by a named person in organization.yaml under facts.",
     source=("004:20",),
     level="mandatory",
 )
@@ -39,7 +39,10 @@ def _known(serving: Serving, context: Context) -> Iterator[Outcome]:
     terms = standing.license
     confirmed = context.confirmed(f"licenses/{terms.id}") or context.confirmed(f"models/{model.id}")
     if not standing.verified and not confirmed:
-        yield undecided(f"no verified source says that {model.id} is under {terms.name}")
+        yield undecided(
+            f"no verified source says that {model.id} is under {terms.name}: "
+            f"a named person may confirm fact models/{model.id}"
+        )
 
 
 _WEIGHTS = "spec:backends.qwen.weights"

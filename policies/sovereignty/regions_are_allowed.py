@@ -278,8 +278,8 @@ regions_are_guarded = Rule(
     title="The account has a Region guard that does not depend on this stack",
     why="What a stack declares, the next change can undo; a guard outside it cannot be undone from inside.",
     fix="Deny other Regions by aws:RequestedRegion in a control policy (global services exempt), and "
-    "register the evidence as region_guard; a denied destination also breaks Bedrock profiles that may "
-    "route there.",
+    "register the evidence as region_guard of the account; a denied destination also breaks Bedrock "
+    "profiles that may route there.",
     source=("000:186",),
     level="advisory",
 )

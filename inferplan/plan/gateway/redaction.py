@@ -29,9 +29,12 @@ def redaction_languages(
             path, found, f"languages of the subjects' countries {', '.join(subjects) or '(none said)'}"
         )
     models = catalog.redaction_models()
+    known = ", ".join(sorted(language for language, model in models.items() if model is not None))
     for language in languages:
         if models.get(language) is None:
-            raise _no_redaction(path, language, "no recognition model is known for this language")
+            raise _no_redaction(
+                path, language, f"no recognition model is known for this language, only for {known}"
+            )
     if not languages:
         raise _no_redaction(
             path, "none", "neither data.subjects nor the route says which languages to redact"
@@ -42,9 +45,5 @@ def redaction_languages(
 def _no_redaction(path: str, value: str, reason: str) -> NoPlan:
     return NoPlan(
         "personal data could not be recognized before it leaves",
-        (
-            Conflict(
-                path=path, value=value, reason=reason, change="say redaction_languages, or take redaction out"
-            ),
-        ),
+        (Conflict(path=path, value=value, reason=reason),),
     )
