@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from inferplan.plan.gateway.redaction import redaction_languages
+from inferplan.plan.gateway.redaction import redaction_languages, refuse_missing_models
 from inferplan.records.draft import Traffic
 from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
@@ -49,13 +49,11 @@ def plan_routes(
                 )
             )
             continue
-        languages = (
-            redaction_languages(
-                spec, route.redaction_languages, f"routes[{index}].redaction_languages", notes
-            )
-            if route.redaction
-            else ()
-        )
+        languages: tuple[str, ...] = ()
+        if route.redaction:
+            path = f"routes[{index}].redaction_languages"
+            languages = redaction_languages(spec, route.redaction_languages, path, notes)
+            refuse_missing_models(declaration, languages, path, notes)
         callers = route.callers
         if not callers:
             notes.default(

@@ -287,6 +287,7 @@ class Sidecar(Record, frozen=True, kw_only=True):
     cpu: int  # thousandths of a vCPU
     memory_mib: int
     languages: tuple[str, ...] = ()
+    config: dict[str, Any] = field(default_factory=dict)  # the analyzer's configuration file, complete
 
 
 class GatewayService(Record, frozen=True, kw_only=True):

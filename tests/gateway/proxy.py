@@ -76,10 +76,10 @@ class Gateway:
         self.recorded = recorded(self.name)
         self.containers = containers(self.recorded)
         self.vendor, self.bedrock = StandIn("vendor"), StandIn("bedrock")
-        self.analyzer, self.anonymizer = StandIn("analyzer"), StandIn("anonymizer")
         self.site_packages = next((self.home / "venv/lib").glob("python3*/site-packages"))
         self.log = self.folder / "proxy.log"
         self._start_stores()
+        self._start_helpers()
         self._start_aws()
         (self.folder / "bin").mkdir()
         (self.folder / "bin/prisma").symlink_to(Path(__file__).parent / "prisma.sh")
@@ -117,6 +117,33 @@ class Gateway:
         else:
             (self.folder / "config.yaml").write_text(self._configuration())
 
+    def _start_helpers(self) -> None:
+        """Presidio, as its containers start it; each has an environment of its own."""
+        self.helpers: dict[str, int] = {}
+        for sidecar in self.plan.sidecars:
+            port = self.helpers[sidecar.name] = machines.free_port()
+            container = self.containers[sidecar.name]
+            changed = {"PORT": str(port), "PATH": f"{self.home / 'redaction/bin'}:{os.environ['PATH']}"}
+            if "ANALYZER_CONF_FILE" in container.environment:
+                changed["ANALYZER_CONF_FILE"] = str(self.folder / "analyzer.json")
+            log = self.stack.enter_context((self.folder / f"{sidecar.name}.log").open("w"))
+            environment = container.environment | self._recorder(sidecar.name) | changed
+            process = subprocess.Popen(container.command, env=environment, stdout=log, stderr=log)
+            self.stack.callback(process.wait)
+            self.stack.callback(process.terminate)
+
+    def _recorder(self, container: str) -> dict[str, str]:
+        """What makes every look-up of a Python process a line of a file."""
+        return {
+            "PYTHONPATH": str(Path(__file__).parent / "lookups"),
+            "LOOKUPS": str(self.folder / f"{container}.lookups"),
+        }
+
+    def lookups(self, container: str) -> set[str]:
+        """The hosts that a container's processes have asked for so far."""
+        file = self.folder / f"{container}.lookups"
+        return set(file.read_text().split()) if file.exists() else set()
+
     def client(self, service: str) -> Any:
         """A client of the stand-in for AWS."""
         return boto3.client(
@@ -131,8 +158,8 @@ class Gateway:
         """The planned file, with loopback for each host and port that it names."""
         text = json.dumps(self.plan.config)
         text = re.sub(r"https://bedrock-runtime\.[a-z0-9.-]+", f"http://127.0.0.1:{self.bedrock.port}", text)
-        text = re.sub(r"http://127\.0\.0\.1:5002", f"http://127.0.0.1:{self.analyzer.port}", text)
-        text = re.sub(r"http://127\.0\.0\.1:5001", f"http://127.0.0.1:{self.anonymizer.port}", text)
+        for sidecar in self.plan.sidecars:
+            text = text.replace(f":{sidecar.port}", f":{self.helpers[sidecar.name]}")
         text = re.sub(
             r"https?://[a-z0-9.-]*[a-z][a-z0-9.-]*(:\d+)?/", f"http://127.0.0.1:{self.vendor.port}/", text
         )
@@ -160,6 +187,7 @@ class Gateway:
             "PRISMA_QUERY_ENGINE_BINARY": str(self.home / "query-engine"),
             "LITELLM_MIGRATION_DIR": str(self.folder / "migrations"),
             "HOME": str(self.folder),
+            **self._recorder(container),
             "PATH": f"{self.folder / 'bin'}:{self.home / 'venv/bin'}:{os.environ['PATH']}",
             **more,
         }
@@ -183,7 +211,12 @@ class Gateway:
         machines.sql(self.database, (Path(__file__).parent / "missing.sql").read_text(), login, "litellm")
 
     def start(self) -> None:
-        """The proxy, until it is ready and has set the callers' keys."""
+        """The proxy beside its helpers, until it is ready and has set the callers' keys."""
+        for sidecar, port in self.helpers.items():
+            try:
+                machines.wait_for(port)
+            except TimeoutError as error:
+                raise RuntimeError((self.folder / f"{sidecar}.log").read_text()[-3000:]) from error
         self.port = machines.free_port()
         command = [str(self.port) if part == "4000" else part for part in self.containers["gateway"].command]
         log = self.stack.enter_context(self.log.open("w"))

@@ -1,18 +1,16 @@
-"""Stand-ins on loopback that write down what reaches them: a vendor, Bedrock, and the two Presidio services.
+"""Stand-ins on loopback that write down what reaches them: a vendor and Bedrock.
 
-Not here: S3, Secrets Manager, PostgreSQL and Redis (machines).
+Not here: S3, Secrets Manager, PostgreSQL and Redis (machines); Presidio is the real one.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-PERSON = "John Smith"  # what the stand-in analyzer takes for personal data
 _USAGE = {"prompt_tokens": 1000, "completion_tokens": 1000, "total_tokens": 2000}
 
 
@@ -66,29 +64,6 @@ class StandIn:
             "usage": {"inputTokens": 1000, "outputTokens": 1000, "totalTokens": 2000},
             "metrics": {"latencyMs": 1},
         }
-
-    def _analyzer(self, path: str, body: Any) -> Any:
-        return [
-            {"entity_type": "PERSON", "start": found.start(), "end": found.end(), "score": 0.9}
-            for found in re.finditer(PERSON, body["text"])
-        ]
-
-    def _anonymizer(self, path: str, body: Any) -> Any:
-        text, items = body["text"], []
-        for found in sorted(body["analyzer_results"], key=lambda item: -item["start"]):
-            mask = f"<{found['entity_type']}>"
-            text = text[: found["start"]] + mask + text[found["end"] :]
-            end = found["start"] + len(mask)
-            items.append(
-                {
-                    "start": found["start"],
-                    "end": end,
-                    "entity_type": found["entity_type"],
-                    "text": mask,
-                    "operator": "replace",
-                }
-            )
-        return {"text": text, "items": items}
 
 
 def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
