@@ -51,6 +51,7 @@ class Route(Record, frozen=True, kw_only=True):
     redaction: str | None = None
     redaction_languages: tuple[str, ...] = ()
     guardrail: str | None = None
+    max_output_tokens: int | None = None  # of all answers to one request; None: the API writes no text
     timeout_seconds: int = 600
 
 
@@ -311,6 +312,9 @@ class GatewayService(Record, frozen=True, kw_only=True):
     idle_timeout_seconds: int
     secrets: tuple[str, ...]  # Secrets Manager names whose values are set out of band
     existing_url: str | None = None
+    limits: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # by model name, as the proxy's hook reads
     secret_env: dict[str, str] = field(default_factory=dict)  # environment variable -> Secrets Manager name
     sidecars: tuple[Sidecar, ...] = ()
     guardrail: str | None = None  # name of the Bedrock guardrail of the stack, None when no route uses one

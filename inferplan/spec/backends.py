@@ -217,6 +217,7 @@ class Route(Record):
     redaction: masks personal data in the gateway before the call
     redaction_languages: languages instead of those of the subjects
     guardrail: checks input and output
+    max_output_tokens: tokens of all answers to one request that a caller can ask for
     customize: how the model must be adaptable
     audit_required: whether the model must be auditable
     use_outputs_for_training: whether outputs train other models
@@ -233,6 +234,7 @@ class Route(Record):
     redaction: Literal["presidio"] | None = None
     redaction_languages: tuple[Language, ...] = ()
     guardrail: Literal["bedrock"] | None = None
+    max_output_tokens: Tokens | None = None
     customize: Literal["prompt", "adapter", "full"] | None = None
     audit_required: bool = False
     use_outputs_for_training: bool = False

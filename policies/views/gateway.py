@@ -31,7 +31,7 @@ CALLBACKS = frozenset(
 ALERTS = frozenset({"alerting", "alert_to_webhook_url"})
 HOST_KEYS = ("host", "_url", "api_base", "endpoint", "base_url")
 _URL = re.compile(r"[a-z+]+://")
-LOCAL_CALLBACKS = frozenset({"prometheus"})
+LOCAL_CALLBACKS = frozenset({"prometheus", "gateway_limits.limits"})  # metrics; limits of each route
 LOCAL_GUARDRAILS = frozenset({"presidio", "bedrock", "hide-secrets", "custom_guardrail"})
 
 

@@ -35,7 +35,7 @@ def home() -> Path:
     return Path(built.stdout.strip().splitlines()[-1])
 
 
-@pytest.fixture(scope="module", params=[MANAGED, HYBRID])
+@pytest.fixture(scope="session", params=[MANAGED, HYBRID])
 def gateway(request: pytest.FixtureRequest, home: Path) -> Iterator[Gateway]:
     """On ECS and in Kubernetes: bootstrapped, migrated, serving, with the callers' keys set."""
     with TemporaryDirectory() as name, ExitStack() as stack:

@@ -20,11 +20,12 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]
 
 from tests.gateway import machines
-from tests.gateway.vendors import StandIn
+from tests.gateway.vendors import Call, StandIn
 from tests.unit.recorded import Recorded, planned, recorded
 
 MASTER_KEY, SALT_KEY, VENDOR_KEY = "sk-master-1234567890abcdef", "sk-salt-abcdef", "sk-vendor-secret"
 MASTER_PASSWORD = "S3CRET-master-pw"
+CHAT = "/v1/chat/completions"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Gateway:
 
     def __post_init__(self) -> None:
         self.plan = planned(self.name).gateway
+        self.warnings = planned(self.name).warnings
         self.region = planned(self.name).target.region
         self.recorded = recorded(self.name)
         self.containers = containers(self.recorded)
@@ -187,6 +189,7 @@ class Gateway:
             "PRISMA_QUERY_ENGINE_BINARY": str(self.home / "query-engine"),
             "LITELLM_MIGRATION_DIR": str(self.folder / "migrations"),
             "HOME": str(self.folder),
+            "GATEWAY_CODE": str(self.folder / "code"),
             **self._recorder(container),
             "PATH": f"{self.folder / 'bin'}:{self.home / 'venv/bin'}:{os.environ['PATH']}",
             **more,
@@ -250,6 +253,27 @@ class Gateway:
             return error.code, error.read().decode(errors="replace")
         except TimeoutError:
             return 0, ""
+
+    def chat(self, text: str = "hello", route: str = "", **more: object) -> tuple[int, str]:
+        """A caller's question to a route, the first one's if none is said."""
+        model = route or self.plan.callers[0].models[0]
+        caller = next(caller for caller in self.plan.callers if model in caller.models)
+        body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
+        return self.ask(CHAT, body, self.key_of(caller.name))
+
+    def forget(self) -> None:
+        """What was asked of vendors and models so far."""
+        self.vendor.calls.clear()
+        self.bedrock.calls.clear()
+
+    def asked(self) -> list[Call]:
+        """What was asked of vendors and models since; the guardrail is no model."""
+        calls = [*self.vendor.calls, *self.bedrock.calls]
+        return [call for call in calls if "/guardrail/" not in call.path]
+
+    def redacted(self) -> list[str]:
+        """The routes and adapters whose personal data is masked."""
+        return [model for model, limit in self.plan.limits.items() if limit["redacted"]]
 
     def key_of(self, caller: str) -> str:
         """The value of a caller's key."""

@@ -66,6 +66,18 @@ class StandIn:
         }
 
 
+def _events(answer: dict[str, Any]) -> bytes:
+    """The same answer word by word, as a vendor streams it."""
+    (choice,) = answer["choices"]
+    lines = []
+    for word in choice["message"]["content"].split(" "):
+        part = {"index": 0, "delta": {"role": "assistant", "content": f"{word} "}, "finish_reason": None}
+        lines.append({**answer, "object": "chat.completion.chunk", "choices": [part], "usage": None})
+    end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    lines.append({**answer, "object": "chat.completion.chunk", "choices": [end]})
+    return "".join(f"data: {json.dumps(line)}\n\n" for line in lines).encode() + b"data: [DONE]\n\n"
+
+
 def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -77,9 +89,11 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
             size = int(self.headers.get("content-length") or 0)
             body = json.loads(self.rfile.read(size) or b"{}")
             stand_in.calls.append(Call(self.path, self.headers.get("authorization") or "", body))
-            data = json.dumps(stand_in.answer(self.path, body)).encode()
+            answer = stand_in.answer(self.path, body)
+            streamed = stand_in.kind == "vendor" and body.get("stream")
+            data = _events(answer) if streamed else json.dumps(answer).encode()
             self.send_response(200)
-            self.send_header("content-type", "application/json")
+            self.send_header("content-type", "text/event-stream" if streamed else "application/json")
             self.send_header("content-length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

@@ -50,7 +50,7 @@ def plan_callers(
             Caller(
                 name=name,
                 routes=tuple(route.name for route in mine),
-                models=tuple(model for route in mine for model in _models(route, servers)),
+                models=tuple(model for route in mine for model in models_of(route, servers)),
                 paths=tuple(dict.fromkeys(path for route in mine for path in _PATHS[route.api])),
                 secret=secret_name(case.name, f"caller-{name}"),
                 monthly_usd=_monthly_usd(mine, vendors),
@@ -60,7 +60,8 @@ def plan_callers(
     return tuple(callers)
 
 
-def _models(route: Route, servers: tuple[Server, ...]) -> tuple[str, ...]:
+def models_of(route: Route, servers: tuple[Server, ...]) -> tuple[str, ...]:
+    """The names under which a route is called: its own, and one per adapter that it offers."""
     return (route.name, *(f"{route.name}-{adapter.name}" for _, adapter in adapters_of(route, servers)))
 
 

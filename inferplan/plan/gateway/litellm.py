@@ -21,6 +21,7 @@ DATABASE_PORT = 5432
 BUDGET_PERIOD = "30d"
 DATABASE_NAME = "litellm"
 DATABASE_USER = "litellm"
+LIMITS_HOOK = "gateway_limits.limits"  # components.gateway.limits
 REDACTION = "redact"  # name of the guardrail
 
 # Paths the provider's client appends to are below this base on the vendor's host.
@@ -220,7 +221,7 @@ def configuration(
             "set_verbose": False,
             "cache": False,
             "disable_hf_tokenizer_download": True,
-            "callbacks": ["prometheus"],
+            "callbacks": ["prometheus", LIMITS_HOOK],
         },
         "general_settings": {
             "master_key": from_environment("LITELLM_MASTER_KEY"),

@@ -89,6 +89,13 @@ def redaction_languages(
     return languages
 
 
+def refuse_redaction_of(api: str, path: str) -> NoPlan:
+    """The proxy masks the messages of a chat; inputs of other APIs would pass as they are."""
+    return _no_redaction(
+        path, api, "the proxy masks messages of a chat, and inputs of no other API", "take redaction out"
+    )
+
+
 def refuse_missing_models(
     declaration: Declaration, languages: tuple[str, ...], path: str, notes: Notes
 ) -> None:

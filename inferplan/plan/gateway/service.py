@@ -6,10 +6,10 @@ Not here: the proxy's configuration (litellm), resources (components), the netwo
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from inferplan.plan.case import DEVELOPMENT, Case
-from inferplan.plan.gateway.callers import plan_callers
+from inferplan.plan.gateway.callers import models_of, plan_callers
 from inferplan.plan.gateway.litellm import (
     ANALYZER_PORT,
     ANONYMIZER_PORT,
@@ -22,7 +22,7 @@ from inferplan.plan.gateway.redaction import ANALYZER, analyzer_configuration
 from inferplan.plan.images import image
 from inferplan.plan.vendor_backends import secret_name
 from inferplan.records.notes import Notes
-from inferplan.records.plan import GatewayService, Server, Sidecar, Target, Vendor
+from inferplan.records.plan import GatewayService, Route, Server, Sidecar, Target, Vendor
 
 PORT = 4000
 DATABASE_STORAGE_GIB = 20  # the least that RDS offers on gp3
@@ -59,6 +59,15 @@ def _sidecars(case: Case) -> tuple[Sidecar, ...]:
             memory_mib=256,
         ),
     )
+
+
+def request_limits(routes: tuple[Route, ...], servers: tuple[Server, ...]) -> dict[str, dict[str, Any]]:
+    """By the name that callers use: the most output of a request, and whether redaction has to read it all."""
+    return {
+        model: {"output_tokens": route.max_output_tokens, "redacted": route.redaction is not None}
+        for route in routes
+        for model in models_of(route, servers)
+    }
 
 
 def fargate_size(cpu: int, memory_mib: int) -> tuple[int, int]:
@@ -167,6 +176,7 @@ def plan_gateway(
         secrets=tuple(secrets),
         existing_url=said.existing.url if said and said.existing else None,
         secret_env=dict(sorted(secret_env.items())),
+        limits=request_limits(routes, servers),
         sidecars=sidecars,
         guardrail=guardrail_name(name) if any(route.guardrail for route in routes) else None,
         database_multi_az=production,
