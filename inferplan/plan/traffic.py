@@ -109,9 +109,7 @@ def _note_unstreamed(route: SpecRoute, path: str, notes: Notes) -> None:
     if route.guardrail:
         notes.warn(f"{path}: {route.name} does not stream: the guardrail reads an answer whole, in one piece")
     elif route.redaction:
-        notes.warn(
-            f"{path}: {route.name} streams no answer in which personal data is restored: it comes in one piece"
-        )
+        notes.warn(f"{path}: {route.name} gives answers in which personal data is restored in one piece")
 
 
 def _max_output_tokens(route: SpecRoute, path: str, notes: Notes) -> int | None:
@@ -127,8 +125,7 @@ def _max_output_tokens(route: SpecRoute, path: str, notes: Notes) -> int | None:
         path,
         max(LEAST_MAX_OUTPUT_TOKENS, 4 * typical),
         "tokens",
-        f"four times a typical answer, at least {LEAST_MAX_OUTPUT_TOKENS}, so that a caller cannot run up costs "
-        "with one request",
+        f"four times a typical answer, at least {LEAST_MAX_OUTPUT_TOKENS}: one request runs up no costs",
         {"output_tokens": typical},
     )
 

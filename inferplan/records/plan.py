@@ -312,6 +312,7 @@ class GatewayService(Record, frozen=True, kw_only=True):
     idle_timeout_seconds: int
     secrets: tuple[str, ...]  # Secrets Manager names whose values are set out of band
     existing_url: str | None = None
+    paths: tuple[str, ...] = ()  # of the proxy that callers reach: the APIs of the routes
     limits: dict[str, dict[str, Any]] = field(
         default_factory=dict
     )  # by model name, as the proxy's hook reads

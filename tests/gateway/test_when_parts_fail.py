@@ -1,7 +1,7 @@
-"""The planned proxy while its cache and its database are down: nobody is served past a limit, no task is ended.
+"""The planned proxy while cache and database are down: nobody is served past a limit, and no task is ended.
 
-Not here: what it does when all is well. These tests take parts away and do not bring them back, so this module
-is the last one of its folder.
+Not here: what it does when all is well. These tests take parts away and do not bring them back, so this
+module is the last one of its folder.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import math
 from typing import Any, Literal
 
 from inferplan.plan.case import DEVELOPMENT, Case
-from inferplan.plan.gateway.callers import models_of, plan_callers
+from inferplan.plan.gateway.callers import PATHS, models_of, plan_callers
 from inferplan.plan.gateway.litellm import (
     ANALYZER_PORT,
     ANONYMIZER_PORT,
@@ -62,7 +62,7 @@ def _sidecars(case: Case) -> tuple[Sidecar, ...]:
 
 
 def request_limits(routes: tuple[Route, ...], servers: tuple[Server, ...]) -> dict[str, dict[str, Any]]:
-    """By the name that callers use: the most output of a request, and whether redaction has to read it all."""
+    """By the name that callers use: the most output of a request, and whether redaction has to read all."""
     return {
         model: {"output_tokens": route.max_output_tokens, "redacted": route.redaction is not None}
         for route in routes
@@ -177,6 +177,7 @@ def plan_gateway(
         existing_url=said.existing.url if said and said.existing else None,
         secret_env=dict(sorted(secret_env.items())),
         limits=request_limits(routes, servers),
+        paths=tuple(sorted({path for route in routes for path in PATHS[route.api]})),
         sidecars=sidecars,
         guardrail=guardrail_name(name) if any(route.guardrail for route in routes) else None,
         database_multi_az=production,
