@@ -129,17 +129,21 @@ class Gateway:
             if "ANALYZER_CONF_FILE" in container.environment:
                 changed["ANALYZER_CONF_FILE"] = str(self.folder / "analyzer.json")
             log = self.stack.enter_context((self.folder / f"{sidecar.name}.log").open("w"))
-            environment = container.environment | self._recorder(sidecar.name) | changed
+            environment = container.environment | self.recorder(sidecar.name) | changed
             process = subprocess.Popen(container.command, env=environment, stdout=log, stderr=log)
             self.stack.callback(process.wait)
             self.stack.callback(process.terminate)
 
-    def _recorder(self, container: str) -> dict[str, str]:
+    def recorder(self, container: str) -> dict[str, str]:
         """What makes every look-up of a Python process a line of a file."""
         return {
             "PYTHONPATH": str(Path(__file__).parent / "lookups"),
             "LOOKUPS": str(self.folder / f"{container}.lookups"),
         }
+
+    def forget_lookups(self, container: str) -> None:
+        """Of earlier runs."""
+        (self.folder / f"{container}.lookups").unlink(missing_ok=True)
 
     def lookups(self, container: str) -> set[str]:
         """The hosts that a container's processes have asked for so far."""
@@ -190,7 +194,7 @@ class Gateway:
             "LITELLM_MIGRATION_DIR": str(self.folder / "migrations"),
             "HOME": str(self.folder),
             "GATEWAY_CODE": str(self.folder / "code"),
-            **self._recorder(container),
+            **self.recorder(container),
             "PATH": f"{self.folder / 'bin'}:{self.home / 'venv/bin'}:{os.environ['PATH']}",
             **more,
         }
@@ -220,28 +224,38 @@ class Gateway:
                 machines.wait_for(port)
             except TimeoutError as error:
                 raise RuntimeError((self.folder / f"{sidecar}.log").read_text()[-3000:]) from error
-        self.port = machines.free_port()
-        command = [str(self.port) if part == "4000" else part for part in self.containers["gateway"].command]
-        log = self.stack.enter_context(self.log.open("w"))
-        self.process = subprocess.Popen(
-            command, env=self.environment("gateway"), cwd=self.site_packages, stdout=log, stderr=log
+        self.port = self.start_replica(self.log)
+
+    def start_replica(self, log: Path) -> int:
+        """One proxy more, on a port of its own."""
+        port = machines.free_port()
+        command = [str(port) if part == "4000" else part for part in self.containers["gateway"].command]
+        written = self.stack.enter_context(log.open("w"))
+        process = subprocess.Popen(
+            command, env=self.environment("gateway"), cwd=self.site_packages, stdout=written, stderr=written
         )
-        self.stack.callback(self.process.wait)
-        self.stack.callback(self.process.terminate)
+        self.stack.callback(process.wait)
+        self.stack.callback(process.terminate)
         for _ in range(600):
-            if "callers' keys are set" in self.log.read_text():
-                return
-            if self.process.poll() is not None:
+            if "callers' keys are set" in log.read_text():
+                return port
+            if process.poll() is not None:
                 break
             time.sleep(0.2)
-        raise RuntimeError(self.log.read_text()[-3000:])
+        raise RuntimeError(log.read_text()[-3000:])
 
     def ask(
-        self, path: str, body: Any = None, key: str = "", method: str = "", seconds: float = 60
+        self,
+        path: str,
+        body: Any = None,
+        key: str = "",
+        method: str = "",
+        seconds: float = 60,
+        port: int | None = None,
     ) -> tuple[int, str]:
         """One HTTP request: status and text; 0 when nothing came within the time."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}",
+            f"http://127.0.0.1:{port or self.port}{path}",
             None if body is None else json.dumps(body).encode(),
             {"Content-Type": "application/json", "Authorization": f"Bearer {key}"},
             method=method or ("GET" if body is None else "POST"),

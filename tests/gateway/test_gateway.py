@@ -6,13 +6,16 @@ happens when a part fails. Tests end with their row of the list of what broke wh
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
+import socket
 import subprocess
-from pathlib import Path
+import time
 
 from tests.gateway import machines
 from tests.gateway.proxy import CHAT, MASTER_KEY, MASTER_PASSWORD, Gateway
+from tests.unit.recorded import planned
 
 PERSON = "John Smith"
 PUBLIC = {"/", "/health/liveliness", "/health/liveness", "/health/readiness"}
@@ -41,15 +44,10 @@ def test_failing_bootstrap_prints_no_password_row_6(gateway: Gateway) -> None:
     assert not re.search(r"command = .*\bwho\b", " ".join(gateway.containers["bootstrap"].command))
 
 
-def test_caller_opens_his_path_only_row_2(gateway: Gateway, home: Path) -> None:
+def test_caller_opens_his_path_only_row_2(
+    gateway: Gateway, paths_of_the_proxy: list[tuple[str, str]]
+) -> None:
     """No other path of the proxy's own route table lets a caller's key through or reaches a model."""
-    listed = subprocess.run(
-        [home / "venv/bin/python", Path(__file__).parent / "paths.py"],
-        env=gateway.environment("gateway"),
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()[-1]
     caller = gateway.plan.callers[0]
     body = {
         "model": caller.models[0],
@@ -57,7 +55,7 @@ def test_caller_opens_his_path_only_row_2(gateway: Gateway, home: Path) -> None:
         "input": PERSON,
         "prompt": PERSON,
     }
-    paths = [(method, path) for method, path in json.loads(listed) if path not in (*PUBLIC, *caller.paths)]
+    paths = [(method, path) for method, path in paths_of_the_proxy if path not in (*PUBLIC, *caller.paths)]
     gateway.forget()
     answers = {
         (method, path): gateway.ask(
@@ -124,6 +122,7 @@ def test_keys_are_made_and_again_change_nothing_row_5(gateway: Gateway) -> None:
     for caller in gateway.plan.callers:
         models, paths = list(caller.models), list(caller.paths)
         assert first[caller.name][1:] == (models, paths, caller.requests_per_minute, caller.monthly_usd)
+        assert caller.requests_per_minute > 0  # without a rate a spent budget passes while Redis is down
 
 
 def test_adapters_can_be_called_row_10(gateway: Gateway) -> None:
@@ -136,10 +135,75 @@ def test_adapters_can_be_called_row_10(gateway: Gateway) -> None:
     assert {model for caller in gateway.plan.callers for model in caller.models} == offered
 
 
-def test_revocation_is_broadcast_row_11(gateway: Gateway) -> None:
-    """The planned rights of the cache's user cover the channels that the proxy subscribes to."""
-    assert "No permissions to access a channel" not in gateway.log.read_text()
-    assert "NOPERM" not in gateway.log.read_text().upper()
+def test_revoked_key_is_refused_by_every_replica_row_11(gateway: Gateway) -> None:
+    """With the planned rights in Redis, a replica that has just served a key hears of its end at once."""
+    model, path = gateway.plan.callers[0].models[0], gateway.plan.callers[0].paths[0]
+    key, body = "sk-to-be-revoked", {"model": model, "messages": [{"role": "user", "content": "hello"}]}
+    rights = {"key": key, "models": [model], "allowed_routes": [path], "rpm_limit": 100}
+    other = gateway.start_replica(gateway.folder / "replica.log")
+    assert gateway.ask("/key/generate", rights, MASTER_KEY)[0] == 200
+    assert [gateway.ask(path, body, key, port=port)[0] for port in (gateway.port, other)] == [200, 200]
+
+    assert gateway.ask("/key/delete", {"keys": [key]}, MASTER_KEY)[0] == 200
+    time.sleep(2)  # its own memory would hold the key for a minute
+    assert [gateway.ask(path, body, key, port=port)[0] for port in (gateway.port, other)] == [401, 401]
+    for log in (gateway.log, gateway.folder / "replica.log"):
+        assert "NOPERM" not in log.read_text().upper()
+        assert "No permissions to access a channel" not in log.read_text()
+
+
+def test_serving_looks_up_no_host_row_7(gateway: Gateway) -> None:
+    """With loopback in place of every planned host, nothing else is asked for: no map, template or metric."""
+    for container in ("bootstrap", "gateway"):
+        assert gateway.lookups(container) - {socket.gethostname()} == {"127.0.0.1"}
+
+
+# What the containers do first, without the stand-ins' addresses: the library's own hosts are asked for.
+_READ_CONFIGURATION = """\
+import os
+from litellm.proxy.common_utils.load_config_utils import get_file_contents_from_s3 as read
+read(os.environ["LITELLM_CONFIG_BUCKET_NAME"], os.environ["LITELLM_CONFIG_BUCKET_OBJECT_KEY"])
+"""
+
+
+def test_hosts_of_aws_are_those_that_dns_answers_row_7(gateway: Gateway) -> None:
+    """Configuration and secrets are asked for at regional hosts, which the DNS allow list names."""
+    gateway.forget_lookups("start")
+    environment = {
+        name: value
+        for name, value in gateway.environment("gateway", **gateway.recorder("start")).items()
+        if not name.startswith("AWS_ENDPOINT_URL")
+    }
+    commands = [gateway.containers["gateway"].command, gateway.containers["bootstrap"].command]
+    if "LITELLM_CONFIG_BUCKET_NAME" in environment:
+        commands.append(["python", "-c", _READ_CONFIGURATION])
+    for command in commands:
+        subprocess.run(
+            command,
+            env=environment | {"AWS_MAX_ATTEMPTS": "1", "AWS_EC2_METADATA_DISABLED": "true"},
+            check=False,
+            cwd=gateway.site_packages,
+            capture_output=True,
+            timeout=60,
+        )
+    hosts = gateway.lookups("start")
+    answered = planned(gateway.name).network.dns_allow
+
+    assert len(hosts) == (2 if "LITELLM_CONFIG_BUCKET_NAME" in environment else 1)
+    assert [host for host in hosts if not _answered(host, answered)] == []
+
+
+def test_hosts_of_the_configuration_are_those_that_dns_answers_row_7(gateway: Gateway) -> None:
+    """Every host that the proxy is told to call is on the DNS allow list, or a service of the cluster."""
+    hosts = set(re.findall(r"https?://([a-z0-9.-]+)", json.dumps(gateway.plan.config))) - {"127.0.0.1"}
+    outside = {host for host in hosts if not host.endswith(".svc.cluster.local")}
+
+    assert outside
+    assert [host for host in outside if not _answered(host, planned(gateway.name).network.dns_allow)] == []
+
+
+def _answered(host: str, allowed: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(host, pattern) for pattern in allowed)
 
 
 def test_api_description_is_closed_row_13(gateway: Gateway) -> None:

@@ -10,8 +10,32 @@ import json
 import os
 import signal
 import subprocess
+import time
 
-from tests.gateway.proxy import Gateway
+from tests.gateway import machines
+from tests.gateway.proxy import CHAT, MASTER_KEY, Gateway
+
+POOR = "sk-with-a-spent-budget"
+SPENT = 422
+CLOSED = (401, SPENT, 503)
+
+
+def _spend(gateway: Gateway) -> int:
+    """A call of a vendor with the key of a spent budget."""
+    body = {"model": gateway.redacted()[0], "messages": [{"role": "user", "content": "hello"}]}
+    return gateway.ask(CHAT, body, POOR)[0]
+
+
+def test_spent_budget_is_closed_row_8(gateway: Gateway) -> None:
+    """A key whose budget is spent is refused."""
+    key = {"key": POOR, "models": [gateway.redacted()[0]], "allowed_routes": [CHAT], "rpm_limit": 100}
+    assert gateway.ask("/key/generate", {**key, "max_budget": 0.000001}, MASTER_KEY)[0] == 200
+    for _ in range(40):
+        if (answer := _spend(gateway)) != 200:
+            break
+        time.sleep(0.5)
+
+    assert answer == SPENT
 
 
 def test_budget_is_closed_while_the_cache_is_down_row_8(gateway: Gateway) -> None:
@@ -20,6 +44,11 @@ def test_budget_is_closed_while_the_cache_is_down_row_8(gateway: Gateway) -> Non
     gateway.redis_process.wait()
 
     assert [gateway.chat()[0] for _ in range(3)] == [503, 503, 503]
+    assert _spend(gateway) in CLOSED
+    gateway.redis_process = subprocess.Popen(gateway.redis_process.args)
+    gateway.stack.callback(gateway.redis_process.wait)
+    gateway.stack.callback(gateway.redis_process.terminate)
+    machines.wait_for(gateway.redis)
 
 
 def test_task_lives_while_the_database_is_down_row_12(gateway: Gateway) -> None:
@@ -30,9 +59,17 @@ def test_task_lives_while_the_database_is_down_row_12(gateway: Gateway) -> None:
     for task in gateway.recorded.of("aws:ecs/taskDefinition:TaskDefinition"):
         for definition in json.loads(task.props["containerDefinitions"]):
             if "healthCheck" in definition:
+                environment = os.environ | {
+                    "PORT": str(gateway.helpers.get(definition["name"], gateway.port))
+                }
                 command = [
                     part.replace("4000", str(gateway.port))
                     for part in definition["healthCheck"]["command"][1:]
                 ]
-                assert subprocess.run(command, check=False, env=os.environ).returncode == 0
+                assert subprocess.run(command, check=False, env=environment).returncode == 0
     assert gateway.ask("/health/liveliness")[0] == 200
+    gateway.forget()
+
+    assert _spend(gateway) in CLOSED
+    assert gateway.ask(CHAT, {"model": gateway.redacted()[0], "messages": []}, "sk-unknown")[0] in CLOSED
+    assert gateway.asked() == []
