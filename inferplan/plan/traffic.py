@@ -63,6 +63,8 @@ def plan_routes(
             path = f"routes[{index}].redaction_languages"
             languages = redaction_languages(spec, route.redaction_languages, path, notes)
             refuse_missing_models(declaration, languages, path, notes)
+        if route.guardrail == "bedrock-input" and "restricted" in route.classes:
+            raise _unread_answers(f"routes[{index}].guardrail")
         _note_unstreamed(route, f"routes[{index}]", notes)
         callers = route.callers
         if not callers:
@@ -104,9 +106,19 @@ def plan_routes(
     return tuple(routes)
 
 
+def _unread_answers(path: str) -> NoPlan:
+    conflict = Conflict(
+        path=path,
+        value="bedrock-input",
+        reason="answers on a route that admits restricted data are checked too",
+        change="say bedrock, and do without streaming",
+    )
+    return NoPlan("answers would leave unchecked", (conflict,))
+
+
 def _note_unstreamed(route: SpecRoute, path: str, notes: Notes) -> None:
     """Who waits for the first word should know before he measures it."""
-    if route.guardrail:
+    if route.guardrail == "bedrock":
         notes.warn(f"{path}: {route.name} does not stream: the guardrail reads an answer whole, in one piece")
     elif route.redaction:
         notes.warn(f"{path}: {route.name} gives answers in which personal data is restored in one piece")

@@ -121,3 +121,16 @@ def test_every_key_has_a_rate_row_8() -> None:
     """Without one a spent budget passes while the cache is down."""
     for name in (DESK, BANK):
         assert all(caller.requests_per_minute > 0 for caller in planned(name).gateway.callers)
+
+
+def test_input_alone_is_guarded_where_the_class_allows_row_14() -> None:
+    """Answers stream then; what is restricted is checked both ways."""
+    plan = _plan(with_route(declared(DESK), guardrail="bedrock-input", redaction=None))
+    entries = {entry["guardrail_name"]: entry for entry in plan.gateway.config["guardrails"]}
+
+    assert entries["bedrock-input"]["litellm_params"]["mode"] == ["pre_call"]
+    assert plan.gateway.config["model_list"][0]["litellm_params"]["guardrails"] == ["bedrock-input"]
+    assert not [text for text in plan.warnings if "in one piece" in text]
+    with pytest.raises(NoPlan) as refused:
+        _plan(with_route(declared(BANK), guardrail="bedrock-input"))
+    assert refused.value.conflicts[0].path == "routes[0].guardrail"

@@ -22,6 +22,7 @@ BUDGET_PERIOD = "30d"
 DATABASE_NAME = "litellm"
 DATABASE_USER = "litellm"
 LIMITS_HOOK = "gateway_limits.limits"  # components.gateway.limits
+BOTH_WAYS = "bedrock"  # the guardrail that reads answers too
 REDACTION = "redact"  # name of the guardrail
 
 # Paths the provider's client appends to are below this base on the vendor's host.
@@ -96,7 +97,7 @@ def _deployment(route: Route, order: int, name: str, called: dict[str, Any]) -> 
 
 def guardrails_of(route: Route) -> tuple[str, ...]:
     """What every request of a route passes: redaction, then the Bedrock guardrail."""
-    return (*([REDACTION] if route.redaction else []), *(["bedrock"] if route.guardrail else []))
+    return (*([REDACTION] if route.redaction else []), *([route.guardrail] if route.guardrail else []))
 
 
 def _model_list(
@@ -130,7 +131,7 @@ def _vendor_budgets(vendors: tuple[Vendor, ...]) -> dict[str, dict[str, Any]]:
 
 
 def _guardrails(routes: tuple[Route, ...], target: Target) -> list[dict[str, Any]]:
-    """Redaction, and the regional Bedrock guardrail on input and output.
+    """Redaction, and the regional Bedrock guardrail on input, and on output where the route says so.
 
     One redaction for all languages: a second one would mask the tokens of the first, and nothing could be
     restored. The analyzer looks in every language that it is configured for, whichever the proxy names.
@@ -151,14 +152,14 @@ def _guardrails(routes: tuple[Route, ...], target: Target) -> list[dict[str, Any
                 },
             }
         )
-    if any(route.guardrail for route in routes):
-        host = f"https://bedrock-runtime.{target.region}.{target.dns_suffix}"
+    host = f"https://bedrock-runtime.{target.region}.{target.dns_suffix}"
+    for name in sorted({route.guardrail for route in routes if route.guardrail}):
         entries.append(
             {
-                "guardrail_name": "bedrock",
+                "guardrail_name": name,
                 "litellm_params": {
                     "guardrail": "bedrock",
-                    "mode": ["pre_call", "post_call"],
+                    "mode": ["pre_call", "post_call"] if name == BOTH_WAYS else ["pre_call"],
                     "guardrailIdentifier": from_environment("BEDROCK_GUARDRAIL_ID"),
                     "guardrailVersion": from_environment("BEDROCK_GUARDRAIL_VERSION"),
                     "aws_region_name": target.region,
