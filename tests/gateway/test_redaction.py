@@ -14,11 +14,13 @@ from tests.gateway.proxy import Gateway
 
 # In each planned language a text and what nobody outside may see of it.
 PERSONAL = {
-    "de": ("Ich bin Jürgen Müller, meine IBAN ist DE89 3704 0044 0532 0130 00.", ("Müller", "DE89", "0532")),
+    "de": (
+        "Ich bin Jürgen Müller, meine IBAN ist DE89 3704 0044 0532 0130 00.",
+        ("Müller", "DE89 3704", "0044 0532"),
+    ),
     "en": ("My name is John Smith, write to john.smith@example.com.", ("Smith", "john.smith@example.com")),
     "fr": ("Je m'appelle Marie Dupont et mon adresse est marie@example.fr.", ("Dupont", "marie@example.fr")),
 }
-TOGETHER = " ".join(text for text, _ in PERSONAL.values())
 
 
 def _languages(gateway: Gateway) -> tuple[str, ...]:

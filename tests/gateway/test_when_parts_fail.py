@@ -11,9 +11,12 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
+from pathlib import Path
 
 from tests.gateway import machines
-from tests.gateway.proxy import CHAT, MASTER_KEY, Gateway
+from tests.gateway.proxy import CHAT, MASTER_KEY, MASTER_PASSWORD, Gateway
+from tests.gateway.test_redaction import PERSONAL
 
 POOR = "sk-with-a-spent-budget"
 SPENT = 422
@@ -73,3 +76,16 @@ def test_task_lives_while_the_database_is_down_row_12(gateway: Gateway) -> None:
     assert _spend(gateway) in CLOSED
     assert gateway.ask(CHAT, {"model": gateway.redacted()[0], "messages": []}, "sk-unknown")[0] in CLOSED
     assert gateway.asked() == []
+
+
+def test_nothing_secret_in_logs_and_argv_after_all(gateway: Gateway) -> None:
+    """After every question and failure: no key, password or person in any log or command line."""
+    texts = {str(log): log.read_text() for log in gateway.folder.glob("*.log")}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            texts[str(process)] = (process / "cmdline").read_text(errors="replace")
+    persons = [secret for _, secrets in PERSONAL.values() for secret in secrets]
+
+    assert len(texts) > 8
+    for secret in (*gateway.secrets.values(), POOR, MASTER_PASSWORD, *persons):
+        assert [place for place, text in texts.items() if secret in text] == []
