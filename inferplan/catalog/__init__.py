@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.serving import purposes as purposes
     from inferplan.catalog.serving import redaction_languages as redaction_languages
     from inferplan.catalog.serving import redaction_models as redaction_models
+    from inferplan.catalog.serving import redaction_recognizers as redaction_recognizers
     from inferplan.catalog.serving import serving_settings as serving_settings
     from inferplan.catalog.serving import vllm_env as vllm_env
     from inferplan.catalog.serving import vllm_flags as vllm_flags
@@ -124,8 +125,8 @@ _EXPORTS = {
     "service_price service_prices",
     "resource_types": "ResourceModule doing harmless resource_modules",
     "serving": "GlobalService NamedSystem ServingSetting global_service global_services named_system "
-    "named_systems purposes redaction_languages redaction_models serving_settings vllm_env vllm_flags "
-    "vllm_gone_flags vllm_methods vllm_omni_flags vllm_versions",
+    "named_systems purposes redaction_languages redaction_models redaction_recognizers serving_settings "
+    "vllm_env vllm_flags vllm_gone_flags vllm_methods vllm_omni_flags vllm_versions",
     "table": "Row UnknownName Verified digest stated_date",
     "managed_apis": "BEDROCK BedrockProfile DeploymentType GuardrailProfile Host KnownHost Vendor "
     "bedrock_profile bedrock_profiles bedrock_providers guardrail_profiles known_host vendor vendors",

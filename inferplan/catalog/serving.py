@@ -86,6 +86,13 @@ class RedactionModel(Row, frozen=True, kw_only=True):
     model: str | None
 
 
+class RedactionRecognizer(Row, frozen=True, kw_only=True):
+    """The recognizers of a country's own numbers (tax, identity, health) that redaction can load."""
+
+    country: str
+    recognizers: tuple[str, ...]  # classes of presidio-analyzer
+
+
 class GlobalService(Row, frozen=True, kw_only=True):
     """Resource types of one module that take no `region`: the provider's Region does not place them."""
 
@@ -197,6 +204,12 @@ def redaction_languages(countries: Iterable[str]) -> tuple[str, ...]:
 def redaction_models() -> Mapping[str, str | None]:
     """Per language of the table, the model that redaction loads; None where there is none."""
     return {row.language: row.model for row in rows("redaction_models", RedactionModel)}
+
+
+@cache
+def redaction_recognizers() -> Mapping[str, tuple[str, ...]]:
+    """By country, the recognizers of its own numbers; a country without any is not in it."""
+    return {row.country: row.recognizers for row in rows("redaction_recognizers", RedactionRecognizer)}
 
 
 @cache

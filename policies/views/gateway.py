@@ -50,7 +50,7 @@ KEEPERS = {
 HOST_KEYS = ("host", "_url", "api_base", "endpoint", "base_url")
 _URL = re.compile(r"[a-z+]+://")
 _WRITTEN = re.compile(r"(?:^|^\s*\{.*)\s*[\"']?model_list[\"']?:", re.MULTILINE)
-LOCAL_CALLBACKS = frozenset({"prometheus"})
+LOCAL_CALLBACKS = frozenset({"prometheus", "gateway_limits.limits"})  # metrics; limits of each route
 # Sections of helpers: the setting that names the kind, and the kinds that stay inside or have a Region.
 HELPERS = {
     "guardrails": ("guardrail", frozenset({"presidio", "bedrock", "hide-secrets", "custom_guardrail"})),

@@ -141,7 +141,12 @@ def wishes(asked: Asked) -> dict[str, list[Fields]]:
             f"{at}.ttft": [{f"{at}.objectives.ttft_ms": {"p95": limit}} for limit in (20, 150, 400)],
             f"{at}.tpot": [{f"{at}.objectives.tpot_ms": {"p95": limit}} for limit in (2, 8, 15)],
             f"{at}.api": [{f"{at}.api": api} for api in ("embeddings", "classify", "images")],
-            f"{at}.language": [{f"{at}.redaction": "presidio", f"{at}.redaction_languages": ["xx"]}],
+            f"{at}.language": [
+                {f"{at}.redaction": "presidio", f"{at}.redaction_languages": said}
+                for said in (["xx"], ["ja", "en"])
+            ],
+            f"{at}.redacted": [{f"{at}.redaction": "presidio", f"{at}.api": "embeddings"}],
+            f"{at}.guard": [{f"{at}.guardrail": "bedrock-input"}],
             f"{at}.survive": [{f"{at}.objectives.availability_percent": 99.95}],
             f"{at}.backends": [{f"{at}.backends": [name]} for name in spec["backends"]],
         }

@@ -286,7 +286,7 @@ def test_tried_9_a_fact_that_a_finding_names_is_one_that_the_organization_may_co
         ("licenses/apache-2.0", ("NL",), "places are confirmed of one host of a vendor only"),
     ],
 )
-def test_case_19_places_are_confirmed_of_one_host(
+def test_report_19_places_are_confirmed_of_one_host(
     fact: str, countries: tuple[str, ...], problem: str | None
 ) -> None:
     """A host under a pattern of its vendor is a fact of its own; what is no host has no place."""

@@ -20,7 +20,7 @@ from stacks.record import record_plan
 from tests.unit.no_plan_specs import RESERVED_ID, Asked, asked_for
 from tests.unit.plan_edits import AS_OF, spec_of
 
-SPECS, PARTS = 300, 6  # parts, so that several processes share the work
+SPECS, PARTS = 360, 6  # parts, so that several processes share the work
 JUDGED_EVERY = 12  # of the remedies with resources: recording a stack takes longest
 CERTIFICATE = "certificate/0d0d0d0d-1111-2222-3333-444444444444"
 HOPELESS = "no change of it, alone or with two others, makes a plan possible"

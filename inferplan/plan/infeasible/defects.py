@@ -15,10 +15,10 @@ from msgspec.structs import replace
 from inferplan import catalog
 from inferplan.plan import network
 from inferplan.plan.apis import check_api
-from inferplan.plan.gateway.redaction import redaction_languages
+from inferplan.plan.gateway.redaction import models_held, redaction_languages, refuse_missing_models
 from inferplan.plan.infeasible.loosening import Change, Edit, Requirement, always, edit_spec, spec_of
 from inferplan.plan.own_weights.demand import model_name, shapes
-from inferplan.plan.traffic import typical_tokens
+from inferplan.plan.traffic import CHATS, leaves_answers_unchecked, typical_tokens
 from inferplan.records.no_plan import NoPlan
 from inferplan.records.notes import Notes
 from inferplan.sizing import ShapesError
@@ -35,7 +35,8 @@ def defects(declaration: Declaration) -> Iterator[Requirement]:
     yield from _contracts(declaration)
     yield from _hosts(declaration)
     for index, route in enumerate(spec.routes):
-        yield from _redaction(spec, index, route)
+        yield from _redaction(declaration, index, route)
+        yield from _guardrail(index, route)
         yield from _api(spec, index, route)
         yield from _tokens(spec, index, route)
     yield from _images(spec)
@@ -121,21 +122,27 @@ def _host(vendor: str, host: str) -> Edit:
     return change
 
 
-def _redaction(spec: InferenceStack, index: int, route: Route) -> Iterator[Requirement]:
-    """Languages that cannot be redacted: those that can among the ones said, else no redaction."""
+def _redaction(declaration: Declaration, index: int, route: Route) -> Iterator[Requirement]:
+    """What cannot be redacted: an API other than chat, or a language; then fewer of them, or no redaction."""
     if route.redaction is None:
         return
+    without = Change(
+        edit=_route(index, redaction=None, redaction_languages=()), say=always("none, and no redaction")
+    )
+    if route.api not in CHATS:
+        short = f"redaction of {route.api}"
+        path = f"routes[{index}].redaction"
+        yield Requirement(path=path, value=route.api, short=short, changes=(without,), in_steps=True)
+        return
     path = f"routes[{index}].redaction_languages"
+    languages = route.redaction_languages
     try:
-        redaction_languages(spec, route.redaction_languages, path, Notes())
+        languages = redaction_languages(spec_of(declaration), languages, path, Notes())
+        refuse_missing_models(declaration, languages, path, Notes())
     except NoPlan:
-        known = tuple(one for one in route.redaction_languages if catalog.redaction_models().get(one))
+        known = tuple(one for one in languages if _is_recognized(one, declaration))
         fewer = Change(edit=_route(index, redaction_languages=known), say=always(", ".join(known)))
-        without = Change(
-            edit=_route(index, redaction=None, redaction_languages=()),
-            say=always("none, and no redaction"),
-        )
-        said = ", ".join(route.redaction_languages) or "none"
+        said = ", ".join(languages) or "none"
         yield Requirement(
             path=path,
             value=said,
@@ -143,6 +150,22 @@ def _redaction(spec: InferenceStack, index: int, route: Route) -> Iterator[Requi
             changes=(fewer, without) if known else (without,),
             in_steps=True,
         )
+
+
+def _guardrail(index: int, route: Route) -> Iterator[Requirement]:
+    """Answers that have to be checked and would not be."""
+    if leaves_answers_unchecked(route):
+        both = Change(edit=_route(index, guardrail="bedrock"), say=always("bedrock, without streaming"))
+        path = f"routes[{index}].guardrail"
+        yield Requirement(
+            path=path, value=str(route.guardrail), short="a guard of input alone", changes=(both,)
+        )
+
+
+def _is_recognized(language: str, declaration: Declaration) -> bool:
+    """Whether there is a recognition model of a language, and the pinned image holds it."""
+    model, held = catalog.redaction_models().get(language), models_held(declaration)
+    return model is not None and (held is None or model in held)
 
 
 def _api(spec: InferenceStack, index: int, route: Route) -> Iterator[Requirement]:
