@@ -246,14 +246,14 @@ class Context:
         """
         if catalog.global_service(resource.type) is not None:
             return None
-        if (own := get(resource.props, "region")) is not None:
-            return str(own)
-        if (
-            resource.provider is not None
-            and (inherited := get(resource.provider.config, "region")) is not None
-        ):
-            return str(inherited)
-        raise Undecidable("neither the resource nor its provider names a Region")
+        said = get(resource.props, "region")
+        if said is None and resource.provider is not None:
+            said = get(resource.provider.config, "region")
+        if said is None:
+            raise Undecidable("neither the resource nor its provider names a Region")
+        if not isinstance(said, str):
+            raise Undecidable("the Region is not text")
+        return said
 
     def country_of(self, region: str) -> str:
         """The country of a Region; raises when the catalog does not know it."""

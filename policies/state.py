@@ -191,7 +191,7 @@ def _value(value: Any, path: str, urns: tuple[str, ...], secrets: list[str]) -> 
     """Plain JSON; bookkeeping of providers dropped, secrets and unknowns as `Unknown`."""
     if isinstance(value, Mapping):
         signature = value.get(SIGNATURE)
-        if signature == SECRET_SIGNATURE:
+        if signature == SECRET_SIGNATURE or (SIGNATURE in value and "ciphertext" in value):
             secrets.append(path)
             return Unknown(urns)
         if signature == RESOURCE_SIGNATURE:

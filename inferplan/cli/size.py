@@ -14,6 +14,7 @@ import msgspec
 
 from inferplan.cli.app import answering
 from inferplan.cli.screen import show
+from inferplan.printable import printable
 
 if TYPE_CHECKING:
     from inferplan.sizing import Fit
@@ -161,7 +162,7 @@ def _sentence(text: str) -> str:
     """Ended as a sentence; only a plain word gets a capital, never the name of a file, field or option."""
     first = text.partition(" ")[0]
     start = first.capitalize() if first.isalpha() and first.islower() else first
-    return start + text[len(first) :] + ("" if text.endswith(("?", ".")) else ".")
+    return printable(start + text[len(first) :] + ("" if text.endswith(("?", ".")) else "."))
 
 
 def _rounded(value: float | None) -> float | None:

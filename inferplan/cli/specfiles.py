@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from inferplan.printable import printable
+
 if TYPE_CHECKING:
     from inferplan.cli.app import Common
     from inferplan.spec.declaration import Declaration
@@ -83,7 +85,7 @@ def spec_files(arguments: Sequence[str]) -> Iterator[list[SpecFile]]:
                 found = sorted(path for path in Path(argument).glob("*.yaml") if _is_spec(path))
                 if not found:
                     raise click.UsageError(f"no *.yaml specs in {argument}")
-                files += (SpecFile(path, str(path)) for path in found)
+                files += (SpecFile(path, printable(str(path))) for path in found)
             elif argument.endswith(LOCK_SUFFIX) and len(arguments) > 1:
                 continue  # `specs/*.yaml` as a shell expands it: the lock is read with its spec
             else:

@@ -21,6 +21,7 @@ GROUND = (
     "exitcodes",
     "json_rows",
     "near",
+    "printable",
     "properties",
     "resource",
 )  # modules beside the packages, below all of them
