@@ -5,6 +5,7 @@ Not here: how verdicts are counted (evaluate); nothing in here knows the planner
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 FACT_AGE_DAYS = 180
 DOCUMENT_KEYS = frozenset({"policy", "assumeRolePolicy", "containerDefinitions"})
+_NAME = re.compile(r"[a-z0-9-]{1,40}")
 REGULATED_SECTORS = frozenset({"finance", "healthcare", "government", "defense"})
 
 
@@ -258,7 +260,8 @@ class Context:
     def country_of(self, region: str) -> str:
         """The country of a Region; raises when the catalog does not know it."""
         if region not in catalog.regions():
-            raise Undecidable(f"{region} is no Region that the catalog knows")
+            shown = region if _NAME.fullmatch(region) else "what stands for a Region"  # values may be secret
+            raise Undecidable(f"{shown} is no Region that the catalog knows")
         fact = catalog.region(region)
         self.use(f"regions/{region}", fact)
         return fact.country

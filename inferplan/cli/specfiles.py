@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -76,7 +76,7 @@ def spec_files(arguments: Sequence[str]) -> Iterator[list[SpecFile]]:
         raise click.UsageError("no SPEC given and no specs/ folder here")
     if not all(arguments):
         raise click.UsageError("a SPEC is empty; name a file, a folder or -")
-    with tempfile.TemporaryDirectory(prefix="inferplan-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="inferplan-") if "-" in arguments else nullcontext("") as scratch:
         files: list[SpecFile] = []
         for argument in dict.fromkeys(arguments or ("specs",)):
             if argument == "-":

@@ -96,13 +96,15 @@ def parse(data: bytes, file: str) -> Node:
     return builder.root
 
 
-def node_of(plain: Any, file: str) -> Node:
-    """A value without places as a node; everything stands at 1:1."""
+def node_of(plain: Any, file: str, depth: int = 0) -> Node:
+    """A value without places as a node; all stands at 1:1. Raises SpecErrors where it is too deep."""
+    if depth > MAX_DEPTH:
+        raise _whole(file, f"nested deeper than {MAX_DEPTH} levels")
     if isinstance(plain, dict):
-        value: Any = {key: node_of(item, file) for key, item in plain.items()}
+        value: Any = {key: node_of(item, file, depth + 1) for key, item in plain.items()}
         return Node(value, file, 1, 1, keys=dict.fromkeys(value, (file, 1, 1)))
     if isinstance(plain, list):
-        return Node([node_of(item, file) for item in plain], file, 1, 1)
+        return Node([node_of(item, file, depth + 1) for item in plain], file, 1, 1)
     return Node(plain, file, 1, 1, str(plain).lower() if isinstance(plain, bool) else str(plain))
 
 

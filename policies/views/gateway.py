@@ -15,8 +15,8 @@ import yaml
 
 from inferplan.resource import Resource
 from inferplan.spec.model import Route
-from policies.context import Context
-from policies.read import listed
+from policies.context import Context, Undecidable
+from policies.read import listed, mapping
 from policies.views.hosts import value_of
 
 # Providers of the proxy that find their place without `api_base`: a Region, or an address of the own cluster.
@@ -29,6 +29,7 @@ CALLBACKS = frozenset(
      "audit_log_callbacks"}
 )  # fmt: skip
 ALERTS = frozenset({"alerting", "alert_to_webhook_url"})
+MAX_DEPTH, MAX_VALUES = 64, 100_000  # of a configuration; beyond them it is no configuration
 HOST_KEYS = ("host", "_url", "api_base", "endpoint", "base_url")
 _URL = re.compile(r"[a-z+]+://")
 LOCAL_CALLBACKS = frozenset({"prometheus"})
@@ -88,20 +89,46 @@ def _parsed(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         pass
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError:
+        _refuse_depth(yaml.parse(text, Loader=loader))
+        parsed = yaml.load(text, Loader=loader)
+    except (yaml.YAMLError, ValueError):  # such as a date that is none
         return None
+    _refuse_size(parsed)
+    return parsed
+
+
+def _refuse_depth(events: Iterable[yaml.Event]) -> None:
+    """PyYAML builds values by recursion in C, where too deep a document ends the process."""
+    depth = 0
+    for event in events:
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise Undecidable(f"a configuration is nested deeper than {MAX_DEPTH} levels")
+
+
+def _refuse_size(parsed: Any) -> None:
+    """Aliases are cheap to load and endless to walk."""
+    waiting, left = [parsed], MAX_VALUES
+    while waiting:
+        value = waiting.pop()
+        left -= 1
+        if left < 0:
+            raise Undecidable(f"a configuration has more than {MAX_VALUES} values, aliases expanded")
+        if isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
 
 
 def entries(config: Mapping[str, Any]) -> Iterator[Entry]:
     """Every deployment of the model list."""
     for index, item in enumerate(config["model_list"]):
-        params = item.get("litellm_params") or {}
+        said = mapping(item, f"model_list[{index}]")
+        params = mapping(said.get("litellm_params"), f"model_list[{index}].litellm_params")
         address = next((params[key] for key in ADDRESSES if params.get(key)), None)
         yield Entry(
             path=f"model_list[{index}]",
-            model_name=str(item.get("model_name", "")),
+            model_name=str(said.get("model_name", "")),
             model=str(params.get("model", "")),
             host=value_of(address) if address else None,
         )
@@ -131,7 +158,8 @@ def side_doors(config: Mapping[str, Any]) -> Iterator[str]:
     if general.get("store_model_in_db"):
         yield "general_settings.store_model_in_db"
     for index, item in enumerate(config["model_list"]):
-        if (item.get("litellm_params") or {}).get("configurable_clientside_auth_params"):
+        params = mapping(mapping(item, f"model_list[{index}]").get("litellm_params"), "litellm_params")
+        if params.get("configurable_clientside_auth_params"):
             yield f"model_list[{index}].litellm_params.configurable_clientside_auth_params"
 
 
@@ -183,7 +211,7 @@ def _settings(value: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
 def guardrails_without_address(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Guardrails that would call a vendor's default host."""
     for index, item in enumerate(config.get("guardrails") or []):
-        params = item.get("litellm_params") or {}
+        params = mapping(mapping(item, f"guardrails[{index}]").get("litellm_params"), "litellm_params")
         kind = str(params.get("guardrail", ""))
         if kind not in LOCAL_GUARDRAILS and not any(params.get(key) for key in ADDRESSES):
             yield f"guardrails[{index}]", kind

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from policies.read import get, listed
+from policies.read import get, listed, mapping
 
 # Condition keys that say whose call or resource it is.
 BINDING = frozenset(
@@ -19,7 +19,8 @@ BINDING = frozenset(
 
 def allowed_statements(document: Any) -> list[dict[str, Any]]:
     """The Allow statements of a policy document."""
-    return [item for item in listed(get(document, "Statement", [])) if item.get("Effect") == "Allow"]
+    statements = [mapping(item, "a policy statement") for item in listed(get(document, "Statement", []))]
+    return [dict(item) for item in statements if item.get("Effect") == "Allow"]
 
 
 def allows_all(document: Any) -> bool:
@@ -47,7 +48,7 @@ def binds(condition: Any) -> bool:
     """Whether a condition ties callers or resources to accounts, networks or names that it spells out."""
     return any(
         key.lower() in BINDING and "Not" not in operator and "*" not in listed(values)
-        for operator, keys in (condition or {}).items()
+        for operator, keys in mapping(condition, "a policy condition").items()
         if "Equals" in operator or "Like" in operator
-        for key, values in keys.items()
+        for key, values in mapping(keys, f"a policy condition of {operator}").items()
     )

@@ -28,7 +28,7 @@ NONSENSE = tuple(
         r"Traceback \(most recent",
         r"must be ([^,;\n]+), not \1(?:;|$)",  # such as "must be a list, not a list"
         r"<class |<function |<object | object at 0x|NoneType|frozenset\(|defaultdict\(|UnsetType|msgspec",
-        r"[\[{(]'|\[None\b|: None\b|(?<!\")\b(?:True|False)\b",
+        r"[\[{(]'|\[None\b|: None\b",
         r"\bNode\(|Unknown\(|Decimal\(|PosixPath\(|datetime\.date\(",
         r"\b(?:nan|inf) (?:USD|GiB|ms|tokens|%)|USD (?:nan|inf)\b",
     )

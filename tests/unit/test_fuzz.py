@@ -14,6 +14,7 @@ import pytest
 
 from inferplan import spec as package
 from inferplan.printable import printable
+from inferplan.spec.declaration import Declaration
 from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load_organization
 from policies.state import SIGNATURE, parse_state
@@ -140,18 +141,20 @@ def test_fuzz_7_a_model_configuration_is_refused_in_words(
     assert words in answer.err
 
 
-def _rogue(**inputs: Any) -> dict[str, Any]:
-    """An export with one log group."""
-    urn = "urn:pulumi:dev::p::aws:cloudwatch/logGroup:LogGroup::logs"
-    one = {"urn": urn, "type": "aws:cloudwatch/logGroup:LogGroup", "custom": True, "inputs": inputs}
-    return {"version": 3, "deployment": {"resources": [one]}}
+def _exported(type_: str, **inputs: Any) -> str:
+    """An export with one resource of a type."""
+    one = {"urn": f"urn:pulumi:dev::p::{type_}::one", "type": type_, "custom": True, "inputs": inputs}
+    return json.dumps({"version": 3, "deployment": {"resources": [one]}})
+
+
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 
 
 @pytest.mark.parametrize("region", [["eu-west-1"], {"a": 1}, True])
 def test_fuzz_8_a_region_that_is_no_text_is_undecided_in_words(region: Any, tmp_path: Path) -> None:
     """The value is not repeated in the notation of Python."""
     path = tmp_path / "state.json"
-    path.write_text(json.dumps(_rogue(region=region)))
+    path.write_text(_exported(LOG_GROUP, region=region))
 
     answer = inferplan("check", "specs/minimal.yaml", "--state", str(path), *AS_OF)
 
@@ -162,9 +165,9 @@ def test_fuzz_8_a_region_that_is_no_text_is_undecided_in_words(region: Any, tmp_
 
 def test_fuzz_9_a_secret_with_a_broken_mark_is_a_secret() -> None:
     """Its ciphertext is no value, whatever the mark beside it says."""
-    state = _rogue(region={SIGNATURE: "other", "ciphertext": SECRET})
+    state = _exported(LOG_GROUP, region={SIGNATURE: "other", "ciphertext": SECRET})
 
-    (found,) = parse_state(json.dumps(state).encode())
+    (found,) = parse_state(state.encode())
 
     assert SECRET not in repr(found)
 
@@ -174,3 +177,92 @@ def test_fuzz_10_what_a_state_smuggles_in_is_made_visible() -> None:
     assert printable("\x1b[1mbold\x1b[0m \x1b[8mhidden \u202e\r\n") == (
         "\x1b[1mbold\x1b[0m \\x1b[8mhidden \\u202e\\r\n"
     )
+
+
+BOMB = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9) if n else 'x'}]\n" for n in range(9))
+
+
+@pytest.mark.parametrize(
+    ("tail", "words"),
+    [
+        (BOMB, "more than 100000 values"),
+        ("a: &a [*a]\n", "more than 100000 values"),
+        ("a: " + "[" * 500 + "]" * 500, "nested deeper than 64 levels"),
+    ],
+)
+def test_fuzz_11_a_proxy_configuration_without_end_is_undecided(
+    tail: str, words: str, tmp_path: Path
+) -> None:
+    """Aliases that expand to a billion values take neither time nor memory, and are not passed over."""
+    path = tmp_path / "state.json"
+    data = {"config.yaml": f"model_list: []\n{tail}"}
+    path.write_text(_exported("kubernetes:core/v1:ConfigMap", data=data))
+
+    answer = inferplan("check", "specs/eu-support-desk.yaml", "--state", str(path), *AS_OF)
+
+    assert answer.code == 1
+    assert words in answer.out
+
+
+@pytest.mark.parametrize("depth", [40, 300, 900, 100_000])
+@pytest.mark.parametrize(("open_", "close"), [("[", "]"), ('{"a":', "}")])
+def test_fuzz_12_a_declaration_that_is_too_deep_is_refused(depth: int, open_: str, close: str) -> None:
+    """What a program registers reaches the policy pack as text; no text may end it."""
+    held = open_ * depth + "1" + close * depth
+
+    for text in (f'{{"spec": {{"a": {held}}}, "lock": null}}', f'{{"spec": {{}}, "lock": {{"a": {held}}}}}'):
+        with pytest.raises(SpecErrors):
+            Declaration.from_json(text)
+
+
+STATEMENT = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+
+@pytest.mark.parametrize(
+    ("type_", "inputs", "words"),
+    [
+        ("aws:iam/policy:Policy", {"policy": {"Statement": ["x"]}}, "a policy statement is not a mapping"),
+        (
+            "aws:iam/policy:Policy",
+            {"policy": {"Statement": [STATEMENT | {"Condition": "x", "Principal": "*"}]}},
+            "a policy condition is not a mapping",
+        ),
+        (
+            "aws:ecs/taskDefinition:TaskDefinition",
+            {"containerDefinitions": ["x"]},
+            "a container definition is not a mapping",
+        ),
+        (
+            "kubernetes:core/v1:Pod",
+            {"spec": {"containers": [{"name": "a", "image": "vllm", "env": [3]}]}},
+            "an environment variable of spec.containers[0] is not a mapping",
+        ),
+    ],
+)
+def test_fuzz_13_what_no_provider_writes_is_undecided_in_words(
+    type_: str, inputs: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    """A rule that meets a value of another kind says which, not that it could not be evaluated."""
+    path = tmp_path / "state.json"
+    inputs = {
+        key: json.dumps(value) if key in {"policy", "containerDefinitions"} else value
+        for key, value in inputs.items()
+    }
+    path.write_text(_exported(type_, **inputs))
+
+    answer = inferplan("check", "specs/eu-support-desk.yaml", "--state", str(path), *AS_OF)
+
+    assert answer.code == 1
+    assert words in answer.out
+    assert "could not be evaluated" not in answer.out
+
+
+def test_fuzz_14_what_stands_for_a_region_is_not_repeated(tmp_path: Path) -> None:
+    """A value that is no name of a Region may be a secret."""
+    path = tmp_path / "state.json"
+    path.write_text(_exported(LOG_GROUP, region="Secret: hunter2"))
+
+    answer = inferplan("check", "specs/minimal.yaml", "--state", str(path), *AS_OF)
+
+    assert "what stands for a Region is no Region that the catalog knows" in answer.out
+    assert "hunter2" not in answer.out
