@@ -34,6 +34,7 @@ UNKNOWNS = frozenset(
 HIDDEN = "[secret]"  # how `pulumi preview --json` prints a secret
 GOING = frozenset({"delete", "delete-replaced", "discard", "discard-replaced", "remove-pending-replace"})
 VERSIONS = frozenset({3, 4})
+MAX_BYTES = 1 << 28
 
 
 class StateError(InferplanError):
@@ -100,7 +101,14 @@ class Document(msgspec.Struct):
 
 def read_state(path: Path) -> tuple[Resource, ...]:
     """The resources of a state file, sorted by URN; `StateError` when it is none."""
-    return parse_state(path.read_bytes(), str(path))
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise StateError(f"{path} cannot be read: {error.strerror}") from None
+    if len(text) > MAX_BYTES:
+        raise StateError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
+    return parse_state(text, str(path))
 
 
 def parse_state(text: bytes, name: str = "state") -> tuple[Resource, ...]:

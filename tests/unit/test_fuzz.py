@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from inferplan.spec.declaration import Declaration
 from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load_organization
 from policies.state import SIGNATURE, parse_state
-from tests.command_line import AS_OF, inferplan, process
+from tests.command_line import AS_OF, INFERPLAN, inferplan, process
 from tests.fuzz.inputs import SECRET, case, workplace
 from tests.fuzz.judge import faults
 from tests.unit.spec_texts import GOOD, changed, refused
@@ -266,3 +267,28 @@ def test_fuzz_14_what_stands_for_a_region_is_not_repeated(tmp_path: Path) -> Non
 
     assert "what stands for a Region is no Region that the catalog knows" in answer.out
     assert "hunter2" not in answer.out
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs a file without end")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("size", "--config", "/dev/zero", "--gpu", "L4"),
+        ("check", "specs/minimal.yaml", "--state", "/dev/zero"),
+    ],
+)
+def test_fuzz_15_a_file_without_end_is_refused(arguments: tuple[str, ...]) -> None:
+    """It takes neither the machine's memory nor its time."""
+    answer = inferplan(*arguments)
+
+    assert answer.code == 2
+    assert "MiB" in answer.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_fuzz_16_a_full_standard_error_is_no_denial() -> None:
+    """Exit 1 says that a rule denies; what cannot be told at all is 74."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([str(INFERPLAN), "bogus"], stderr=full, check=False)
+
+    assert done.returncode == 74
