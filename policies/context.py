@@ -5,6 +5,7 @@ Not here: how verdicts are counted (evaluate); nothing in here knows the planner
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 FACT_AGE_DAYS = 180
 DOCUMENT_KEYS = frozenset({"policy", "assumeRolePolicy", "containerDefinitions"})
+_NAME = re.compile(r"[a-z0-9-]{1,40}")
 REGULATED_SECTORS = frozenset({"finance", "healthcare", "government", "defense"})
 
 
@@ -246,19 +248,20 @@ class Context:
         """
         if catalog.global_service(resource.type) is not None:
             return None
-        if (own := get(resource.props, "region")) is not None:
-            return str(own)
-        if (
-            resource.provider is not None
-            and (inherited := get(resource.provider.config, "region")) is not None
-        ):
-            return str(inherited)
-        raise Undecidable("neither the resource nor its provider names a Region")
+        said = get(resource.props, "region")
+        if said is None and resource.provider is not None:
+            said = get(resource.provider.config, "region")
+        if said is None:
+            raise Undecidable("neither the resource nor its provider names a Region")
+        if not isinstance(said, str):
+            raise Undecidable("the Region is not text")
+        return said
 
     def country_of(self, region: str) -> str:
         """The country of a Region; raises when the catalog does not know it."""
         if region not in catalog.regions():
-            raise Undecidable(f"{region} is no Region that the catalog knows")
+            shown = region if _NAME.fullmatch(region) else "what stands for a Region"  # values may be secret
+            raise Undecidable(f"{shown} is no Region that the catalog knows")
         fact = catalog.region(region)
         self.use(f"regions/{region}", fact)
         return fact.country

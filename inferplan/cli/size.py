@@ -13,10 +13,12 @@ import click
 import msgspec
 
 from inferplan.cli.screen import show
+from inferplan.printable import printable
 
 if TYPE_CHECKING:
     from inferplan.sizing import Fit
 
+MAX_CONFIG_BYTES = 1 << 24
 COUNT = click.IntRange(1, 10**8)
 
 
@@ -118,12 +120,16 @@ def _shapes(model: str | None, config_file: Path | None) -> Any:
     if config_file is None or model is not None:
         raise ValueError("give either --model or --config")
     try:
-        config = json.loads(config_file.read_bytes())
+        with config_file.open("rb") as file:
+            text = file.read(MAX_CONFIG_BYTES + 1)
+        config = json.loads(text) if len(text) <= MAX_CONFIG_BYTES else None
     except json.JSONDecodeError as problem:
         raise ValueError(f"{config_file}:{problem.lineno}:{problem.colno}: not valid JSON") from None
     except (OSError, ValueError, RecursionError) as problem:
         reason = getattr(problem, "strerror", None) or "not JSON text"
         raise ValueError(f"{config_file} cannot be read: {reason}") from None
+    if len(text) > MAX_CONFIG_BYTES:
+        raise ValueError(f"{config_file}: larger than {MAX_CONFIG_BYTES >> 20} MiB")
     if not isinstance(config, dict):
         raise ValueError(f"{config_file} holds no model configuration: it must be a JSON object")
     return sizing.shapes_from_config(config, str(config_file))
@@ -173,7 +179,7 @@ def _sentence(text: str) -> str:
     """Ended as a sentence; only a plain word gets a capital, never the name of a file, field or option."""
     first = text.partition(" ")[0]
     start = first.capitalize() if first.isalpha() and first.islower() else first
-    return start + text[len(first) :] + ("" if text.endswith(("?", ".")) else ".")
+    return printable(start + text[len(first) :] + ("" if text.endswith(("?", ".")) else "."))
 
 
 def _rounded(value: float | None) -> float | None:

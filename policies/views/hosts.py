@@ -15,7 +15,7 @@ from inferplan import catalog
 from inferplan.resource import Resource
 from policies import types
 from policies.context import Context
-from policies.read import each, get, known, regions_named
+from policies.read import each, get, regions_named, text
 from policies.rule import Problem, fail, undecided
 from policies.views.network import public
 from policies.views.suricata import passes
@@ -70,7 +70,7 @@ def allowlist(resource: Resource, context: Context) -> Iterator[Listed]:
 
 def _entries(resource: Resource, path: str) -> Iterator[Listed]:
     for place, value in each(resource.props, path):
-        yield Listed(resource, place, str(known(value)).lower().rstrip("."))
+        yield Listed(resource, place, text(value, "an entry of an allowlist").lower().rstrip("."))
 
 
 def _only_blocks(domain_list: Resource, context: Context) -> bool:
