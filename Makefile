@@ -5,7 +5,7 @@ AS_OF := 2026-11-20
 EXAMPLES := specs/de-clinic-notes.yaml specs/eu-support-desk.yaml specs/in-bank-assistant.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint format golden docs refresh bench engine test-engine cluster test-cluster test-aws test-gateway lock clean
+.PHONY: help setup setup-dev demo test lint format golden docs refresh bench engine test-engine cluster test-cluster test-aws test-gateway fuzz lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -72,6 +72,11 @@ test-cluster: setup-dev cluster ## manifests against a real Kubernetes API serve
 
 test-aws: setup-dev ## every variant of the examples before what AWS publishes
 	$(BIN)/pytest -q tests/aws
+
+COUNT := 2000
+SEED := 1
+fuzz: setup-dev ## COUNT inputs that nobody meant, from SEED, to every verb; unit tests run a sample
+	$(BIN)/python -m tests.fuzz $(COUNT) $(SEED)
 
 test-gateway: setup-dev ## the planned proxy, started for real: LiteLLM, PostgreSQL, Redis, all on loopback
 	-@tests/gateway/build.sh >/dev/null  # where it cannot be built, the tests are skipped and say so

@@ -5,6 +5,7 @@ Not here: how verdicts are counted (evaluate); nothing in here knows the planner
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +16,7 @@ from inferplan import catalog
 from inferplan.resource import Resource, UnknownValueError
 from inferplan.spec.declaration import allowed_countries, backend_kind, data_class, route_class
 from inferplan.spec.model import DATA_CLASSES, Backend, DataClass, InferenceStack, Route, Spec
-from inferplan.spec.organization import AccountEntry, Organization, VendorEntry
+from inferplan.spec.organization import AccountEntry, ConfirmedFact, Organization, VendorEntry
 from policies import types
 from policies.credentials import is_credential
 from policies.read import Text, arn, get, known
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 FACT_AGE_DAYS = 180
 DOCUMENT_KEYS = frozenset({"policy", "assumeRolePolicy", "containerDefinitions"})
+_NAME = re.compile(r"[a-z0-9-]{1,40}")
 REGULATED_SECTORS = frozenset({"finance", "healthcare", "government", "defense"})
 
 
@@ -246,19 +248,20 @@ class Context:
         """
         if catalog.global_service(resource.type) is not None:
             return None
-        if (own := get(resource.props, "region")) is not None:
-            return str(own)
-        if (
-            resource.provider is not None
-            and (inherited := get(resource.provider.config, "region")) is not None
-        ):
-            return str(inherited)
-        raise Undecidable("neither the resource nor its provider names a Region")
+        said = get(resource.props, "region")
+        if said is None and resource.provider is not None:
+            said = get(resource.provider.config, "region")
+        if said is None:
+            raise Undecidable("neither the resource nor its provider names a Region")
+        if not isinstance(said, str):
+            raise Undecidable("the Region is not text")
+        return said
 
     def country_of(self, region: str) -> str:
         """The country of a Region; raises when the catalog does not know it."""
         if region not in catalog.regions():
-            raise Undecidable(f"{region} is no Region that the catalog knows")
+            shown = region if _NAME.fullmatch(region) else "what stands for a Region"  # values may be secret
+            raise Undecidable(f"{shown} is no Region that the catalog knows")
         fact = catalog.region(region)
         self.use(f"regions/{region}", fact)
         return fact.country
@@ -324,10 +327,15 @@ class Context:
     # -- facts -------------------------------------------------------------------------------------
     def confirmed(self, fact_id: str) -> bool:
         """Whether a named person vouches for a fact by its id."""
-        return any(
-            fact.id == fact_id and date.fromisoformat(fact.date) <= self.as_of
+        return bool(self.confirmations(fact_id))
+
+    def confirmations(self, fact_id: str) -> list[ConfirmedFact]:
+        """The entries by which named persons vouch for a fact."""
+        return [
+            fact
             for fact in self.organization.facts.confirmed
-        )
+            if fact.id == fact_id and date.fromisoformat(fact.date) <= self.as_of
+        ]
 
     def use(self, fact_id: str, row: catalog.Row) -> None:
         """Remember that the decision rests on a fact."""

@@ -26,6 +26,7 @@ from policies.rule import SCOPES, Lapse, Outcome, Problem, Rule, Scope, Subject,
 from policies.run import applicable, run_check, run_on_serving, serving_subject, wanted
 from policies.stack import Stack
 from policies.unread import empty_state, unread_resources
+from policies.views.regimes import served
 
 if TYPE_CHECKING:
     from inferplan.spec.declaration import Declaration
@@ -69,6 +70,7 @@ def evaluate(
     return Report(
         spec=spec_ref(declaration),
         organization=declaration.bar if declaration is not None else None,
+        laws=served(declaration, all_rules()) if declaration is not None else (),
         digests=digests(declaration),
         decision="deny" if blocked else "allow",
         pending=sum(finding.pending and finding.waiver is None for finding in findings),

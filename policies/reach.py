@@ -11,7 +11,7 @@ from inferplan import catalog
 from inferplan.resource import Resource, UnknownValueError
 from policies import types
 from policies.context import Context, NamedBackend, Serving, Undecidable
-from policies.read import arns
+from policies.read import Misshapen, arns
 from policies.views.gateway import Entry, answering, configurations
 from policies.views.hosts import allowlist
 
@@ -45,7 +45,7 @@ def _by_proxy(serving: Serving, context: Context) -> Iterator[str]:
                         calls(entry, other, context) for other in others
                     ):
                         yield f"{_named(item)} sends {serving.route.name} there ({place}, {entry.path})"
-        except (UnknownValueError, Undecidable):
+        except (UnknownValueError, Undecidable, Misshapen):
             yield f"{_named(item)} can only be read after deployment"
 
 

@@ -33,6 +33,10 @@ STATEMENT_KEYS = frozenset(
 )  # fmt: skip
 
 
+class Misshapen(Exception):  # noqa: N818 - not an error of the rule: it ends a check as undecided
+    """A property holds a value of a kind that its provider does not write there."""
+
+
 def known(value: Any) -> Any:
     """The value, when it is known before deployment; a part of it may still be unknown."""
     if isinstance(value, Unknown):
@@ -83,6 +87,28 @@ def listed(value: Any) -> list[Any]:
     """A policy document's `x or [x]` as a list."""
     known(value)
     return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
+
+
+def mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """The value as a mapping, empty where there is none; raises Misshapen for anything else."""
+    if value is None or isinstance(known(value), Mapping):
+        return value or {}
+    raise Misshapen(f"{what} is not a mapping")
+
+
+def number(value: Any, what: str) -> int | None:
+    """The value as a whole number, None where there is none; raises Misshapen for anything else."""
+    try:
+        return None if known(value) is None else int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise Misshapen(f"{what} is not a number") from None
+
+
+def text(value: Any, what: str) -> str:
+    """The value as text; raises Misshapen for anything else."""
+    if isinstance(known(value), str):
+        return str(value)
+    raise Misshapen(f"{what} is not text")
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,7 @@ class Rule:
     source: tuple[str, ...]
     level: Level | LevelOf
     regimes: tuple[str, ...] = ()
+    sectors: tuple[str, ...] = ()  # whose laws it serves
     aliases: tuple[str, ...] = ()
     when: Callable[[Context], bool] | None = None  # False: not applicable to this declaration
     reads_content: bool = False

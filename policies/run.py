@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 
 from inferplan.resource import UnknownValueError, walk_unknowns
 from policies.context import Context, Serving, Undecidable
+from policies.read import Misshapen
 from policies.rule import SCOPES, SERVING_KINDS, Check, Outcome, Problem, Rule, Scope, Subject, undecided
 from policies.stack import Stack
 
@@ -132,7 +133,7 @@ def _guarded(rule: Rule, check: Check, value: object, context: Context) -> Itera
                 f"{rule.id} reads a value that is only known after deployment"
                 + (f" (it comes from {origins})" if origins else "")
             )
-    except Undecidable as error:
+    except (Undecidable, Misshapen) as error:
         yield undecided(str(error))
     except Exception as error:  # an error in a rule must neither pass nor stop the other rules
         yield undecided(f"{rule.id} could not be evaluated ({type(error).__name__})")
@@ -141,5 +142,6 @@ def _guarded(rule: Rule, check: Check, value: object, context: Context) -> Itera
 def _stack_name(context: Context) -> str:
     root = context.stack.root
     if root is not None:
-        return str(root.props.get("name"))
+        name = root.props.get("name")
+        return name if isinstance(name, str) else root.name
     return context.spec.metadata.name if context.declared else "stack"

@@ -34,6 +34,7 @@ UNKNOWNS = frozenset(
 HIDDEN = "[secret]"  # how `pulumi preview --json` prints a secret
 GOING = frozenset({"delete", "delete-replaced", "discard", "discard-replaced", "remove-pending-replace"})
 VERSIONS = frozenset({3, 4})
+MAX_BYTES = 1 << 28
 
 
 class StateError(InferplanError):
@@ -100,7 +101,14 @@ class Document(msgspec.Struct):
 
 def read_state(path: Path) -> tuple[Resource, ...]:
     """The resources of a state file, sorted by URN; `StateError` when it is none."""
-    return parse_state(path.read_bytes(), str(path))
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise StateError(f"{path} cannot be read: {error.strerror}") from None
+    if len(text) > MAX_BYTES:
+        raise StateError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
+    return parse_state(text, str(path))
 
 
 def parse_state(text: bytes, name: str = "state") -> tuple[Resource, ...]:
@@ -191,7 +199,7 @@ def _value(value: Any, path: str, urns: tuple[str, ...], secrets: list[str]) -> 
     """Plain JSON; bookkeeping of providers dropped, secrets and unknowns as `Unknown`."""
     if isinstance(value, Mapping):
         signature = value.get(SIGNATURE)
-        if signature == SECRET_SIGNATURE:
+        if signature == SECRET_SIGNATURE or (SIGNATURE in value and "ciphertext" in value):
             secrets.append(path)
             return Unknown(urns)
         if signature == RESOURCE_SIGNATURE:

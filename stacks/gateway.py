@@ -102,6 +102,7 @@ def balancer(deployment: Deployment, plan: Plan, network: Network, entrance: Ent
             certificate=plan.gateway.certificate,
             clients=plan.gateway.clients,
             idle_timeout_seconds=plan.gateway.idle_timeout_seconds,
+            paths=plan.gateway.paths,
             vpc_id=network.vpc_id,
             subnet_ids=network.subnet_ids["balancer"],
             target_type=entrance.target_type,

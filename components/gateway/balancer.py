@@ -21,6 +21,7 @@ from components.names import Names
 from inferplan.records.plan import fitting
 
 READY = "/health/readiness"  # /health calls the models (field-notes 25)
+PATHS_PER_RULE = 4  # a rule takes five values, one of which is the method
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 
@@ -32,6 +33,7 @@ class BalancerArgs:
     certificate: str
     clients: tuple[str, ...]
     idle_timeout_seconds: int
+    paths: tuple[str, ...]  # that callers may reach
     vpc_id: pulumi.Input[str]
     subnet_ids: list[pulumi.Output[str]]
     target_type: Literal["ip", "instance"]
@@ -103,18 +105,28 @@ class Balancer(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        aws.lb.Listener(
+        listener = aws.lb.Listener(
             f"{name}-https",
             load_balancer_arn=balancer.arn,
             port=HTTPS,
             protocol="HTTPS",
             certificate_arn=args.certificate,
             ssl_policy=TLS_POLICY,
+            # The proxy's own pages, keys and settings are nobody's business outside: no path is forwarded
+            # that is not the API of a route.
             default_actions=[
-                aws.lb.ListenerDefaultActionArgs(type="forward", target_group_arn=targets.arn),
+                aws.lb.ListenerDefaultActionArgs(
+                    type="fixed-response",
+                    fixed_response=aws.lb.ListenerDefaultActionFixedResponseArgs(
+                        content_type="text/plain", message_body="no such path", status_code="404"
+                    ),
+                ),
             ],
             opts=child,
         )
+        for number, first in enumerate(range(0, len(args.paths), PATHS_PER_RULE), start=1):
+            paths = args.paths[first : first + PATHS_PER_RULE]
+            self._forward(f"{name}-api-{number}", listener, targets, paths, number)
         for number, nodes in enumerate(args.autoscaling_groups):
             aws.autoscaling.Attachment(
                 f"{name}-nodes-{number}",
@@ -125,3 +137,28 @@ class Balancer(pulumi.ComponentResource):
         self.dns_name = balancer.dns_name
         self.target_group_arn = targets.arn
         self.register_outputs({"dnsName": self.dns_name})
+
+    def _forward(
+        self,
+        name: str,
+        listener: aws.lb.Listener,
+        targets: aws.lb.TargetGroup,
+        paths: tuple[str, ...],
+        priority: int,
+    ) -> None:
+        """Requests to exactly these paths; a pattern without a wildcard takes no other spelling."""
+        aws.lb.ListenerRule(
+            name,
+            listener_arn=listener.arn,
+            priority=priority,
+            actions=[aws.lb.ListenerRuleActionArgs(type="forward", target_group_arn=targets.arn)],
+            conditions=[
+                aws.lb.ListenerRuleConditionArgs(
+                    path_pattern=aws.lb.ListenerRuleConditionPathPatternArgs(values=list(paths))
+                ),
+                aws.lb.ListenerRuleConditionArgs(
+                    http_request_method=aws.lb.ListenerRuleConditionHttpRequestMethodArgs(values=["POST"])
+                ),
+            ],
+            opts=pulumi.ResourceOptions(parent=self),
+        )

@@ -14,13 +14,14 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from components.gateway import process
+from components.gateway import process, redaction
 from components.gateway.logins import ADDRESSES_KEY, BOOTSTRAP_KEY
 from components.names import Names
 from inferplan.records.plan import GatewayService as PlannedGateway
 from inferplan.records.plan import Image, Sidecar
 
 CONTAINER = "gateway"
+PROXY_FOLDER = "/app"  # of the proxy's image
 STABLE_WITHIN = "20m"
 
 
@@ -112,7 +113,7 @@ class GatewayEcs(pulumi.ComponentResource):
 def containers(args: GatewayEcsArgs) -> list[dict[str, Any]]:
     """Migration first, then helpers and proxy; every value is plain, so that rules can read it beforehand."""
     gateway = args.gateway
-    shared = {"essential": False, **_runs(process.migrate_command())}
+    shared = {"essential": False, **_runs(process.migrate_command()), "workingDirectory": PROXY_FOLDER}
     environment = process.environment(gateway)
     digest = hashlib.sha256(process.configuration_text(gateway).encode()).hexdigest()
     migrate = {
@@ -123,18 +124,13 @@ def containers(args: GatewayEcsArgs) -> list[dict[str, Any]]:
         # A changed file alone would not restart the tasks that have read the old one.
         **_container(args, CONTAINER, gateway.image, environment | {"GATEWAY_CONFIGURATION": digest}),
         **_runs(process.proxy_command(gateway)),
+        "workingDirectory": PROXY_FOLDER,
         "portMappings": [{"containerPort": gateway.port, "protocol": "tcp"}],
         "dependsOn": [
             {"containerName": "migrate", "condition": "SUCCESS"},
-            *({"containerName": sidecar.name, "condition": "START"} for sidecar in gateway.sidecars),
+            *({"containerName": sidecar.name, "condition": "HEALTHY"} for sidecar in gateway.sidecars),
         ],
-        "healthCheck": {
-            "command": ["CMD", *process.alive_command(gateway)],
-            "interval": 15,
-            "timeout": 10,
-            "retries": 3,
-            "startPeriod": 180,
-        },
+        "healthCheck": _health_check(process.alive_command(gateway)),
         "stopTimeout": 120,  # Fargate's most: long answers may finish
     }
     return [migrate, *(_sidecar(args, sidecar) for sidecar in gateway.sidecars), proxy]
@@ -144,19 +140,36 @@ def _bootstrap(args: GatewayEcsArgs) -> dict[str, Any]:
     return {
         **_container(args, "bootstrap", args.gateway.image, process.environment(args.gateway)),
         **_runs(process.bootstrap_command()),
+        "workingDirectory": PROXY_FOLDER,
         "environmentFiles": _environment_file(args, BOOTSTRAP_KEY),
     }
 
 
 def _runs(command: list[str]) -> dict[str, Any]:
     """A whole command line. `command` alone would only be arguments of the image's entry point, the proxy."""
-    return {"entryPoint": command[:1], "command": command[1:], "workingDirectory": "/app"}
+    return {"entryPoint": command[:1], "command": command[1:]}
 
 
 def _sidecar(args: GatewayEcsArgs, sidecar: Sidecar) -> dict[str, Any]:
-    definition = _container(args, sidecar.name, sidecar.image, {"PORT": str(sidecar.port)})
+    environment = redaction.environment(sidecar, process.TEMPORARY)
+    definition = _container(args, sidecar.name, sidecar.image, environment)
     del definition["environmentFiles"]  # a helper has no business with database and cache
-    return {**definition, "memoryReservation": sidecar.memory_mib}
+    return {
+        **definition,
+        **_runs(redaction.command(sidecar)),
+        "healthCheck": _health_check(redaction.alive_command()),
+        "memoryReservation": sidecar.memory_mib,
+    }
+
+
+def _health_check(command: list[str]) -> dict[str, Any]:
+    return {
+        "command": ["CMD", *command],
+        "interval": 15,
+        "timeout": 10,
+        "retries": 3,
+        "startPeriod": 180,
+    }
 
 
 def _container(args: GatewayEcsArgs, name: str, image: Image, environment: dict[str, str]) -> dict[str, Any]:

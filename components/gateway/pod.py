@@ -11,7 +11,7 @@ from typing import Any
 
 import pulumi_kubernetes as kubernetes
 
-from components.gateway import process
+from components.gateway import process, redaction
 from components.gateway.cluster_access import BOOTSTRAP_ACCOUNT, SERVICE_ACCOUNT
 from components.gateway.nodes import POOL, TAINT
 from components.model_server_pod import POOL_LABEL
@@ -119,11 +119,18 @@ def _sidecar(args: PodArgs, sidecar: Sidecar) -> kubernetes.core.v1.ContainerArg
         name=sidecar.name,
         image=sidecar.image.reference(args.registry),
         image_pull_policy="IfNotPresent",
-        env=[core.EnvVarArgs(name="PORT", value=str(sidecar.port))],
+        command=redaction.command(sidecar),
+        env=[
+            core.EnvVarArgs(name=key, value=value)
+            for key, value in redaction.environment(sidecar, process.TEMPORARY).items()
+        ],
         resources=_resources(sidecar.cpu, sidecar.memory_mib),
         security_context=_container_security(),
         startup_probe=core.ProbeArgs(
-            tcp_socket=core.TCPSocketActionArgs(port=sidecar.port), period_seconds=5, failure_threshold=60
+            exec_=core.ExecActionArgs(command=redaction.alive_command()),
+            period_seconds=5,
+            failure_threshold=60,
+            timeout_seconds=5,
         ),
         volume_mounts=[core.VolumeMountArgs(name="tmp", mount_path=process.TEMPORARY)],
     )

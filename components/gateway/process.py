@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 
-from components.gateway import keys
+from components.gateway import keys, limits
 from inferplan.records.plan import GatewayService as PlannedGateway
 
 USER_ID = 10001
@@ -31,12 +31,18 @@ os.makedirs(os.environ["LITELLM_MIGRATION_DIR"], exist_ok=True)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
 
-# The program that sets the callers' keys waits for the proxy that this process becomes.
+# The hook goes where Python finds it; the program that sets the callers' keys waits for the proxy that this
+# process becomes.
 _SERVE = _START.replace(
     "os.execvp",
     """\
 import subprocess
-subprocess.Popen([sys.executable, "-c", sys.argv.pop(1), sys.argv[-1], str(os.getpid())])
+folder, set_keys, hook = os.environ["GATEWAY_CODE"], sys.argv.pop(1), sys.argv.pop(1)
+os.makedirs(folder, exist_ok=True)
+with open(folder + "/gateway_limits.py", "w") as file:
+    file.write(hook)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))
+subprocess.Popen([sys.executable, "-c", set_keys, sys.argv[-1], str(os.getpid())])
 os.execvp""",
 )
 
@@ -71,7 +77,8 @@ sys.exit(urllib.request.urlopen("http://127.0.0.1:{port}/health/liveliness", tim
 
 def proxy_command(gateway: PlannedGateway) -> list[str]:
     """Read the secrets, start setting the callers' keys, then become the proxy."""
-    return ["python", "-c", _SERVE, keys.PROGRAM, "litellm", "--host", "0.0.0.0", "--port", str(gateway.port)]
+    serve = ["litellm", "--host", "0.0.0.0", "--port", str(gateway.port)]
+    return ["python", "-c", _SERVE, keys.PROGRAM, limits.PROGRAM, *serve]
 
 
 def migrate_command() -> list[str]:
@@ -95,6 +102,8 @@ def environment(gateway: PlannedGateway, **more: str) -> dict[str, str]:
         **gateway.env,
         SECRETS: json.dumps(gateway.secret_env, sort_keys=True),
         keys.CALLERS: keys.callers_text(gateway),
+        limits.FOLDER: f"{TEMPORARY}/gateway",
+        limits.LIMITS: limits.limits_text(gateway),
         "HOME": TEMPORARY,
         **more,
     }

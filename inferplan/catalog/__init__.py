@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.lifetimes import model_ids as model_ids
     from inferplan.catalog.lifetimes import vendor_models as vendor_models
     from inferplan.catalog.managed_apis import BEDROCK as BEDROCK
+    from inferplan.catalog.managed_apis import DeploymentType as DeploymentType
     from inferplan.catalog.managed_apis import GuardrailProfile as GuardrailProfile
     from inferplan.catalog.managed_apis import Host as Host
     from inferplan.catalog.managed_apis import KnownHost as KnownHost
@@ -78,9 +79,11 @@ if TYPE_CHECKING:
     from inferplan.catalog.places import region as region
     from inferplan.catalog.places import regions as regions
     from inferplan.catalog.places import sector_extras as sector_extras
+    from inferplan.catalog.prices import BASE_REGION as BASE_REGION
     from inferplan.catalog.prices import InstancePrice as InstancePrice
     from inferplan.catalog.prices import ServicePrice as ServicePrice
     from inferplan.catalog.prices import instance_price as instance_price
+    from inferplan.catalog.prices import is_region_priced as is_region_priced
     from inferplan.catalog.prices import region_prices as region_prices
     from inferplan.catalog.prices import service_price as service_price
     from inferplan.catalog.prices import service_prices as service_prices
@@ -98,17 +101,22 @@ if TYPE_CHECKING:
     from inferplan.catalog.serving import purposes as purposes
     from inferplan.catalog.serving import redaction_languages as redaction_languages
     from inferplan.catalog.serving import redaction_models as redaction_models
+    from inferplan.catalog.serving import redaction_recognizers as redaction_recognizers
     from inferplan.catalog.serving import serving_settings as serving_settings
     from inferplan.catalog.serving import vllm_env as vllm_env
     from inferplan.catalog.serving import vllm_flags as vllm_flags
+    from inferplan.catalog.serving import vllm_gone_flags as vllm_gone_flags
     from inferplan.catalog.serving import vllm_methods as vllm_methods
     from inferplan.catalog.serving import vllm_omni_flags as vllm_omni_flags
     from inferplan.catalog.serving import vllm_versions as vllm_versions
     from inferplan.catalog.standing import Fact as Fact
     from inferplan.catalog.standing import facts as facts
+    from inferplan.catalog.standing import is_fact as is_fact
     from inferplan.catalog.standing import may_be_vouched_for as may_be_vouched_for
+    from inferplan.catalog.standing import names_host as names_host
     from inferplan.catalog.table import Row as Row
     from inferplan.catalog.table import UnknownName as UnknownName
+    from inferplan.catalog.table import Verified as Verified
     from inferplan.catalog.table import digest as digest
     from inferplan.catalog.table import stated_date as stated_date
     from inferplan.catalog.weighing import Criterion as Criterion
@@ -123,24 +131,25 @@ _EXPORTS = {
     "costing": "CostAssumption RequestPrice cost_assumption cost_assumptions request_price token_price "
     "token_prices",
     "weighing": "Criterion DecisionSetting LeadTimeItem Side criteria decision_settings lead_times",
-    "standing": "Fact facts may_be_vouched_for",
+    "standing": "Fact facts is_fact may_be_vouched_for names_host",
     "hardware": "Gpu Instance gpu gpus instance instances",
     "open_weights": "ImageModel License LicenseStanding Model ModelHubHost ModelServing license_of "
     "image_models licenses model model_hub_hosts model_serving models",
     "places": "CountryGroup Partition Regime Region SectorExtra countries countries_without_region "
     "country_groups expand_places partition partitions regimes region regions sector_extras",
-    "prices": "InstancePrice ServicePrice instance_price region_prices service_price service_prices",
+    "prices": "BASE_REGION InstancePrice ServicePrice instance_price is_region_priced region_prices "
+    "service_price service_prices",
     "resource_types": "ResourceModule doing harmless resource_modules",
     "serving": "GlobalService NamedSystem ServingSetting global_service global_services named_system "
-    "named_systems purposes redaction_languages redaction_models serving_settings vllm_env vllm_flags "
-    "vllm_methods vllm_omni_flags vllm_versions",
-    "table": "Row UnknownName digest stated_date",
+    "named_systems purposes redaction_languages redaction_models redaction_recognizers serving_settings "
+    "vllm_env vllm_flags vllm_gone_flags vllm_methods vllm_omni_flags vllm_versions",
+    "table": "Row UnknownName Verified digest stated_date",
     "bedrock": "BedrockModel BedrockProfile bedrock_base bedrock_callers bedrock_ids bedrock_ids_inside "
     "bedrock_models bedrock_profile bedrock_profiles bedrock_providers bedrock_regions_inside "
     "bedrock_retention bedrock_retentions",
     "lifetimes": "End VendorModel kin model_end model_ids vendor_models",
-    "managed_apis": "BEDROCK GuardrailProfile Host KnownHost Vendor guardrail_profiles known_host vendor "
-    "vendors",
+    "managed_apis": "BEDROCK DeploymentType GuardrailProfile Host KnownHost Vendor guardrail_profiles "
+    "known_host vendor vendors",
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names.split()}
 

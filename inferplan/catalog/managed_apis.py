@@ -40,6 +40,14 @@ class ZeroRetention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     breaks: tuple[str, ...] = ()
 
 
+class DeploymentType(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a vendor's resource is deployed, which decides where it processes whatever its host is called."""
+
+    name: str
+    processing: str
+    is_anywhere: bool
+
+
 class Vendor(Row, frozen=True, kw_only=True):
     """One vendor as public sources describe it; the organization's contracts come on top."""
 
@@ -65,7 +73,7 @@ class Vendor(Row, frozen=True, kw_only=True):
     certifications: tuple[str, ...] = ()
     certifications_verified: Verified = False
     hold_history: str | None = None
-    deployment_types: dict[str, str] = field(default_factory=dict)
+    deployment_types: tuple[DeploymentType, ...] = ()
     private_endpoint_services: tuple[str, ...] = ()
     model_families: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
@@ -77,14 +85,20 @@ class Vendor(Row, frozen=True, kw_only=True):
 class KnownHost(Struct, frozen=True, kw_only=True):
     """A host name beside what its vendor's facts say of it; `place` is what their placeholder stands for."""
 
+    name: str
     vendor: Vendor
     host: Host
     place: str | None
 
     @property
     def fact_id(self) -> str:
-        """The id under which a named person may confirm the fact."""
-        return f"vendors/{self.vendor.id}/{self.host.host}"
+        """The id under which a named person may confirm the fact, of this host alone."""
+        return f"vendors/{self.vendor.id}/{self.name}"
+
+    def deployed(self, tier: str | None) -> DeploymentType | None:
+        """The deployment type that a contract's tier names, such as Global of `GlobalStandard`."""
+        said = (tier or "").lower().replace(" ", "")
+        return next((one for one in self.vendor.deployment_types if said.startswith(one.name.lower())), None)
 
 
 class GuardrailProfile(Row, frozen=True, kw_only=True):
@@ -120,7 +134,7 @@ def _host_patterns() -> tuple[tuple[re.Pattern[str], Vendor, Host], ...]:
 def known_host(name: str, vendor: str | None = None) -> KnownHost | None:
     """What the facts of one vendor, or of all, say about a host: exact names before placeholders."""
     found = [
-        KnownHost(vendor=facts, host=host, place=match[1] if match.groups() else None)
+        KnownHost(name=name.lower(), vendor=facts, host=host, place=match[1] if match.groups() else None)
         for pattern, facts, host in _host_patterns()
         if vendor in {None, facts.id} and (match := pattern.fullmatch(name.lower()))
     ]

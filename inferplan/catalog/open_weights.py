@@ -82,6 +82,7 @@ class License(Row, frozen=True, kw_only=True):
     thresholds: (
         dict[str, Any] | None
     )  # monthly_active_users, annual_revenue_usd: "more than" these needs an agreement
+    thresholds_count_affiliates: bool = False  # figures of the whole group count, not of the licensee alone
     restrictions: tuple[str, ...]
     duties: tuple[str, ...]
     geographic_limits: str | None

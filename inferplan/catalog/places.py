@@ -106,6 +106,7 @@ class Regime(Row, frozen=True, kw_only=True):
     id: str
     name: str
     jurisdictions: tuple[str, ...]  # ISO codes, groups, or a subdivision such as CA-QC
+    sector: str | None = None  # it holds for entities of this sector only
     transfer: Transfer
     localization: str
     bases: tuple[str, ...]
@@ -121,6 +122,11 @@ class SectorExtra(Row, frozen=True, kw_only=True):
     sector: str
     places: tuple[str, ...]  # ISO codes or groups
     fact: str
+
+    @property
+    def fact_id(self) -> str:
+        """The id under which an organization confirms it."""
+        return f"sector_extras/{self.sector}-{'-'.join(self.places)}"
 
 
 @cache

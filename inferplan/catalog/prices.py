@@ -171,6 +171,11 @@ def instance_price(instance: str, region: str) -> InstancePrice:
     return _price(base.od_usd_h * factor, basis, used, estimated=True, rough=True)
 
 
+def is_region_priced(region: str) -> bool:
+    """Whether a price of any instance family is known in a Region; where none is, no factor can be told."""
+    return bool(_anchors(region))
+
+
 @cache
 def service_prices() -> Mapping[tuple[str, str], ServicePriceRow]:
     """Every service price by (id, Region or `all`)."""

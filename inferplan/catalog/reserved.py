@@ -55,12 +55,12 @@ KEPT: dict[str, dict[str, str]] = {
     },
     "rules on vendors, their retention and who works for them": {
         "Vendor": "eea_entity retention_note retention_modes outside_residency subprocessors hold_history "
-        "deployment_types private_endpoint_services model_families absent",
+        "private_endpoint_services model_families absent",
     },
     "rules on transfers abroad and on what sectors add": {
         "Adequacy": "status entries other intra_eea excluded not_listed_notable",
         "AdequacyEntry": "place condition",
-        "Regime": "name localization bases adequacy sector_extras notes review_flags",
+        "Regime": "name localization adequacy sector_extras notes review_flags",
         "Region": "regimes",
     },
     "rules on partitions and on services without a Region": {

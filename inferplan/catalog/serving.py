@@ -22,6 +22,13 @@ class ServingSetting(Row, frozen=True, kw_only=True):
     why: str
 
 
+class VllmGoneFlag(Row, frozen=True, kw_only=True):
+    """A flag that `vllm serve` no longer has, and what to do instead."""
+
+    flag: str
+    says: str
+
+
 class VllmFlag(Row, frozen=True, kw_only=True):
     """One option string of `vllm serve`."""
 
@@ -79,6 +86,13 @@ class RedactionModel(Row, frozen=True, kw_only=True):
     model: str | None
 
 
+class RedactionRecognizer(Row, frozen=True, kw_only=True):
+    """The recognizers of a country's own numbers (tax, identity, health) that redaction can load."""
+
+    country: str
+    recognizers: tuple[str, ...]  # classes of presidio-analyzer
+
+
 class GlobalService(Row, frozen=True, kw_only=True):
     """Resource types of one module that take no `region`: the provider's Region does not place them."""
 
@@ -112,6 +126,12 @@ def vllm_flags(version: str) -> frozenset[str]:
     if version not in _flags():
         raise UnknownName("vLLM version", version, near(version, vllm_versions(), 3))
     return _flags()[version]
+
+
+@cache
+def vllm_gone_flags() -> Mapping[str, str]:
+    """What to do in place of flags that older versions had, by flag without dashes in front."""
+    return {row.flag: row.says for row in rows("vllm_gone_flags", VllmGoneFlag)}
 
 
 @cache
@@ -184,6 +204,12 @@ def redaction_languages(countries: Iterable[str]) -> tuple[str, ...]:
 def redaction_models() -> Mapping[str, str | None]:
     """Per language of the table, the model that redaction loads; None where there is none."""
     return {row.language: row.model for row in rows("redaction_models", RedactionModel)}
+
+
+@cache
+def redaction_recognizers() -> Mapping[str, tuple[str, ...]]:
+    """By country, the recognizers of its own numbers; a country without any is not in it."""
+    return {row.country: row.recognizers for row in rows("redaction_recognizers", RedactionRecognizer)}
 
 
 @cache

@@ -78,6 +78,18 @@ def may_be_vouched_for(fact: str) -> bool:
     return False
 
 
+def is_fact(fact_id: str) -> bool:
+    """Whether the organization may confirm it: a row, one host of a vendor, or what is too new for a row."""
+    return fact_id in facts() or names_host(fact_id) or may_be_vouched_for(fact_id)
+
+
+def names_host(fact_id: str) -> bool:
+    """Whether a fact id names one host, such as `vendors/openai/eu.api.openai.com`."""
+    table, _, rest = fact_id.partition("/")
+    vendor, _, host = rest.partition("/")
+    return table == "vendors" and managed_apis.known_host(host, vendor) is not None
+
+
 @cache
 def facts() -> Mapping[str, Fact]:
     """Every fact by id."""

@@ -62,7 +62,8 @@ def main() -> NoReturn:
 
 
 def _no_space(problem: OSError) -> int:
-    print(f"inferplan: the result could not be written: {problem.strerror}", file=sys.stderr)  # noqa: T201
+    with contextlib.suppress(OSError):  # standard error may be what is full
+        print(f"inferplan: the result could not be written: {problem.strerror}", file=sys.stderr)  # noqa: T201
     return _FULL_EXIT
 
 

@@ -65,6 +65,7 @@ def run(arguments: list[str]) -> int:
     from inferplan.errors import InferplanError
 
     try:
+        _refuse_unreadable(arguments)
         result = cli.main(args=arguments, prog_name="inferplan", standalone_mode=False, color=screen.color())
     except click.exceptions.Exit as stop:
         return stop.exit_code
@@ -89,6 +90,17 @@ def answer_error(arguments: list[str], problem: Exception) -> None:
         from inferplan.report import json_format
 
         click.echo(json_format.errors([json_format.error(None, problem)]))
+
+
+def _refuse_unreadable(arguments: list[str]) -> None:
+    """A name that no answer can repeat as it is has no place on a command line."""
+    from inferplan.printable import NOT_TEXT, printable
+
+    for argument in arguments:
+        if NOT_TEXT.search(argument):
+            raise click.UsageError(
+                f"the argument '{printable(argument)}' is not UTF-8 text without control characters"
+            )
 
 
 class DateOption(click.ParamType[date]):

@@ -25,7 +25,13 @@ def columns() -> int:
 
 
 def show(text: str, *, err: bool = False) -> None:
-    """Print text; long lines are folded on a terminal and left whole for everything else."""
+    """Print text; long lines are folded on a terminal and left whole for everything else.
+
+    What a file or a name smuggles in (escape sequences, text that runs backwards) is made visible.
+    """
+    from inferplan.printable import printable
+
+    text = printable(text)
     if _on_terminal(err=err):
         from inferplan.report.wrap import wrapped
 

@@ -13,10 +13,12 @@ import click
 import msgspec
 
 from inferplan.cli.screen import show
+from inferplan.printable import printable
 
 if TYPE_CHECKING:
     from inferplan.sizing import Fit
 
+MAX_CONFIG_BYTES = 1 << 24
 COUNT = click.IntRange(1, 10**8)
 
 
@@ -100,9 +102,10 @@ def _found(
         version_key(version)
         shapes = _shapes(model, config_file)
         name, total, capability = _gpu(gpu, total_gib, compute_capability)
-        return sizing.fit(
+        found = sizing.fit(
             shapes, total, gpu=name, compute_capability=capability, vllm_version=version, **settings
         )
+        return msgspec.structs.replace(found, cautions=(*found.cautions, *_unserved(name)))
     except UnknownName as unknown:
         raise click.UsageError(_sentence(str(unknown)) + _hint(unknown.kind)) from None
     except (ValueError, sizing.ShapesError) as problem:
@@ -117,12 +120,16 @@ def _shapes(model: str | None, config_file: Path | None) -> Any:
     if config_file is None or model is not None:
         raise ValueError("give either --model or --config")
     try:
-        config = json.loads(config_file.read_bytes())
+        with config_file.open("rb") as file:
+            text = file.read(MAX_CONFIG_BYTES + 1)
+        config = json.loads(text) if len(text) <= MAX_CONFIG_BYTES else None
     except json.JSONDecodeError as problem:
         raise ValueError(f"{config_file}:{problem.lineno}:{problem.colno}: not valid JSON") from None
     except (OSError, ValueError, RecursionError) as problem:
         reason = getattr(problem, "strerror", None) or "not JSON text"
         raise ValueError(f"{config_file} cannot be read: {reason}") from None
+    if len(text) > MAX_CONFIG_BYTES:
+        raise ValueError(f"{config_file}: larger than {MAX_CONFIG_BYTES >> 20} MiB")
     if not isinstance(config, dict):
         raise ValueError(f"{config_file} holds no model configuration: it must be a JSON object")
     return sizing.shapes_from_config(config, str(config_file))
@@ -147,6 +154,19 @@ def _gpu(name: str, total_gib: float | None, capability: str | None) -> tuple[st
     return known.name, total_gib or known.usable_gib, capability or known.cc
 
 
+def _unserved(gpu: str | None) -> list[str]:
+    """What is to be said of a GPU that no instance serves with the published engine."""
+    from inferplan import catalog
+
+    hosts = [one for one in catalog.instances().values() if gpu is not None and one.gpu == gpu]
+    if not hosts or any(host.vllm == "ok" for host in hosts):
+        return []
+    return [
+        f"vLLM publishes no kernels for {gpu} on {hosts[0].arch}: the arithmetic assumes an own build, and "
+        "no plan takes its instances"
+    ]
+
+
 def _hint(kind: str) -> str:
     if kind == "GPU":
         return " A GPU outside the catalog needs --total-gib."
@@ -159,7 +179,7 @@ def _sentence(text: str) -> str:
     """Ended as a sentence; only a plain word gets a capital, never the name of a file, field or option."""
     first = text.partition(" ")[0]
     start = first.capitalize() if first.isalpha() and first.islower() else first
-    return start + text[len(first) :] + ("" if text.endswith(("?", ".")) else ".")
+    return printable(start + text[len(first) :] + ("" if text.endswith(("?", ".")) else "."))
 
 
 def _rounded(value: float | None) -> float | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +17,7 @@ import click
 from inferplan.cli.folders import below, is_lock
 from inferplan.cli.screen import show
 from inferplan.near import did_you_mean, near
+from inferplan.printable import printable
 from inferplan.report.money import counted
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def spec_files(arguments: Sequence[str], *, verbose: int = 0) -> Iterator[list[S
         raise click.UsageError("no SPEC given and no specs/ folder here")
     if not all(arguments):
         raise click.UsageError("a SPEC is empty; name a file, a folder or -")
-    with tempfile.TemporaryDirectory(prefix="inferplan-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="inferplan-") if "-" in arguments else nullcontext("") as scratch:
         files: dict[object, SpecFile] = {}
         for argument in arguments or ("specs",):
             for file in _files(argument, Path(scratch), files, several=len(arguments) > 1, verbose=verbose):
@@ -109,7 +110,7 @@ def _files(
         if "-" not in known:
             yield _standard_input(scratch)
     elif _is_folder(argument):
-        yield from (SpecFile(path, str(path)) for path in _specs_below(argument, verbose))
+        yield from (SpecFile(path, printable(str(path))) for path in _specs_below(argument, verbose))
     elif not (several and is_lock(argument)):  # a shell expands `specs/*.yaml` to locks as well
         yield SpecFile(Path(argument), str(Path(argument)))
 
@@ -118,7 +119,9 @@ def _specs_below(folder: str, verbose: int) -> tuple[Path, ...]:
     try:
         found = below(Path(folder))
     except OSError as problem:
-        raise click.UsageError(f"{problem.filename} cannot be read: {problem.strerror}") from None
+        raise click.UsageError(
+            f"{printable(str(problem.filename))} cannot be read: {problem.strerror}"
+        ) from None
     for path in found.others if verbose else ():
         show(f"{path}: no spec, passed over", err=True)
     if not found.specs:

@@ -10,7 +10,7 @@ from typing import Any
 
 from inferplan import catalog
 from inferplan.cost.growth import needs, nodes_with, requests_per_second
-from inferplan.cost.lines import pool_hours, total
+from inferplan.cost.lines import holes, pool_hours, total
 from inferplan.cost.tokens import token_line
 from inferplan.cost.wording import price_dates
 from inferplan.records.draft import Draft, Traffic
@@ -56,6 +56,9 @@ def break_even(own: Side, vendor: Side, utilization: Sequence[dict[str, Any]]) -
     planned = sum(one.monthly_requests for one in own[0].traffic)
     if not planned:
         return none("no requests a month are planned: there is no volume to compare", utilization)
+    missing = (*holes(own[1].lines), *holes(vendor[1].lines))
+    if missing:
+        return none(f"what has no price decides: {', '.join(dict.fromkeys(missing))}", utilization)
     unpriced = dict.fromkeys((*own[1].unpriced, *vendor[1].unpriced))
     texts = [
         "the load of all routes is scaled alike; instance types, fixed parts and the ratio of tokens are kept"

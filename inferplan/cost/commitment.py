@@ -10,7 +10,8 @@ from typing import Literal
 
 from inferplan import catalog
 from inferplan.records.draft import Draft
-from inferplan.records.plan import Commitment, CostLine, Range
+from inferplan.records.outcome import Commitment
+from inferplan.records.plan import CostLine, Range
 
 YEARS: tuple[Literal[1, 3], ...] = (1, 3)
 # The families that the rows sp-gpu-*-typical name; no source states a discount of another GPU family.

@@ -44,6 +44,13 @@ def total(lines: Iterable[CostLine], case: Case = "expected") -> float:
     return sum((usd for usd in amounts if usd is not None), 0.0)
 
 
+def holes(lines: Iterable[CostLine]) -> tuple[str, ...]:
+    """GPU nodes and tokens without a price: what is then left of a bill is a lower bound that says little."""
+    return tuple(
+        line.name for line in lines if line.expected_usd is None and line.group in {"gpus", "tokens"}
+    )
+
+
 def unpriced(
     name: str,
     kind: Literal["fixed", "usage"],

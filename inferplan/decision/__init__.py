@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from inferplan.cost.lines import holes
 from inferplan.decision.bills import Options
 from inferplan.decision.gates import kinds_left, without_removed
 from inferplan.decision.mode_choice import Weighed, choose, decisive, totals, weigh
@@ -115,7 +116,7 @@ def _alternative(
         return Alternative(
             name=kind, mode=kind, monthly_usd=cost, feasible=True,
             reason=f"{cost.expected:,.0f} USD a month as planned{over}; "
-            f"ready in about {option.lead_time.days} days",
+            f"ready in about {option.lead_time.days} days", unpriced=holes(option.cost.lines),
         )  # fmt: skip
     if option is not None:
         return Alternative(name=kind, mode=kind, monthly_usd=None, feasible=False, reason=option.summary)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from inferplan import catalog
 from inferplan.cost.break_even import break_even, none, utilization_of
 from inferplan.cost.fixed import pool_volume_gib
-from inferplan.cost.lines import HOURS_PER_MONTH, Case, pool_hours, total
+from inferplan.cost.lines import HOURS_PER_MONTH, Case, holes, pool_hours, total
 from inferplan.decision import MODES, Question
 from inferplan.plan.search import Built
 from inferplan.records.draft import Draft
@@ -79,9 +79,8 @@ def _mode(
 ) -> Alternative:
     if kind == taken.draft.kind:
         usd = taken.cost.monthly_usd
-        return _row(
-            kind, kind, usd, f"as planned: {usd.expected:,.0f} USD a month{_incomplete(taken.cost)}", []
-        )
+        reason = f"as planned: {usd.expected:,.0f} USD a month{_incomplete(taken.cost)}"
+        return _row(kind, kind, usd, reason, [], holes(taken.cost.lines))
     if possible[kind]:
         return Alternative(name=kind, mode=kind, monthly_usd=None, feasible=False, reason=possible[kind])
     other = planned(kind)
@@ -90,14 +89,23 @@ def _mode(
     first = {(route.name, route.backend) for route in other.draft.routes}
     barred = [gate for gate in removed if (gate.route, gate.backend) in first]
     usd = other.cost.monthly_usd
-    return _row(kind, kind, usd, f"{usd.expected:,.0f} USD a month{_incomplete(other.cost)}", barred)
+    reason = f"{usd.expected:,.0f} USD a month{_incomplete(other.cost)}"
+    return _row(kind, kind, usd, reason, barred, holes(other.cost.lines))
 
 
-def _row(name: str, mode: Kind, usd: Range | None, reason: str, barred: Sequence[Gate]) -> Alternative:
+def _row(
+    name: str,
+    mode: Kind,
+    usd: Range | None,
+    reason: str,
+    barred: Sequence[Gate],
+    unpriced: tuple[str, ...] = (),
+) -> Alternative:
     if barred:
-        texts = dict.fromkeys(f"{gate.rule} on {gate.route}: {gate.reason}" for gate in barred)
-        return Alternative(name=name, mode=mode, monthly_usd=usd, feasible=False, reason="; ".join(texts))
-    return Alternative(name=name, mode=mode, monthly_usd=usd, feasible=True, reason=reason)
+        reason = "; ".join(dict.fromkeys(f"{gate.rule} on {gate.route}: {gate.reason}" for gate in barred))
+    return Alternative(
+        name=name, mode=mode, monthly_usd=usd, feasible=not barred, reason=reason, unpriced=unpriced
+    )
 
 
 def _incomplete(cost: Cost) -> str:
@@ -124,7 +132,9 @@ def _own(
                 usd = _with(base, pools[server.pool], candidate)
                 name = f"{server.backend} on {candidate.nodes} x {candidate.instance_type}"
                 reason = _reason(candidate, base.cost) if usd else "no list price to compare"
-                yield _row(name, kind, usd, reason, barred)
+                yield _row(
+                    name, kind, usd, reason, barred, holes(base.cost.lines) if candidate.chosen else ()
+                )
 
 
 def _reason(candidate: Candidate, cost: Cost) -> str:
@@ -132,7 +142,8 @@ def _reason(candidate: Candidate, cost: Cost) -> str:
     gpus = f"GPU nodes alone, around the clock and on demand, {usd}"
     if not candidate.chosen:
         return f"dearer; {gpus}"
-    return f"the cheapest that fits and keeps the objectives; {gpus}{_incomplete(cost)}"
+    price = "" if catalog.is_region_priced(candidate.region) else f" at the prices of {catalog.BASE_REGION}"
+    return f"the cheapest{price} that fits and keeps the objectives; {gpus}{_incomplete(cost)}"
 
 
 def _first(base: Built, server: Server) -> frozenset[str]:
@@ -183,7 +194,8 @@ def _vendors(question: Question, plan: Planner) -> Iterator[Alternative]:
                     name=title, mode="managed-api", monthly_usd=None, feasible=False, reason=other.summary
                 )
                 continue
-            yield _row(title, "managed-api", *_at_vendor(other.cost), [])
+            usd, reason = _at_vendor(other.cost)
+            yield _row(title, "managed-api", usd, reason, [], holes(other.cost.lines))
 
 
 def _at_vendor(cost: Cost) -> tuple[Range | None, str]:

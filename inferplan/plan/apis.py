@@ -19,26 +19,24 @@ def check_api(name: str, api: Api, shapes: sizing.ModelShapes, path: str) -> Non
     """Raises NoPlan for an API that the model behind backend `name` cannot serve; `path` is the route's."""
     wrong = _wrong(api, shapes)
     if wrong is not None:
-        reason, change = wrong
         raise NoPlan(
             f"backend {name}: {shapes.id} cannot serve {api}",
-            (Conflict(path=f"{path}.api", value=api, reason=reason, change=change),),
+            (Conflict(path=f"{path}.api", value=api, reason=wrong),),
         )
 
 
-def _wrong(api: Api, shapes: sizing.ModelShapes) -> tuple[str, str] | None:
+def _wrong(api: Api, shapes: sizing.ModelShapes) -> str | None:
     makes_images = shapes.id in catalog.image_models()
     if api == "images" and not makes_images:
-        listed = ", ".join(catalog.image_models())
-        return "it makes no images", f"one of {listed}"
+        return f"it makes no images; models that do: {', '.join(catalog.image_models())}"
     if makes_images and api != "images":
-        return "it makes images only", "api: images"
+        return "it makes images only"
     if not makes_images and shapes.serves in {"no", "vllm-omni"}:
-        return "no server of this version runs it", "a model that the catalog lists with a server"
+        return "no server of this version runs it"
     if api == "chat" and shapes.serves == "pooling":
-        return "an encoder generates no text", "api: embeddings, or a model that generates"
+        return "an encoder generates no text"
     if api == "classify" and not (shapes.architecture or "").endswith(_CLASSIFIERS):
-        return "it has no classification head", "api: embeddings, or weights with a trained head"
+        return "it has no classification head"
     return None
 
 

@@ -29,6 +29,7 @@ from inferplan.records.notes import Notes
 from inferplan.records.plan import Alternative, Budget, Cost, Decision, Kind, Plan, Source
 from inferplan.sizing.stated_shapes import refuse_shapes
 from inferplan.spec.declaration import Declaration, data_class
+from inferplan.spec.laws import laws_of
 from inferplan.spec.model import InferenceStack, Mode
 
 SCHEMA: Literal["inferplan.plan/v1beta1"] = "inferplan.plan/v1beta1"
@@ -50,8 +51,8 @@ def make_plan(declaration: Declaration, as_of: date, gates: Gates, mode: str | N
                 Conflict(
                     path="kind",
                     value=spec.kind,
-                    reason="the account stack is not built yet",
-                    change="keep the baseline's references in organization.yaml under accounts.*.baseline",
+                    reason="the account stack is not built yet; what exists is registered in "
+                    "organization.yaml under accounts.*.baseline",
                 ),
             ),
         )
@@ -60,7 +61,10 @@ def make_plan(declaration: Declaration, as_of: date, gates: Gates, mode: str | N
             f"{spec.metadata.name} runs on its own Kubernetes, which this version does not plan yet",
             (
                 Conflict(
-                    path="target.platform", value=spec.target.platform, reason="not built yet", change="aws"
+                    path="target.platform",
+                    value=spec.target.platform,
+                    reason="only AWS is planned yet, and that is no answer to nodes of one's own; `inferplan "
+                    "size` says what fits on their GPUs, `inferplan validate` checks the spec",
                 ),
             ),
         )
@@ -72,15 +76,30 @@ def make_plan(declaration: Declaration, as_of: date, gates: Gates, mode: str | N
         plan = _in_mode(Question.of(declaration, as_of, gates), wanted)
         if not infeasible.over_budget(declaration, plan.cost.monthly_usd):
             return plan
-    except NotBuilt:
-        raise
     except NoPlan as reason:
         failure = reason
     said = dataclasses.replace(declaration, spec=asked)
-    answer = infeasible.explain(said, lambda one: cheapest(Question.of(one, as_of, gates)), failure)
+    answer = infeasible.explain(
+        said,
+        lambda one: cheapest(Question.of(one, as_of, gates)),
+        failure,
+        lambda one: _objections(one, as_of, gates),
+        lambda one: _as_planned(Question.of(one, as_of, gates)),
+    )
     if answer is None:
         return plan
+    if isinstance(failure, NotBuilt):
+        raise NotBuilt(answer.summary, answer.conflicts, answer.candidates)
     raise answer
+
+
+def _objections(declaration: Declaration, as_of: date, gates: Gates) -> frozenset[object]:
+    """What rules say against backends that serve; those that mode auto would leave out do not."""
+    spec = declaration.spec
+    assert isinstance(spec, InferenceStack)
+    return frozenset(
+        (gate.rule, gate.backend, gate.route) for gate in gates(declaration, as_of) if spec.mode in gate.modes
+    )
 
 
 def _mode(text: str) -> Mode:
@@ -126,6 +145,22 @@ def _beside(
 
 
 def _auto(question: Question) -> Plan:
+    """The mode that is decided for, with the others beside it."""
+    left, decided, made, modes = _decided(question)
+    return _beside(left, decided, made[decided.mode], made, modes)
+
+
+def _as_planned(question: Question) -> Built:
+    """The stack that a plan would hold: in mode auto the one that is decided for, not the cheapest."""
+    if question.spec.mode != "auto":
+        return cheapest(question)
+    _, decided, made, _ = _decided(question)
+    return made[decided.mode]
+
+
+def _decided(
+    question: Question,
+) -> tuple[Question, Plan, Mapping[Kind, Built], tuple[Alternative, ...]]:
     """Every mode that the gates leave possible, then the decision among them."""
     removed = question.gates
     left = question.about(decision.without_removed(question.spec, removed))
@@ -140,8 +175,7 @@ def _auto(question: Question) -> Plan:
     best, record, modes = decision.decide(question, options, removed)
     taken = options[best]
     assert isinstance(taken, Plan)
-    decided = msgspec.structs.replace(taken, decision=record)
-    return _beside(left, decided, made[best], made, modes)
+    return left, msgspec.structs.replace(taken, decision=record), made, modes
 
 
 def _plan(question: Question, kind: Kind, record: Decision) -> tuple[Plan, Built]:
@@ -193,6 +227,7 @@ def _finish(case: Case, built: Built, record: Decision, notes: Notes) -> Plan:
         config_bucket=case.bucket("config"),
         candidates=built.candidates,
         images=cluster_images(case.declaration, draft.pools),
+        laws=laws_of(case.declaration),
     )
 
 

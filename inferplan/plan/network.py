@@ -28,6 +28,8 @@ ZONES_PER_TIER = 6
 SMALL_SLOTS_PER_TIER = 8
 SMALLEST_VPC_PREFIX = 19  # a small subnet is 1/256 of the VPC; a balancer's needs a /27 (ELB user guide)
 LARGEST_VPC_PREFIX = 16
+DEFAULT_RANGE = "10.128.0.0/9"
+PRIVATE_RANGES = ("10.0.0.0/9", "172.16.0.0/12", "192.168.0.0/16")  # the rest of RFC 1918
 
 # Field notes, "Sets to ship": what each kind of stack cannot work without, and why.
 _CLUSTER_ENDPOINTS = (
@@ -57,18 +59,13 @@ def reverse_dns(dns_suffix: str) -> str:
 
 def choose_cidr(spec: InferenceStack, notes: Notes) -> IPv4Network:
     """The address range of the VPC: the spec's, or the first free /16 of 10.128.0.0/9."""
-    clients = [IPv4Network(cidr, strict=False) for cidr in (spec.gateway.clients if spec.gateway else ())]
+    clients = _clients(spec)
     if spec.network.cidr is not None:
         return _checked(spec.network.cidr, clients, notes)
-    for block in IPv4Network("10.128.0.0/9").subnets(new_prefix=LARGEST_VPC_PREFIX):
-        if not any(block.overlaps(client) for client in clients):
-            return IPv4Network(
-                notes.default(
-                    "network.cidr",
-                    str(block),
-                    "the first /16 of 10.128.0.0/9 that no gateway client range overlaps",
-                )
-            )
+    block = _free(clients, DEFAULT_RANGE)
+    if block is not None:
+        why = f"the first /16 of {DEFAULT_RANGE} that no gateway client range overlaps"
+        return IPv4Network(notes.default("network.cidr", str(block), why))
     raise NoPlan(
         "no address range is free for the VPC",
         (
@@ -77,6 +74,26 @@ def choose_cidr(spec: InferenceStack, notes: Notes) -> IPv4Network:
             ),
         ),
     )
+
+
+def free_range(spec: InferenceStack) -> str | None:
+    """The first /16 for private use that no gateway client range overlaps, where the default has none too."""
+    block = _free(_clients(spec), DEFAULT_RANGE, *PRIVATE_RANGES)
+    return str(block) if block is not None else None
+
+
+def has_default(spec: InferenceStack) -> bool:
+    """Whether a range is found where none is said."""
+    return _free(_clients(spec), DEFAULT_RANGE) is not None
+
+
+def _clients(spec: InferenceStack) -> list[IPv4Network]:
+    return [IPv4Network(cidr, strict=False) for cidr in (spec.gateway.clients if spec.gateway else ())]
+
+
+def _free(clients: list[IPv4Network], *ranges: str) -> IPv4Network | None:
+    blocks = (block for text in ranges for block in IPv4Network(text).subnets(new_prefix=LARGEST_VPC_PREFIX))
+    return next((block for block in blocks if not any(map(block.overlaps, clients))), None)
 
 
 def _checked(text: str, clients: list[IPv4Network], notes: Notes) -> IPv4Network:
@@ -95,7 +112,6 @@ def _checked(text: str, clients: list[IPv4Network], notes: Notes) -> IPv4Network
                     path="network.cidr",
                     value=text,
                     reason=f"between /{LARGEST_VPC_PREFIX} and /{SMALLEST_VPC_PREFIX} is needed",
-                    change=f"take /{LARGEST_VPC_PREFIX} to /{SMALLEST_VPC_PREFIX}, or leave network.cidr out",
                 ),
             ),
         )

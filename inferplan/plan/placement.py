@@ -35,8 +35,8 @@ def candidate_regions(
                     Conflict(
                         path="target.region",
                         value=region.region,
-                        reason=f"what partition {region.partition} offers is not in the catalog",
-                        change="a Region of the commercial partition",
+                        reason=f"what partition {region.partition} offers is not in the catalog, and a "
+                        "Region of another partition is under another law",
                     ),
                 ),
             )
@@ -59,8 +59,8 @@ def candidate_regions(
                 Conflict(
                     path="data.residency.countries",
                     value=", ".join(sorted(allowed)) or "nothing that the account allows too",
-                    reason=f"no commercial Region there{' with ' + ' and '.join(needed) if needed else ''}",
-                    change="allow a country with a Region; own nodes elsewhere are not planned yet",
+                    reason=f"no commercial Region there{' with ' + ' and '.join(needed) if needed else ''}, "
+                    "and own nodes are not planned yet",
                 ),
             ),
         )

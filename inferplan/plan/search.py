@@ -104,7 +104,10 @@ def in_regions(case: Case, regions: tuple[catalog.Region, ...], notes: Notes) ->
         taken = chosen.default(
             "target.region", best.draft.target.region, "cheapest Region inside the boundary"
         )
-        bills = {entry.draft.target.region: entry.monthly_usd.expected for entry, _ in built}
+        bills = {
+            entry.draft.target.region: None if _nodes_unpriced(entry) else entry.monthly_usd.expected
+            for entry, _ in built
+        }
         chosen.derive(
             "target.region",
             taken,
@@ -129,10 +132,14 @@ def _bill(built: Built) -> tuple[bool, bool, float]:
     listed = [
         cost.gpu_monthly_usd(pool.instance_type, region, pool.nodes)
         for pool in built.draft.pools
-        if f"GPU nodes {pool.name}" in built.unpriced
+        if f"GPU nodes {pool.name}" in _nodes_unpriced(built)
     ]
     known = [usd for usd in listed if usd is not None]
     return (bool(built.unpriced), len(known) < len(listed), built.monthly_usd.expected + sum(known))
+
+
+def _nodes_unpriced(built: Built) -> list[str]:
+    return [name for name in built.unpriced if name.startswith("GPU nodes")]
 
 
 def _nowhere(failures: Mapping[str, NoPlan]) -> NoPlan:

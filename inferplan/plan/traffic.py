@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import math
 
-from inferplan.plan.gateway.redaction import redaction_languages
+from inferplan.plan.gateway.redaction import (
+    redaction_languages,
+    refuse_missing_models,
+    refuse_redaction_of,
+)
 from inferplan.records.draft import Traffic
 from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
@@ -21,7 +25,10 @@ PEAK_TO_MEAN = 5.0
 DEFAULT_PEAK = 0.5
 DEFAULT_INPUT_TOKENS = 1000
 DEFAULT_OUTPUT_TOKENS = 300
+DEFAULT_MAX_OUTPUT_TOKENS = 4096
+LEAST_MAX_OUTPUT_TOKENS = 1024
 GENERATES = frozenset({"chat"})  # other kinds of API answer without tokens
+CHATS = frozenset({"chat", "classify"})  # called as chat completions, which take a number of tokens
 
 
 def serves(spec: InferenceStack, backend: str, kind: Kind) -> bool:
@@ -45,17 +52,19 @@ def plan_routes(
                     path=f"routes[{index}].backends",
                     value=", ".join(route.backends),
                     reason=f"mode {kind} needs a backend with {kinds}",
-                    change="add one, or change mode",
                 )
             )
             continue
-        languages = (
-            redaction_languages(
-                spec, route.redaction_languages, f"routes[{index}].redaction_languages", notes
-            )
-            if route.redaction
-            else ()
-        )
+        languages: tuple[str, ...] = ()
+        if route.redaction:
+            if route.api not in CHATS:
+                raise refuse_redaction_of(route.api, f"routes[{index}].redaction")
+            path = f"routes[{index}].redaction_languages"
+            languages = redaction_languages(spec, route.redaction_languages, path, notes)
+            refuse_missing_models(declaration, languages, path, notes)
+        if leaves_answers_unchecked(route):
+            raise _unread_answers(f"routes[{index}].guardrail")
+        _note_unstreamed(route, f"routes[{index}]", notes)
         callers = route.callers
         if not callers:
             notes.default(
@@ -75,6 +84,7 @@ def plan_routes(
                 redaction=route.redaction,
                 redaction_languages=languages,
                 guardrail=route.guardrail,
+                max_output_tokens=_max_output_tokens(route, f"routes[{index}].max_output_tokens", notes),
             )
         )
     used = {
@@ -87,12 +97,51 @@ def plan_routes(
                 path="routes",
                 value=", ".join(route.name for route in routes),
                 reason=f"mode hybrid needs a backend with {lacking}",
-                change="add one, or change mode",
             )
         )
     if conflicts:
         raise NoPlan(f"mode {kind} cannot serve every route", tuple(conflicts))
     return tuple(routes)
+
+
+def leaves_answers_unchecked(route: SpecRoute) -> bool:
+    """Whether the guard reads questions alone although restricted data is admitted."""
+    return route.guardrail == "bedrock-input" and "restricted" in route.classes
+
+
+def _unread_answers(path: str) -> NoPlan:
+    conflict = Conflict(
+        path=path,
+        value="bedrock-input",
+        reason="answers on a route that admits restricted data are checked too, which ends streaming",
+    )
+    return NoPlan("answers would leave unchecked", (conflict,))
+
+
+def _note_unstreamed(route: SpecRoute, path: str, notes: Notes) -> None:
+    """Who waits for the first word should know before he measures it."""
+    if route.guardrail == "bedrock":
+        notes.warn(f"{path}: {route.name} does not stream: the guardrail reads an answer whole, in one piece")
+    elif route.redaction:
+        notes.warn(f"{path}: {route.name} gives answers in which personal data is restored in one piece")
+
+
+def _max_output_tokens(route: SpecRoute, path: str, notes: Notes) -> int | None:
+    """What a caller cannot ask more than, all answers to a request together."""
+    if route.api not in CHATS:
+        return None
+    if route.max_output_tokens is not None:
+        return route.max_output_tokens
+    typical = route.load.output_tokens
+    if typical is None:
+        return notes.default(path, DEFAULT_MAX_OUTPUT_TOKENS, "neither it nor a typical answer is stated")
+    return notes.derive(
+        path,
+        max(LEAST_MAX_OUTPUT_TOKENS, 4 * typical),
+        "tokens",
+        f"four times a typical answer, at least {LEAST_MAX_OUTPUT_TOKENS}: one request runs up no costs",
+        {"output_tokens": typical},
+    )
 
 
 def _reason(spec: InferenceStack, route: SpecRoute, admitted: list[str], kind: Kind) -> str:

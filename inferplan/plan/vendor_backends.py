@@ -74,9 +74,22 @@ def _one_contract_per_provider(vendors: tuple[Vendor, ...]) -> None:
                 path=f"backends.{vendor.backend}.vendor",
                 value=vendor.vendor,
                 reason=f"{other.backend} calls the same provider under another contract, {other.vendor}",
-                change=f"use {other.vendor} for both, or two stacks",
             )
             raise NoPlan(f"one gateway holds one key of {vendor.provider}", (conflict,))
+
+
+def _one_api(case: Case, name: str, model: str, routes: tuple[str, ...]) -> None:
+    """A model writes text, or embeds, or makes images: the first of its routes says which."""
+    apis = {route.api: route.name for route in case.routes if route.name in routes}
+    if len(apis) > 1:
+        told = " and ".join(f"{api} for {route}" for api, route in apis.items())
+        conflict = Conflict(
+            path=f"backends.{name}.model",
+            value=model,
+            reason=f"asked for {told}, and no model serves several kinds of API",
+            change="a backend with a model of its own for each",
+        )
+        raise NoPlan(f"backend {name} would serve several kinds of API", (conflict,))
 
 
 def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Notes) -> Vendor:
@@ -94,6 +107,7 @@ def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Note
                 ),
             ),
         )
+    _one_api(case, name, backend.model, routes)
     if entry.provider not in LITELLM_PREFIX:
         facts = catalog.vendors().get(entry.provider)
         raise NoPlan(
@@ -102,8 +116,8 @@ def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Note
                 Conflict(
                     path=f"backends.{name}.vendor",
                     value=backend.vendor,
-                    reason=(facts.planner_message if facts else None) or "not an inference API",
-                    change="one of " + ", ".join(sorted(LITELLM_PREFIX)),
+                    reason=f"{(facts.planner_message if facts else None) or 'not an inference API'}; "
+                    f"the gateway calls {', '.join(sorted(LITELLM_PREFIX))}",
                 ),
             ),
         )
@@ -134,8 +148,7 @@ def _vendor(case: Case, target: Target, name: str, backend: Backend, notes: Note
                 Conflict(
                     path=f"organization.vendors.{backend.vendor}.host",
                     value="not said",
-                    reason="a vendor outside AWS is reached through an exact host name only",
-                    change="name one of "
+                    reason="a vendor outside AWS is reached through an exact host name only; the facts know "
                     + ", ".join(host.host for host in catalog.vendor(entry.provider).hosts),
                 ),
             ),

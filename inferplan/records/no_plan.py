@@ -5,6 +5,8 @@ Not here: exit codes (inferplan.cli) and bad input (inferplan.spec).
 
 from __future__ import annotations
 
+from typing import Any
+
 from inferplan.errors import InferplanError
 from inferplan.exitcodes import ExitCode
 from inferplan.records.base import Record
@@ -13,16 +15,29 @@ from inferplan.records.outcome import Candidate
 TYPES_TOLD = 12  # instance types whose shortcoming the message lists
 
 
+class FieldEdit(Record, frozen=True, kw_only=True):
+    """One field of the spec, or of the organization where its path begins so, and the value to write there.
+
+    `value` is None where the field is to be left out. `ask` says what only a person can fill in.
+    """
+
+    path: str
+    value: Any
+    ask: str | None = None
+
+
 class Conflict(Record, frozen=True, kw_only=True):
     """One requirement that takes part in a conflict; `change` is what would resolve it, None when unknown.
 
-    `monthly_usd` is the expected bill of the stack that the change makes possible.
+    `edits` say the change for machines: all of them together. `monthly_usd` is the expected bill of the stack
+    that it makes possible.
     """
 
     path: str  # field of the spec or the organization, such as target.region
     value: str
     reason: str
     change: str | None = None
+    edits: tuple[FieldEdit, ...] = ()
     monthly_usd: float | None = None
 
 

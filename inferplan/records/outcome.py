@@ -81,12 +81,13 @@ class PoolGrowth(Record, frozen=True, kw_only=True):
     note: str
 
 
-class Alternative(Record, frozen=True, kw_only=True):
+class Alternative(Record, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     mode: str
     monthly_usd: Range | None
     feasible: bool
     reason: str
+    unpriced: tuple[str, ...] = ()  # GPU nodes and tokens that are not in monthly_usd: a lower bound
 
 
 class Cost(Record, frozen=True, kw_only=True):

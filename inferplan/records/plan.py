@@ -5,15 +5,13 @@ Not here: how the values are chosen (sizing, cost, decision, inferplan.plan).
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
-from msgspec import field
+from typing import Literal
 
 from inferplan.records.base import Derivation, Kind, Record, Source, fitting
+from inferplan.records.gateway import Caller, GatewayService, Image, Sidecar
 from inferplan.records.outcome import (
     Alternative,
     Candidate,
-    Commitment,
     Cost,
     CostLine,
     Decision,
@@ -25,6 +23,7 @@ from inferplan.records.outcome import (
     Range,
     Scenario,
 )
+from inferplan.spec.laws import Law
 from inferplan.spec.model import Api, DataClass
 
 
@@ -51,25 +50,8 @@ class Route(Record, frozen=True, kw_only=True):
     redaction: str | None = None
     redaction_languages: tuple[str, ...] = ()
     guardrail: str | None = None
+    max_output_tokens: int | None = None  # of all answers to one request; None: the API writes no text
     timeout_seconds: int = 600
-
-
-class Image(Record, frozen=True, kw_only=True):
-    """A container image in the account's own registry; `digest` is None while its pin is pending."""
-
-    name: str
-    upstream: str  # repository at its publisher
-    repository: str  # name in the account's ECR
-    tag: str
-    digest: str | None
-
-    def reference(self, registry: str) -> str:
-        """The pull reference in `registry`, by digest where pinned."""
-        return (
-            f"{registry}/{self.repository}@{self.digest}"
-            if self.digest
-            else f"{registry}/{self.repository}:{self.tag}"
-        )
 
 
 class Memory(Record, frozen=True, kw_only=True):
@@ -268,55 +250,6 @@ class Cluster(Record, frozen=True, kw_only=True):
     system_data_volume_gib: int = 50
 
 
-class Caller(Record, frozen=True, kw_only=True):
-    name: str
-    routes: tuple[str, ...]
-    models: tuple[str, ...]  # its routes, and the adapters that they offer
-    paths: tuple[str, ...]  # of the proxy: its routes' APIs and nothing else
-    secret: str  # Secrets Manager name of its key
-    monthly_usd: float | None
-    requests_per_minute: int
-
-
-class Sidecar(Record, frozen=True, kw_only=True):
-    """A helper container beside the proxy: the analyzer and anonymizer of the redaction stage."""
-
-    name: str
-    image: Image
-    port: int
-    cpu: int  # thousandths of a vCPU
-    memory_mib: int
-    languages: tuple[str, ...] = ()
-
-
-class GatewayService(Record, frozen=True, kw_only=True):
-    """The LiteLLM proxy with its PostgreSQL and Valkey; `host_kind` says where it runs."""
-
-    host_kind: Literal["ecs", "kubernetes"]
-    image: Image
-    replicas: int
-    cpu: int  # thousandths of a vCPU of the proxy; ecs: Fargate units (1024 per vCPU) of the task
-    memory_mib: int  # of the proxy; ecs: of the whole task
-    port: int
-    config: dict[str, Any]  # the proxy's configuration file, complete
-    env: dict[str, str]
-    callers: tuple[Caller, ...]
-    database_instance_class: str
-    database_storage_gib: int
-    cache_node_type: str
-    host: str | None
-    certificate: str | None
-    clients: tuple[str, ...]
-    idle_timeout_seconds: int
-    secrets: tuple[str, ...]  # Secrets Manager names whose values are set out of band
-    existing_url: str | None = None
-    secret_env: dict[str, str] = field(default_factory=dict)  # environment variable -> Secrets Manager name
-    sidecars: tuple[Sidecar, ...] = ()
-    guardrail: str | None = None  # name of the Bedrock guardrail of the stack, None when no route uses one
-    database_multi_az: bool = False
-    cache_nodes: int = 1
-
-
 class Budget(Record, frozen=True, kw_only=True):
     monthly_usd: float
     alert_emails: tuple[str, ...]
@@ -355,6 +288,7 @@ class Plan(Record, frozen=True, kw_only=True):
     config_bucket: str | None
     images: tuple[Image, ...] = ()  # besides servers' and gateway's: nvidia-device-plugin, cluster-autoscaler
     candidates: tuple[Candidate, ...] = ()
+    laws: tuple[Law, ...] = ()  # that the declaration stands under
 
 
 __all__ = [
@@ -365,7 +299,6 @@ __all__ = [
     "Candidate",
     "ClientRoute",
     "Cluster",
-    "Commitment",
     "Cost",
     "CostLine",
     "Decision",

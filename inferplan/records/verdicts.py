@@ -9,6 +9,7 @@ from typing import Literal
 
 from inferplan.records.base import Record
 from inferplan.spec.declaration import Bar
+from inferplan.spec.laws import Law
 
 Verdict = Literal["pass", "fail", "undecided", "not_applicable"]
 Level = Literal["mandatory", "advisory"]
@@ -111,6 +112,7 @@ class Report(Record, frozen=True, kw_only=True):
     summary: Summary
     rules: tuple[RuleResult, ...]
     findings: tuple[Finding, ...]
+    laws: tuple[Law, ...] = ()  # that the declaration stands under
 
 
 class StateFile(Record, frozen=True, kw_only=True):

@@ -42,8 +42,9 @@ def totals(cost: Cost) -> list[str]:
     """What it costs a month and in years, and what these sums lack."""
     year, three = cost.months_12_usd, cost.months_36_usd
     lacking = [f"  in no total, for want of a price: {', '.join(cost.unpriced)}"] if cost.unpriced else []
+    what = "total of what has a price" if cost.unpriced else "total"
     return [
-        f"  total {_range(cost.monthly_usd)} a month, {usd(cost.fixed_usd)} of it fixed",
+        f"  {what} {_range(cost.monthly_usd)} a month, {usd(cost.fixed_usd)} of it fixed",
         f"  12 months {_range(year)}, 36 months {_range(three)}",
         *lacking,
     ]
@@ -120,7 +121,8 @@ def _break_even(found: dict[str, Any] | None, verbose: int) -> list[str]:
 
 def _alternatives(cost: Cost, verbose: int) -> list[str]:
     feasible = sorted(
-        (a for a in cost.alternatives if a.feasible and a.monthly_usd), key=lambda a: _expected(a.monthly_usd)
+        (a for a in cost.alternatives if a.feasible and a.monthly_usd),
+        key=lambda a: (bool(a.unpriced), _expected(a.monthly_usd)),  # a lower bound wins no comparison
     )
     shown = list(cost.alternatives) if verbose else feasible[:MAX_ALTERNATIVES]
     if not shown:
@@ -133,6 +135,7 @@ def _alternatives(cost: Cost, verbose: int) -> list[str]:
 
 def _row(alternative: Alternative) -> list[str]:
     price = _range(alternative.monthly_usd) if alternative.monthly_usd else "-"
+    price = f"more than {price}" if alternative.unpriced else price
     mark = "" if alternative.feasible else "not possible: "
     return [alternative.name, price, mark + alternative.reason]
 

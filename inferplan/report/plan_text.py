@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inferplan.report import cost_text
+from inferplan.report.law_text import rows as law_rows
 from inferplan.report.money import columns, counted, plain, usd
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def plan(plan: Plan, *, bar: Bar | None = None, verbose: int = 0, quiet: bool = 
         ("Network", _network(plan, verbose)),
         ("Cost", cost_text.totals(plan.cost) if quiet else cost_text.section(plan.cost, verbose)),
         ("Flows", _flows(plan)),
+        ("Law", law_rows(plan.laws)),
         ("Lead time", _lead_time(plan)),
         (
             "Defaults taken",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inferplan.exitcodes import ExitCode
+from inferplan.report import law_text
 from inferplan.report.money import columns, counted, usd, usd_range
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def review(
             [[_label(rule), rule.id, rule.level, f"{rule.subjects} subjects"] for rule in report.rules],
             indent="  ",
         )
+    lines += law_text.review_rows(report.laws)
     lines.append(f"  rules     {_counts(report)}")
     lines.append(f"  decision  {_decision(report)}")
     return "\n".join(lines) + "\n"

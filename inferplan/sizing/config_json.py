@@ -15,6 +15,7 @@ from inferplan.records.plan import Source
 from inferplan.sizing.formats import weight_format
 from inferplan.sizing.shapes import ENCODERS, ModelShapes, ShapesError, complete
 from inferplan.sizing.weights import SIXTEEN_BIT
+from inferplan.spec.yaml12 import describe, node_of
 
 # our name -> names seen in configs, first match wins
 _FIELDS: dict[str, tuple[str, ...]] = {
@@ -73,15 +74,19 @@ def shapes_from_config(
         least = 0 if field in _ZERO_ALLOWED else 1
         most = _MOST_PARAMETERS if field.endswith("parameters") else _MOST
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            problems.append(f"{key} must be a whole number from {least} to {most}, not {str(value)[:40]!r}")
+            found = describe(node_of(value, name))
+            problems.append(f"{key} must be a whole number from {least} to {most}, not {found}")
             continue
         values[field] = value
     problems += [*_contradictions(values), *_odd_quantization(config, merged)]
     dtype = _dtype(config, merged)
-    try:
-        weight_format(SIXTEEN_BIT.get(dtype, dtype))
-    except UnknownName as unknown:
-        problems.append(str(unknown))
+    if isinstance(dtype, str):
+        try:
+            weight_format(SIXTEEN_BIT.get(dtype, dtype))
+        except UnknownName as unknown:
+            problems.append(str(unknown))
+    else:
+        problems.append(f"the number format must be text, not {describe(node_of(dtype, name))}")
     if problems:
         raise ShapesError(tuple(problems))
     architectures = config.get("architectures") or merged.get("architectures")
@@ -123,10 +128,11 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _dtype(config: Mapping[str, Any], merged: Mapping[str, Any]) -> str:
+def _dtype(config: Mapping[str, Any], merged: Mapping[str, Any]) -> Any:
+    """The name of the number format; anything else that stands in its place as it is."""
     quantization = config.get("quantization_config") or merged.get("quantization_config")
     if isinstance(quantization, Mapping):
-        method = str(quantization.get("quant_method", ""))
+        method = quantization.get("quant_method")
         if method == "compressed-tensors":
             groups = quantization.get("config_groups")
             first: Any = next(iter(groups.values()), None) if isinstance(groups, Mapping) else None
@@ -134,7 +140,7 @@ def _dtype(config: Mapping[str, Any], merged: Mapping[str, Any]) -> str:
             bits = weights.get("num_bits") if isinstance(weights, Mapping) else None
             return {4: "w4a16", 8: "fp8"}.get(bits if isinstance(bits, int) else 0, method)
         return method or "bfloat16"
-    return str(merged.get("dtype") or merged.get("torch_dtype") or config.get("torch_dtype") or "bfloat16")
+    return merged.get("dtype") or merged.get("torch_dtype") or config.get("torch_dtype") or "bfloat16"
 
 
 def _stretched(merged: Mapping[str, Any], context: int) -> int:

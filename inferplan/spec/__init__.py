@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _MODULE_OF = {
     "Declaration": "declaration",
-    "SpecError": "errors",
-    "SpecErrors": "errors",
+    "SpecError": "faults",
+    "SpecErrors": "faults",
     "load": "loading",
     "load_organization": "loading",
 }

@@ -216,7 +216,8 @@ class Route(Record):
     objectives: how fast and how available it must be
     redaction: masks personal data in the gateway before the call
     redaction_languages: languages instead of those of the subjects
-    guardrail: checks input and output
+    guardrail: checks input and output (bedrock), or input alone, so that answers stream (bedrock-input)
+    max_output_tokens: tokens of all answers to one request that a caller can ask for
     customize: how the model must be adaptable
     audit_required: whether the model must be auditable
     use_outputs_for_training: whether outputs train other models
@@ -232,7 +233,8 @@ class Route(Record):
     objectives: Objectives = Objectives()
     redaction: Literal["presidio"] | None = None
     redaction_languages: tuple[Language, ...] = ()
-    guardrail: Literal["bedrock"] | None = None
+    guardrail: Literal["bedrock", "bedrock-input"] | None = None
+    max_output_tokens: Tokens | None = None
     customize: Literal["prompt", "adapter", "full"] | None = None
     audit_required: bool = False
     use_outputs_for_training: bool = False

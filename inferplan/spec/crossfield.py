@@ -180,9 +180,9 @@ def stores_registered(inputs: Inputs) -> Iterator[Problem]:
         for parts, uri in uris:
             store = uri.removeprefix("s3://").partition("/")[0] if uri and uri.startswith("s3://") else None
             if store is not None and store not in stores:
-                yield unknown(
-                    parts, "store", store, near(store, stores), "the platform team registers stores"
-                )
+                rest = uri.removeprefix(f"s3://{store}") if uri else ""
+                close = [f"s3://{name}{rest}" for name in near(store, stores)]
+                yield unknown(parts, "store", store, close, "the platform team registers stores")
 
 
 def exit_fallback_exists(inputs: Inputs) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 import msgspec
 
 from inferplan.near import did_you_mean, near
+from inferplan.printable import printable
 from inferplan.spec.declaration import Bar, Declaration, default_for, organization_digest
 from inferplan.spec.faults import SpecError, SpecErrors, clip
 from inferplan.spec.model import InferenceAccount, InferenceStack, Spec
@@ -145,7 +146,7 @@ def _read_spec(path: Path, name: str) -> Node:
 
 
 def _read_kind(path: Path, kind: str) -> Node:
-    node = parse(_bytes(path), str(path))
+    node = parse(_bytes(path), printable(str(path)))
     kind_of(node, (kind,))
     return node
 
@@ -320,7 +321,7 @@ def _exists(path: Path) -> bool:
 
 def _similar(path: Path) -> tuple[str, ...]:
     try:
-        return near(path.name, [other.name for other in path.parent.glob("*.yaml")])
+        return near(path.name, [printable(other.name) for other in path.parent.glob("*.yaml")])
     except OSError:
         return ()
 
@@ -331,4 +332,4 @@ def _why(error: Exception) -> str:
 
 
 def _file_error(path: Path, problem: str, hint: str = "") -> SpecErrors:
-    return SpecErrors([SpecError(file=str(path), problem=problem, hint=hint)])
+    return SpecErrors([SpecError(file=printable(str(path)), problem=problem, hint=hint)])

@@ -24,11 +24,13 @@ class LockedImage(Record):
     repository: registry and name
     tag: tag it was found under
     digest: what it is pinned to
+    models: spaCy models that an image of presidio-analyzer holds; en_core_web_lg alone when it is not said
     """
 
     repository: Text
     tag: Text
     digest: Digest
+    models: tuple[Text, ...] = ()
 
 
 class LockedModel(Record):

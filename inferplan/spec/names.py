@@ -37,19 +37,9 @@ PLANNER_FLAGS = {
     "kv-cache-memory-bytes", "num-gpu-blocks-override", "max-num-seqs", "max-num-batched-tokens", "dtype",
     "download-dir", "tokenizer", "config", "host", "port", "uds", "root-path", "grpc", "grpc-port",
 ), "")  # fmt: skip
-# Flags of older versions, and what became of them (vLLM's release notes; none is in 0.33.0).
-GONE_FLAGS = {
-    "disable-log-requests": "(request logging is off by default: the line can go)",
-    "rope-scaling": "it is part of hf-overrides now",
-    "rope-theta": "it is part of hf-overrides now",
-    "swap-space": "nothing is swapped any more: the line can go",
-    "speculative-model": "it is part of speculative-config now",
-    "num-speculative-tokens": "it is part of speculative-config now",
-    "enable-reasoning": "reasoning-parser alone turns it on",
-    "guided-decoding-backend": "it is part of structured-outputs-config now",
-    "num-scheduler-steps": "the line can go: it belonged to the older engine",
-}
+HUB = "hf://"
 _OFF = ("no-", "disable-")
+_ZONE_NAME = re.compile(r"[a-z]+(-[a-z]+)+-[0-9][a-z]")  # of a Region, different in each account
 _ZONE_ID = re.compile(r"[a-z]{2,}[0-9]+-az[0-9]+")
 
 
@@ -153,7 +143,7 @@ def vendors_known(inputs: Inputs) -> Iterator[Problem]:
         entry = vendors.get(backend.vendor)
         refused = _refused(backend.vendor, backend.model, entry.provider if entry else None)
         if refused is not None:
-            yield _refusal(parts, refused)
+            yield _refusal(parts, refused, inputs)
         elif entry is None:
             advice = "the platform team registers vendors"
             if inputs.organization_is_default:
@@ -174,11 +164,11 @@ def models_known(inputs: Inputs) -> Iterator[Problem]:
                 )
                 yield Problem(parts, "says where weights are, not which model they are", hint=advice)
             continue
-        if backend.weights.startswith("s3://"):
+        if not backend.weights.startswith(HUB):
             parts = ("backends", name, "model")
         refused = _refused(*model.split("/"), model)
         if refused is not None:
-            yield _refusal(parts, refused)
+            yield _refusal(parts, refused, inputs)
         elif "@" in model:
             yield Problem(parts, f"'{model}' names a revision", hint="revisions belong into the lock")
         elif backend.shapes is None:
@@ -188,8 +178,8 @@ def models_known(inputs: Inputs) -> Iterator[Problem]:
 
 
 def _model_name(backend: Backend) -> str | None:
-    if backend.weights is not None and backend.weights.startswith("hf://"):
-        return backend.weights.removeprefix("hf://").rstrip("/")
+    if backend.weights is not None and backend.weights.startswith(HUB):
+        return backend.weights.removeprefix(HUB).rstrip("/")
     return backend.model
 
 
@@ -199,6 +189,8 @@ def _unknown_model(parts: tuple[Part, ...], model: str, *, shapes: bool = True) 
     except catalog.UnknownName as error:
         system = catalog.named_system(model)
         close = system.models[:3] if system is not None else error.near
+        if parts[-1] == "weights":
+            close = tuple(f"{HUB}{name}" for name in close)
         advice = "a model that the catalog does not know needs `shapes`" if shapes else ""
         hint = " ".join(text for text in (did_you_mean(close), advice) if text)
         yield unknown(parts, "model", model, otherwise=hint)
@@ -218,9 +210,18 @@ def _refused(*names: str | None) -> catalog.NamedSystem | None:
     return None
 
 
-def _refusal(parts: tuple[Part, ...], system: catalog.NamedSystem) -> Problem:
+def _refusal(parts: tuple[Part, ...], system: catalog.NamedSystem, inputs: Inputs) -> Problem:
     problem = f"{system.system} cannot be a backend: {system.says}"
-    return Problem(parts, problem, hint=f"use {listed(system.use_instead)} instead")
+    instead = [text for name in system.use_instead for text in _instead(name, inputs.organization)]
+    return Problem(parts, problem, hint=f"use {listed(instead)} instead")
+
+
+def _instead(name: str, organization: Organization) -> list[str]:
+    """What a spec would say to use a model or the vendor of an API: entries, where some are registered."""
+    if name not in catalog.vendors():
+        return [f"weights: {HUB}{name}"] if name in catalog.models() else [name]
+    entries = [entry for entry, vendor in organization.vendors.items() if vendor.provider == name]
+    return [f"vendor: {entry} ({name})" for entry in entries] or [f"{name} (to be registered)"]
 
 
 def hardware_known(inputs: Inputs) -> Iterator[Problem]:
@@ -243,14 +244,15 @@ def hardware_known(inputs: Inputs) -> Iterator[Problem]:
 
 
 def _unknown_zone(parts: tuple[Part, ...], zone: str) -> Iterator[Problem]:
+    zones = {zone for region in catalog.regions().values() for zone in region.zones}
     if not _ZONE_ID.fullmatch(zone):
+        close = () if _ZONE_NAME.fullmatch(zone) else near(zone, sorted(zones))
         yield Problem(
             parts,
             f"'{zone}' is not a zone id such as euc1-az1",
-            hint="zone names differ per account, ids do not",
+            hint=did_you_mean(close) or "zone names differ per account, ids do not",
         )
         return
-    zones = {zone for region in catalog.regions().values() for zone in region.zones}
     if zone not in zones:
         yield unknown(parts, "zone", zone, near(zone, sorted(zones)))
 
@@ -303,9 +305,20 @@ def engine_args_known(inputs: Inputs) -> Iterator[Problem]:
                     parts, "the planner sets this flag", hint=f"say it with `{field}`" if field else ""
                 )
             elif f"--{arg}" not in flags:
-                close = _flags_alike(arg.lstrip("-").replace("_", "-"), known)
-                hint = " ".join(text for text in (did_you_mean(close), GONE_FLAGS.get(arg)) if text)
-                yield Problem(parts, f"unknown flag of vLLM {inputs.vllm_version} '{arg}'", hint=hint)
+                plain = arg.lstrip("-").replace("_", "-")
+                gone = catalog.vllm_gone_flags().get(plain)
+                close = _said_otherwise(_flags_alike(plain, known)) if gone is None else ((), gone)
+                yield unknown(parts, f"flag of vLLM {inputs.vllm_version}", arg, *close)
+
+
+def _said_otherwise(close: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """What is offered for an unknown flag: those alike, or the field that the planner sets one from."""
+    for flag in close:
+        plain = flag.removeprefix("no-")
+        if flag in PLANNER_FLAGS or plain in PLANNER_FLAGS:
+            field = PLANNER_FLAGS.get(flag) or PLANNER_FLAGS.get(plain)
+            return (), f"the planner sets {flag}" + (f"; say it with `{field}`" if field else "")
+    return close, ""
 
 
 def _flags_alike(arg: str, known: list[str]) -> tuple[str, ...]:

@@ -275,14 +275,16 @@ class Evidence(Record):
 class ConfirmedFact(Record):
     """A fact that a named person vouches for.
 
-    id: fact id, `<table>/<key>`
+    id: fact id, `<table>/<key>`, or one host of a vendor, `vendors/<vendor>/<host>`
     by: who vouches
     date: since when
+    countries: where a vendor's host processes, countries or groups, where no source says it
     """
 
     id: Text
     by: Text
     date: Date
+    countries: tuple[Text, ...] = ()
 
 
 class Facts(Record):
@@ -313,7 +315,7 @@ class Organization(Record, kw_only=True):
     apiVersion: version of this language
     kind: kind of this file
     metadata: who this is
-    entities: legal entities by name
+    entities: legal entities of one group, by name; some licenses count all of them together
     accounts: what may run where, by AWS account id
     classes: ceilings per class of data
     applications: who calls, by name

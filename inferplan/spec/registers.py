@@ -5,7 +5,7 @@ Not here: whether an entry is recent or sufficient (policies); fields of a spec 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from inferplan import catalog
@@ -13,7 +13,7 @@ from inferplan.near import did_you_mean, listed, near
 from inferplan.spec.crossfield import no_such_day
 from inferplan.spec.model import DATA_CLASSES
 from inferplan.spec.names import unknown, unknown_place, unknown_region
-from inferplan.spec.organization import Lock, Organization, VendorEntry, Waiver
+from inferplan.spec.organization import ConfirmedFact, Lock, Organization, VendorEntry, Waiver
 from inferplan.spec.position import Part
 from inferplan.spec.problem import Problem
 
@@ -43,6 +43,7 @@ def organization_problems(organization: Organization, rules: RuleIds | None) -> 
         yield from no_such_day(("evidence", index, "date"), evidence.date)
     for index, fact in enumerate(organization.facts.confirmed):
         yield from fact_known(("facts", "confirmed", index), fact.id)
+        yield from places_of_fact(("facts", "confirmed", index), fact)
         yield from no_such_day(("facts", "confirmed", index, "date"), fact.date)
     if rules is not None:
         for index, rule in enumerate(organization.not_waivable):
@@ -98,24 +99,37 @@ def vendor_known(parts: tuple[Part, ...], entry: VendorEntry) -> Iterator[Proble
 
 
 def fact_known(parts: tuple[Part, ...], fact: str) -> Iterator[Problem]:
-    """A confirmed fact is one of the catalog's, or one that is too new for it."""
-    if fact not in catalog.facts() and not catalog.may_be_vouched_for(fact):
+    """A confirmed fact is one of the catalog's."""
+    if not catalog.is_fact(fact):
         table = fact.partition("/")[0]
-        of_table = [known for known in catalog.facts() if known.startswith(f"{table}/")]
+        tables = {known.partition("/")[0] for known in catalog.facts()}
+        meant = tuple(f"{name}/" for name in ({table} & tables or near(table, sorted(tables))))
+        of_table = [known for known in catalog.facts() if known.startswith(meant)]
         hint = did_you_mean(near(fact, of_table)) or "ids are <table>/<key>"
         yield Problem((*parts, "id"), f"unknown fact '{fact}'", hint=hint)
 
 
-def rule_published(parts: tuple[Part, ...], rule: str, rules: RuleIds) -> Iterator[Problem]:
-    """A rule id is one that exists, or is published as one to come."""
+def places_of_fact(parts: tuple[Part, ...], fact: ConfirmedFact) -> Iterator[Problem]:
+    """Countries are confirmed of one host of a vendor, and exist."""
+    if fact.countries and catalog.is_fact(fact.id) and not catalog.names_host(fact.id):
+        hint = "the id of a host is vendors/<vendor>/<host>"
+        yield Problem((*parts, "countries"), "places are confirmed of one host of a vendor only", hint=hint)
+    for index, code in enumerate(fact.countries):
+        yield from unknown_place((*parts, "countries", index), code)
+
+
+def rule_published(
+    parts: tuple[Part, ...], rule: str, rules: RuleIds, offered: Iterable[str] = ()
+) -> Iterator[Problem]:
+    """A rule id is one that exists, or is published as one to come; `offered` are those that would do."""
     if rule not in rules.known:
-        hint = did_you_mean(near(rule, rules.known, 3)) or "`inferplan rules` lists them"
+        hint = did_you_mean(near(rule, offered or rules.known, 3)) or "`inferplan rules` lists them"
         yield Problem(parts, f"unknown rule '{rule}'", hint=hint)
 
 
 def rule_checked(parts: tuple[Part, ...], rule: str, rules: RuleIds) -> Iterator[Problem]:
     """A bar is only as high as what is checked: a level of a rule that nothing checks would say otherwise."""
-    yield from rule_published(parts, rule, rules)
+    yield from rule_published(parts, rule, rules, sorted(rules.built))
     if rule in rules.published - rules.built:
         hint = "take it out until it is built; `inferplan rules` lists what is checked"
         yield Problem(parts, f"rule '{rule}' is published, and nothing checks it yet", hint=hint)

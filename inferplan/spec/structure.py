@@ -127,6 +127,9 @@ class _Explanation:
                 yield self._bad_key(value, schema_, at)
             case "minItems" | "minProperties":
                 yield self._problem(at, "must not be empty")
+            case "maxItems":
+                problem = f"must hold at most {schema_['maxItems']} entries, not {len(value)}"
+                yield self._problem(at, problem)
             case "maxLength":
                 yield self._problem(
                     at, f"must be at most {schema_['maxLength']} characters, not {len(value)}"

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from inferplan.printable import NOT_TEXT
 from inferplan.spec.faults import SpecError, SpecErrors, child, clip
 
 MAX_BYTES = 1 << 20
@@ -23,8 +24,6 @@ MAX_KEY = 200
 MAX_NUMBER = 1 << 53  # beyond it JSON readers disagree
 MAX_PROBLEMS = 100
 
-# Beside control characters: U+0085, U+2028, U+2029, which libyaml takes for line breaks, YAML 1.2 not.
-_NOT_TEXT = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
@@ -97,14 +96,16 @@ def parse(data: bytes, file: str) -> Node:
     return builder.root
 
 
-def node_of(plain: Any, file: str) -> Node:
-    """A value without places as a node; everything stands at 1:1."""
+def node_of(plain: Any, file: str, depth: int = 0) -> Node:
+    """A value without places as a node; all stands at 1:1. Raises SpecErrors where it is too deep."""
+    if depth > MAX_DEPTH:
+        raise _whole(file, f"nested deeper than {MAX_DEPTH} levels")
     if isinstance(plain, dict):
-        value: Any = {key: node_of(item, file) for key, item in plain.items()}
+        value: Any = {key: node_of(item, file, depth + 1) for key, item in plain.items()}
         return Node(value, file, 1, 1, keys=dict.fromkeys(value, (file, 1, 1)))
     if isinstance(plain, list):
-        return Node([node_of(item, file) for item in plain], file, 1, 1)
-    return Node(plain, file, 1, 1, str(plain))
+        return Node([node_of(item, file, depth + 1) for item in plain], file, 1, 1)
+    return Node(plain, file, 1, 1, str(plain).lower() if isinstance(plain, bool) else str(plain))
 
 
 def describe(node: Node) -> str:
@@ -135,7 +136,7 @@ def _decode(data: bytes, file: str) -> str:
     except UnicodeDecodeError as error:
         line, column = _mark(data[: error.start].decode("utf-8", "replace"))
         raise SpecErrors([SpecError(file=file, line=line, column=column, problem="not UTF-8 text")]) from None
-    if bad := _NOT_TEXT.search(text):
+    if bad := NOT_TEXT.search(text):
         line, column = _mark(text[: bad.start()])
         problem = f"control character U+{ord(bad.group()):04X} is not allowed"
         raise SpecErrors([SpecError(file=file, line=line, column=column, problem=problem)])
@@ -143,6 +144,7 @@ def _decode(data: bytes, file: str) -> str:
 
 
 def _mark(before: str) -> Mark:
+    before = before.replace("\r\n", "\n").replace("\r", "\n")
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 
 
@@ -162,6 +164,7 @@ def _events(loader: Any, text: str) -> Iterator[Any]:
 def _syntax(error: yaml.YAMLError, text: str, file: str) -> SpecError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+    line, column = min((line, column), _mark(text))  # libyaml ends a file one line late
     tab = _TAB_INDENT.search(text)
     if tab is not None and (at := _mark(text[: text.index("\t", tab.start())]))[0] <= line + 1:
         problem = "a tab indents this line"
@@ -243,7 +246,7 @@ class _Builder:
         plain = event.implicit[0] and not event.style
         if plain and event.tag is None:
             value = self._resolve(event, text)
-        if isinstance(value, str) and (bad := _NOT_TEXT.search(value)):
+        if isinstance(value, str) and (bad := NOT_TEXT.search(value)):
             self._problem(event, f"control character U+{ord(bad.group()):04X} is not allowed")
         return Node(value, self.file, *_start(event), text)
 

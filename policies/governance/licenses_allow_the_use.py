@@ -19,8 +19,8 @@ licenses_are_known = Rule(
     id="LIC-001",
     title="The license of every model is known from a source",
     why="What nobody has read cannot have been agreed to.",
-    fix="Add the license to the model's row in the catalog with its source, or have a named person "
-    "confirm it in organization.yaml under facts.",
+    fix="Add the license to the model's row in the catalog with its source; one that the row names without "
+    "a verified source may be confirmed by a named person in organization.yaml under facts.",
     source=("004:20",),
     level="mandatory",
 )
@@ -39,7 +39,10 @@ def _known(serving: Serving, context: Context) -> Iterator[Outcome]:
     terms = standing.license
     confirmed = context.confirmed(f"licenses/{terms.id}") or context.confirmed(f"models/{model.id}")
     if not standing.verified and not confirmed:
-        yield undecided(f"no verified source says that {model.id} is under {terms.name}")
+        yield undecided(
+            f"no verified source says that {model.id} is under {terms.name}: "
+            f"a named person may confirm fact models/{model.id}"
+        )
 
 
 _WEIGHTS = "spec:backends.qwen.weights"
@@ -97,28 +100,53 @@ def _thresholds(serving: Serving, context: Context) -> Iterator[Outcome]:
 
 
 def _threshold_terms(terms: catalog.License, _serving: Serving, context: Context) -> Iterator[Problem]:
-    entity = context.declaration.entity
-    registered = (entity.monthly_active_users, entity.annual_revenue_usd)
-    for measure, ours in zip(THRESHOLDS, registered, strict=True):
+    entities, whose = [context.declaration.entity], "ours"
+    if terms.thresholds_count_affiliates:
+        registered = context.organization.entities.values()
+        entities += [other for other in registered if other is not context.declaration.entity]
+        whose = "ours and those of every other entity of the organization"
+    for measure in THRESHOLDS:
         limit = (terms.thresholds or {}).get(measure)
         what = measure.replace("_", " ").replace("usd", "USD")
         if limit is None:
             continue
-        if ours is None:
-            yield undecided(f"{terms.name} ends at {limit:,} {what}; ours are not registered")
-        elif ours > limit:
-            yield fail(f"{terms.name} ends at {limit:,} {what}; ours are {ours:,.0f}")
+        figures: list[float | None] = [getattr(entity, measure) for entity in entities]
+        total = sum(figure for figure in figures if figure is not None)
+        if total > limit:
+            yield fail(f"{terms.name} ends at {limit:,} {what}; {whose} are {total:,.0f}")
+        elif None in figures:
+            yield undecided(f"{terms.name} ends at {limit:,} {what}; {whose} are not all registered")
 
 
 _USERS = "organization:entities.clinic.monthly_active_users"
 _REVENUE = "organization:entities.clinic.annual_revenue_usd"
 _STABLE = "hf://stabilityai/stable-diffusion-3.5-medium"
 
-thresholds_are_kept.passes("exactly as many users as allowed", given={_WEIGHTS: _LLAMA, _USERS: 700_000_000})
+_OTHERS = {"organization:entities.desk": {"monthly_active_users": 0, "annual_revenue_usd": 0}}
+_MANY = {_WEIGHTS: _LLAMA, _USERS: 700_000_000, **_OTHERS}
+
+thresholds_are_kept.passes("exactly as many users as allowed", given=_MANY)
 thresholds_are_kept.fails("one user more", {_USERS: 700_000_001})
+thresholds_are_kept.fails("one at an affiliate", {"organization:entities.desk.monthly_active_users": 1})
 thresholds_are_kept.is_undecided("users that nobody registered", {_USERS: DROP})
-thresholds_are_kept.passes("revenue below the limit", given={_WEIGHTS: _STABLE, _REVENUE: 999_999})
+thresholds_are_kept.is_undecided(
+    "users of an affiliate that nobody registered", {"organization:entities.desk.monthly_active_users": DROP}
+)
+thresholds_are_kept.passes("revenue below the limit", given={_WEIGHTS: _STABLE, _REVENUE: 999_999, **_OTHERS})
 thresholds_are_kept.fails("revenue above it", {_REVENUE: 1_000_001})
+thresholds_are_kept.passes(
+    "a license that looks at the product alone, beside a large affiliate",
+    given={
+        _WEIGHTS: "hf://Qwen/Qwen2.5-72B-Instruct",
+        "organization:entities.desk.monthly_active_users": 900_000_000,
+        "organization:facts.confirmed[1]": {
+            "id": "models/Qwen/Qwen2.5-72B-Instruct",
+            "by": "legal@example.com",
+            "date": "2026-10-01",
+        },
+    },
+)
+thresholds_are_kept.fails("the product itself has more users", {_USERS: 100_000_001})
 
 
 seats_are_licensed = Rule(

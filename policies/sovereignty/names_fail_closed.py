@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from inferplan.resource import Resource
 from policies import types
 from policies.context import Context
-from policies.read import each, get, known
+from policies.read import each, get, known, number
 from policies.rule import DROP, Outcome, Rule, fail, undecided
 from policies.views.network import openings
 from policies.world.things import domain_list, egress, ref, resource, vpc
@@ -67,11 +67,15 @@ def _guarded(vpcs: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
 def _ends_in_block(group: Resource, context: Context) -> bool:
     stack = context.stack
     rules = stack.pointing_at(group, "firewallRuleGroupId", types.DNS_RULE)
-    last = max(rules, key=lambda item: int(get(item.props, "priority", 0)), default=None)
+    last = max(rules, key=_priority, default=None)
     if last is None or get(last.props, "action") != "BLOCK" or get(last.props, "qType"):
         return False
     lists = stack.named(last, "firewallDomainListId", types.DOMAIN_LIST)
     return any(known(domain) == "*" for found in lists for _, domain in each(found.props, "domains[]"))
+
+
+def _priority(rule: Resource) -> int:
+    return number(get(rule.props, "priority"), "the priority of a DNS Firewall rule") or 0
 
 
 @names_fail_closed.check_stack(*RESTS_ON)

@@ -1,4 +1,4 @@
-"""Regions: where resources are and what they name, which are enabled, and a guard around the account.
+"""Regions: where resources and registered stores are and what they name, which are enabled, and the guard.
 
 Not here: copies (copies_stay_inside), logs (logs_stay_inside), vendors (vendors_process_inside) and
 foreign law (operators_answer_to_own_law).
@@ -11,11 +11,12 @@ from dataclasses import replace
 
 from inferplan import catalog
 from inferplan.resource import Provider, Resource
+from inferplan.spec.model import InferenceStack
 from inferplan.spec.organization import AccountEntry
 from policies import types
-from policies.context import Context
+from policies.context import Context, Serving
 from policies.read import answered, get, json_document, listed, regions_named, zones_apart
-from policies.rule import DROP, Outcome, Rule, fail
+from policies.rule import DROP, Outcome, Problem, Rule, fail, undecided
 from policies.world.things import (
     ACCOUNT,
     FIRST_VARIABLE,
@@ -42,6 +43,8 @@ regions_are_allowed = Rule(
     level="mandatory",
 )
 
+S3 = "s3://"
+
 
 @regions_are_allowed.check(types.AWS)
 def _lies(item: Resource, context: Context) -> Iterator[Outcome]:
@@ -56,12 +59,48 @@ def _lies(item: Resource, context: Context) -> Iterator[Outcome]:
 
 
 @regions_are_allowed.check("account")
-def _target(_account: AccountEntry, context: Context) -> Iterator[Outcome]:
+def _target(account: AccountEntry, context: Context) -> Iterator[Outcome]:
     target = context.spec.target
     if target.region is not None and (wrong := context.outside(target.region)):
         yield fail(f"{wrong}; {_offer(context)}", path="region")
     if target.country is not None and target.country not in context.allowed_countries:
         yield fail(f"own nodes in {target.country}; allowed: {context.allowed_text}", path="country")
+    for name in regions_named(account.state_backend or ""):  # the organization's choice, so by its countries
+        if context.country_of(name) not in catalog.expand_places(account.countries):
+            yield fail(f"state_backend in {name}, outside {', '.join(account.countries)}", path="account")
+
+
+@regions_are_allowed.check("self-hosted")
+def _stored(serving: Serving, context: Context) -> Iterator[Outcome]:
+    """Weights and adapters carry what they were made from; a registered store says where they lie."""
+    backend = serving.backend.backend
+    yield from _kept(backend.weights or "", "weights", context)
+    for adapter in backend.adapters:
+        yield from _kept(adapter.weights, f"adapter {adapter.name}", context)
+
+
+@regions_are_allowed.check("spec")
+def _stored_for_the_exit(spec: InferenceStack, context: Context) -> Iterator[Outcome]:
+    """The exit plan may name weights that no backend serves yet."""
+    exit_plan = spec.exit if isinstance(spec, InferenceStack) else None
+    if exit_plan is not None and exit_plan.fallback is not None:
+        yield from _kept(exit_plan.fallback, "weights of the exit plan", context, path="exit.fallback")
+
+
+def _kept(uri: str, what: str, context: Context, path: str | None = None) -> Iterator[Problem]:
+    """Problems of the place where weights are kept: a store's registered Region, or that of a registry."""
+    bucket_name = uri.removeprefix(S3).partition("/")[0] if uri.startswith(S3) else None
+    store = context.organization.stores.get(bucket_name) if bucket_name else None
+    if bucket_name is not None and store is None:
+        yield undecided(
+            f"{what}: {bucket_name} is no registered store, so nobody knows its Region", path=path
+        )
+        return
+    regions = regions_named(uri) if store is None else (store.region,)
+    for region in dict.fromkeys(regions):
+        if wrong := context.outside(region):
+            where = f"store {bucket_name}" if bucket_name else uri
+            yield fail(f"{what} in {where}: {wrong}", path=path)
 
 
 @regions_are_allowed.check_stack(types.AWS_PROVIDER)
@@ -148,6 +187,30 @@ regions_are_allowed.fails("the cluster is elsewhere", {_CLUSTER: arn("eks", "clu
 regions_are_allowed.fails("a Local Zone abroad", {"subnet:availabilityZone": f"{REGION}-waw-1a"})
 regions_are_allowed.fails("the environment sends calls elsewhere", {f"proxy:{FIRST_VARIABLE}": "us-east-1"})
 
+_BACKEND, _STORES = "spec:backends.qwen", "organization:stores"
+_IN_A_STORE = {
+    _STORES: {"models": {"account": ACCOUNT, "region": REGION}},
+    f"{_BACKEND}.weights": "s3://models/qwen",
+    f"{_BACKEND}.model": "Qwen/Qwen3-4B",
+    f"{_BACKEND}.adapters": [{"name": "tuned", "weights": "s3://models/tuned"}],
+    f"organization:accounts.{ACCOUNT}.state_backend": f"s3://state?region={REGION}",
+    "spec:exit": {"fallback": "s3://models/qwen"},
+}
+_ADAPTER = f"{_BACKEND}.adapters[0].weights"
+_REGISTRY = f"oci://{aws_host('111111111111.dkr.ecr.us-east-1')}/tuned"
+
+regions_are_allowed.passes("weights and adapters in a registered store in Frankfurt", given=_IN_A_STORE)
+regions_are_allowed.fails("the store lies in Virginia", {f"{_STORES}.models.region": "us-east-1"})
+regions_are_allowed.fails("the adapter comes from a registry in Virginia", {_ADAPTER: _REGISTRY})
+regions_are_allowed.fails("so do the weights of the exit plan", {"spec:exit.fallback": _REGISTRY})
+regions_are_allowed.is_undecided(
+    "the exit plan names a bucket that nobody registered", {"spec:exit.fallback": "s3://someones/qwen"}
+)
+regions_are_allowed.fails(
+    "the account keeps its state in Virginia",
+    {f"organization:accounts.{ACCOUNT}.state_backend": "s3://state?region=us-east-1"},
+)
+
 
 _VIRGINIA = aws_provider("virginia", region="us-east-1")
 _THERE = Provider(urn=_VIRGINIA.urn, package="aws", config={"region": "us-east-1"})
@@ -215,8 +278,8 @@ regions_are_guarded = Rule(
     title="The account has a Region guard that does not depend on this stack",
     why="What a stack declares, the next change can undo; a guard outside it cannot be undone from inside.",
     fix="Deny other Regions by aws:RequestedRegion in a control policy (global services exempt), and "
-    "register the evidence as region_guard; a denied destination also breaks Bedrock profiles that may "
-    "route there.",
+    "register the evidence as region_guard of the account; a denied destination also breaks Bedrock "
+    "profiles that may route there.",
     source=("000:186",),
     level="advisory",
 )

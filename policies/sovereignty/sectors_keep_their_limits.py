@@ -20,6 +20,7 @@ health_data_is_under_contract = Rule(
     "confirm the rules of the place.",
     source=("001:100",),
     level="mandatory",
+    sectors=("healthcare",),
     when=lambda context: context.declaration.entity.sector == "healthcare",
 )
 
@@ -31,10 +32,9 @@ def _contract(serving: Serving, context: Context) -> Iterator[Outcome]:
         yield fail(f"no health-data contract with {serving.backend.backend.vendor} is registered")
     subjects = set(context.inference.data.subjects or ())
     for extra in catalog.sector_extras():
-        if extra.sector == "healthcare" and subjects & catalog.expand_places(extra.places):
-            places = "-".join(extra.places)
-            if doubt := context.doubt(f"sector_extras/healthcare-{places}", extra):
-                yield undecided(f"healthcare in {', '.join(extra.places)}: {extra.fact} ({doubt})")
+        holds = extra.sector == "healthcare" and subjects & catalog.expand_places(extra.places)
+        if holds and (doubt := context.doubt(extra.fact_id, extra)):
+            yield undecided(f"healthcare in {', '.join(extra.places)}: {extra.fact} ({doubt})")
 
 
 _SECTOR, _CONTRACT = "organization:entities.desk.sector", "organization:vendors.openai-eu.contract"
@@ -53,6 +53,7 @@ defense_shares_nothing = Rule(
     fix="Serve from own weights under a license without a ban of military use.",
     source=("004:73",),
     level="mandatory",
+    sectors=("defense",),
     when=lambda context: context.declaration.entity.sector == "defense",
 )
 

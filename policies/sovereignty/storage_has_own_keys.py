@@ -38,7 +38,7 @@ ENCRYPTIONS = (
     "aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2",
 )
 BY_DEFAULT = "aws:ebs/encryptionByDefault:EncryptionByDefault"
-SWITCHED_ON = frozenset({True, "true"})
+SWITCHED_ON = (True, "true")
 NOT_OWN = "is encrypted with AWS's own key; name a customer-managed one"
 
 storage_has_own_keys = Rule(

@@ -16,7 +16,7 @@ from policies.context import Context, Serving
 from policies.rule import Outcome, Rule, fail
 from policies.views.calls import calls, keys_without_address
 from policies.views.gateway import addresses, configurations, entries, helpers_without_address
-from policies.views.hosts import allowlist, aws_regions, inside, private, vendor_hosts
+from policies.views.hosts import allowlist, aws_regions, hosts_inside, inside, private, vendor_hosts
 from policies.world.things import (
     CONTAINER,
     FIRST_VARIABLE,
@@ -124,7 +124,7 @@ def _is_global(host: str) -> bool:
 
 def _regional(host: str, context: Context) -> str:
     fact = catalog.known_host(host)
-    hosts = [item.host for item in fact.vendor.hosts if item.processing_in_region] if fact else []
+    hosts = hosts_inside(fact.vendor, context) if fact else []
     setup = fact.vendor.residency_setup[:1] if fact else ()
     use = f"use {' or '.join(hosts)}" if hosts else f"use a vendor with a host in {context.allowed_text}"
     return f"{host} is the vendor's global host; {use}" + (f" ({setup[0]})" if hosts and setup else "")

@@ -86,6 +86,35 @@ vendors_process_inside.is_undecided(
     "nobody confirmed the unsettled host", {"organization:facts": {"confirmed": []}}
 )
 
+_AZURE = "vendors/azure-openai/desk-we.openai.azure.com"
+_CONFIRMED = {"id": _AZURE, "by": "dpo@example.com", "date": "2026-10-01", "countries": ["NL"]}
+_TIER = "organization:vendors.openai-eu.tier"
+
+vendors_process_inside.passes(
+    "a resource whose name tells no place, and a person who knows it",
+    world="vendor",
+    given={
+        "organization:vendors.openai-eu.provider": "azure-openai",
+        _HOST: "desk-we.openai.azure.com",
+        _TIER: "Standard",
+        "organization:facts": {"confirmed": [_CONFIRMED]},
+    },
+)
+vendors_process_inside.is_undecided(
+    "another resource of the same vendor is confirmed", {_HOST: "desk-us.openai.azure.com"}
+)
+vendors_process_inside.is_undecided(
+    "the pattern of all its hosts is confirmed",
+    {"organization:facts.confirmed[0].id": "vendors/azure-openai/{resource}.openai.azure.com"},
+)
+vendors_process_inside.is_undecided(
+    "a person vouches and says no place", {"organization:facts.confirmed[0].countries": []}
+)
+vendors_process_inside.fails(
+    "the resource is in Virginia", {"organization:facts.confirmed[0].countries": ["US"]}
+)
+vendors_process_inside.fails("the deployment may process anywhere", {_TIER: "GlobalStandard"})
+
 vendors_process_inside.passes(
     "lists with the European host",
     firewall_list("out", "eu.api.openai.com"),

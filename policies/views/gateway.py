@@ -5,18 +5,16 @@ Not here: which backend a route may use and which hosts are allowed (the packs).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from inferplan.resource import Resource
 from inferplan.spec.model import Route
 from policies.context import Context, Undecidable
-from policies.read import listed
+from policies.embedded import embedded
+from policies.read import listed, mapping
 from policies.views.hosts import value_of
 
 # Providers of the proxy that find their place without `api_base`: a Region, or an address of the own cluster.
@@ -50,7 +48,7 @@ KEEPERS = {
 HOST_KEYS = ("host", "_url", "api_base", "endpoint", "base_url")
 _URL = re.compile(r"[a-z+]+://")
 _WRITTEN = re.compile(r"(?:^|^\s*\{.*)\s*[\"']?model_list[\"']?:", re.MULTILINE)
-LOCAL_CALLBACKS = frozenset({"prometheus"})
+LOCAL_CALLBACKS = frozenset({"prometheus", "gateway_limits.limits"})  # metrics; limits of each route
 # Sections of helpers: the setting that names the kind, and the kinds that stay inside or have a Region.
 HELPERS = {
     "guardrails": ("guardrail", frozenset({"presidio", "bedrock", "hide-secrets", "custom_guardrail"})),
@@ -92,7 +90,7 @@ def configurations(resource: Resource, context: Context) -> Iterator[tuple[str, 
     yield from _plain(resource.props)
     for text in context.texts(resource):
         if _WRITTEN.search(text.value):
-            parsed = _parsed(text.value)
+            parsed = embedded(text.value)
             if not isinstance(parsed, Mapping) or not isinstance(parsed.get("model_list"), list):
                 raise Undecidable(f"{text.path} holds a proxy's configuration that cannot be read")
             yield text.path, parsed
@@ -107,32 +105,22 @@ def _plain(value: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]
         for item in value:
             yield from _plain(item, path)
     elif isinstance(value, str) and value.lstrip()[:1] in {"{", "["} and "model_list" in value:
-        parsed = _parsed(value)
+        parsed = embedded(value)
         if isinstance(parsed, Mapping) and isinstance(parsed.get("model_list"), list):
             yield path, parsed
         elif parsed is not None:
             yield from _plain(parsed, path)
 
 
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        pass
-    try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError:
-        return None
-
-
 def entries(config: Mapping[str, Any]) -> Iterator[Entry]:
     """Every deployment of the model list."""
     for index, item in enumerate(config["model_list"]):
-        params = item.get("litellm_params") or {}
+        said = mapping(item, f"model_list[{index}]")
+        params = mapping(said.get("litellm_params"), f"model_list[{index}].litellm_params")
         address = next((params[key] for key in ADDRESSES if params.get(key)), None)
         yield Entry(
             path=f"model_list[{index}]",
-            model_name=str(item.get("model_name", "")),
+            model_name=str(said.get("model_name", "")),
             model=str(params.get("model", "")),
             host=value_of(address) if address else None,
         )
@@ -224,7 +212,8 @@ def helpers_without_address(config: Mapping[str, Any]) -> Iterator[tuple[str, st
     """Guardrails, stores, searches and prompts that would call a vendor's default host."""
     for section, (key, local) in HELPERS.items():
         for index, item in enumerate(config.get(section) or []):
-            params = item.get("litellm_params") or {}
+            said = mapping(item, f"{section}[{index}]")
+            params = mapping(said.get("litellm_params"), f"{section}[{index}].litellm_params")
             kind = str(params.get(key, ""))
             if kind not in local and not any(params.get(name) for name in ADDRESSES):
                 yield f"{section}[{index}]", kind

@@ -15,7 +15,7 @@ from inferplan import catalog
 from inferplan.resource import Resource
 from policies import types
 from policies.context import Context
-from policies.read import each, get, known, regions_named
+from policies.read import each, get, regions_named, text
 from policies.rule import Problem, fail, undecided
 from policies.views.network import public
 from policies.views.suricata import passes
@@ -70,7 +70,7 @@ def allowlist(resource: Resource, context: Context) -> Iterator[Listed]:
 
 def _entries(resource: Resource, path: str) -> Iterator[Listed]:
     for place, value in each(resource.props, path):
-        yield Listed(resource, place, str(known(value)).lower().rstrip("."))
+        yield Listed(resource, place, text(value, "an entry of an allowlist").lower().rstrip("."))
 
 
 def _only_blocks(domain_list: Resource, context: Context) -> bool:
@@ -89,26 +89,28 @@ def processing_problem(
     fact: catalog.KnownHost, context: Context, *, path: str | None = None
 ) -> Problem | None:
     """Why processing at this host cannot be shown to stay inside the boundary, None when it can."""
-    host, name = fact.host, fact.host.host.replace("{region}", fact.place or "{region}")
+    host, name = fact.host, fact.name
     if host.processing_in_region is False:
         why = f" ({host.note})" if host.note else ""
         return fail(
             f"{name} does not promise to process in its region{why}; {_others(fact, context)}", path=path
         )
+    if anywhere := _anywhere(fact, context):
+        return fail(f"{name} {anywhere}; {_others(fact, context)}", path=path)
     if context.confirmed(fact.fact_id):
         context.use(fact.fact_id, fact.vendor)
     elif host.processing_in_region is None:
         return undecided(
-            f"no source settles where {name} processes: fact {fact.fact_id} needs a person's confirmation; "
+            f"no source settles where {name} processes: {_confirmation(fact, context)}; "
             f"{_others(fact, context)}",
             path=path,
         )
     elif doubt := context.doubt(f"vendors/{fact.vendor.id}", fact.vendor, host.host):
         return undecided(doubt, path=path)
-    countries = _countries(fact)
-    if countries is None:
+    countries = _countries(fact) or _confirmed_countries(fact, context)
+    if not countries:
         return undecided(
-            f"no source says in which countries {name} processes (fact {fact.fact_id})", path=path
+            f"no source says in which countries {name} processes: {_confirmation(fact, context)}", path=path
         )
     outside = sorted(countries - context.allowed_countries)
     if not outside:
@@ -123,20 +125,48 @@ def _countries(fact: catalog.KnownHost) -> frozenset[str] | None:
         return catalog.expand_places(host.scope_countries)
     if host.scope_kind == "location" and fact.place in catalog.regions():
         return frozenset({catalog.region(str(fact.place)).country})
-    if host.scope_kind == "global":
-        return frozenset(region.country for region in catalog.regions().values())
     return None
 
 
-def _others(fact: catalog.KnownHost, context: Context) -> str:
-    """What to use instead."""
-    good = [
+def _confirmed_countries(fact: catalog.KnownHost, context: Context) -> frozenset[str]:
+    """Where a named person says that this host processes; of a global one that nobody limits, anywhere."""
+    said = [code for one in context.confirmations(fact.fact_id) for code in one.countries]
+    if not said and fact.host.scope_kind == "global":
+        return frozenset(region.country for region in catalog.regions().values())
+    return catalog.expand_places(tuple(said))
+
+
+def _confirmation(fact: catalog.KnownHost, context: Context) -> str:
+    """What a named person has to register so that the host is judged."""
+    wanted = "" if _countries(fact) else " and its countries"
+    pattern = f"vendors/{fact.vendor.id}/{fact.host.host}"
+    other = f" ({pattern} is no one host)" if wanted and context.confirmed(pattern) else ""
+    return f"a named person has to confirm fact {fact.fact_id}{wanted} in facts.confirmed{other}"
+
+
+def _anywhere(fact: catalog.KnownHost, context: Context) -> str | None:
+    """How the organization's entry of this host says it is deployed, where that keeps no place."""
+    for vendor in context.organization.vendors.values():
+        deployed = fact.deployed(vendor.tier) if vendor.host == fact.name else None
+        if deployed is not None and deployed.is_anywhere:
+            return f"is deployed as {vendor.tier}, which may process in {deployed.processing}"
+    return None
+
+
+def hosts_inside(vendor: catalog.Vendor, context: Context) -> list[str]:
+    """The hosts of a vendor that process inside the boundary."""
+    return [
         host.host
-        for host in fact.vendor.hosts
+        for host in vendor.hosts
         if host.processing_in_region
         and host.scope_countries
         and catalog.expand_places(host.scope_countries) <= context.allowed_countries
     ]
+
+
+def _others(fact: catalog.KnownHost, context: Context) -> str:
+    """What to use instead."""
+    good = hosts_inside(fact.vendor, context)
     own = "a Bedrock model id of an allowed Region, or own weights"
     return f"use {' or '.join(good)}, or {own}" if good else f"use {own}"
 

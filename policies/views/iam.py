@@ -11,7 +11,7 @@ from typing import Any
 
 from inferplan.resource import Resource
 from policies import types
-from policies.read import each, get, json_document, listed
+from policies.read import each, get, json_document, listed, mapping
 
 # Condition keys that say whose call or resource it is.
 BINDING = frozenset(
@@ -23,8 +23,8 @@ BINDING = frozenset(
 
 def allowed_statements(document: Any) -> list[dict[str, Any]]:
     """The Allow statements of a policy document."""
-    statements = [item for item in listed(get(document, "Statement", [])) if isinstance(item, dict)]
-    return [item for item in statements if item.get("Effect") == "Allow"]
+    statements = [mapping(item, "a policy statement") for item in listed(get(document, "Statement", []))]
+    return [dict(item) for item in statements if item.get("Effect") == "Allow"]
 
 
 def documents(item: Resource) -> Iterator[tuple[str, Any]]:
@@ -69,7 +69,7 @@ def binds(condition: Any) -> bool:
     """Whether a condition ties callers or resources to accounts, networks or names that it spells out."""
     return any(
         key.lower() in BINDING and "Not" not in operator and "*" not in listed(values)
-        for operator, keys in (condition or {}).items()
+        for operator, keys in mapping(condition, "a policy condition").items()
         if "Equals" in operator or "Like" in operator
-        for key, values in keys.items()
+        for key, values in mapping(keys, f"a policy condition of {operator}").items()
     )

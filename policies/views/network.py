@@ -13,7 +13,7 @@ from typing import Any
 from inferplan import catalog
 from inferplan.resource import Resource, Unknown
 from policies import types
-from policies.read import each, get, known
+from policies.read import each, get, known, number, text
 from policies.stack import Stack, Target
 
 # Ranges that no public host has: RFC 1918, carrier NAT, loopback, link local, unique local.
@@ -236,7 +236,8 @@ def _accelerated(*resources: Resource) -> bool:
             return True  # AWS chooses the machine
     if any(isinstance(item, Unknown) for item in kinds):
         return True
-    return any(item in catalog.instances() or _gpu_family(str(item)) for item in kinds)
+    named = [text(item, "an instance type") for item in kinds]
+    return any(item in catalog.instances() or _gpu_family(item) for item in named)
 
 
 def _gpu_family(instance_type: str) -> bool:
@@ -297,8 +298,8 @@ def _opening(resource: Resource, path: str, block: Any, stack: Stack) -> Iterato
             ".".join(part for part in (path, place) if part),
             cidr,
             str(get(block, "ipProtocol") or get(block, "protocol", "-1")),
-            get(block, "fromPort"),
-            get(block, "toPort"),
+            number(get(block, "fromPort"), "a port"),
+            number(get(block, "toPort"), "a port"),
         )
 
 

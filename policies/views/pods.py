@@ -13,7 +13,7 @@ from typing import Any
 
 from inferplan.resource import Resource, Unknown, UnknownValueError
 from policies import types
-from policies.read import credential_name, get, json_document, known, texts
+from policies.read import credential_name, get, json_document, known, mapping, texts
 
 ACCELERATORS = ("nvidia.com/", "amd.com/", "aws.amazon.com/neuron")  # also slices: nvidia.com/mig-1g.10gb
 # Under these keys a workload keeps its pod; unknown, the pod cannot be seen.
@@ -42,7 +42,8 @@ class Container:
         """Environment variables; None for a value that comes from elsewhere (a secret, a config map)."""
         entries = [*(get(self.value, "env") or get(self.value, "environment") or [])]
         entries += get(self.value, "secrets") or []  # how ECS names variables that come from elsewhere
-        return {str(get(entry, "name")): _value(entry) for entry in entries} | self._exported
+        found = [mapping(entry, f"an environment variable of {self.path}") for entry in entries]
+        return {str(get(entry, "name")): _value(entry) for entry in found} | self._exported
 
     @property
     def _exported(self) -> dict[str, str | None]:
@@ -66,7 +67,11 @@ class Container:
     @property
     def serves_model(self) -> bool:
         """Whether it is a model server: by its image, its command, or an accelerator that it asks for."""
-        limits = {**get(self.value, "resources.limits", {}), **get(self.value, "resources.requests", {})}
+        limits = [
+            name
+            for kind in ("limits", "requests")
+            for name in mapping(get(self.value, f"resources.{kind}"), f"what {self.path} asks for")
+        ]
         named = [str(get(self.value, "image", "")).lower(), *(word.lower() for word in self.words[:3])]
         return (
             any(name.startswith(ACCELERATORS) for name in limits)
@@ -127,7 +132,10 @@ def pods(resource: Resource) -> Iterator[Pod]:
         found = enumerate(definitions or [])
         yield Pod(
             "containerDefinitions",
-            tuple(Container(f"containerDefinitions[{index}]", item) for index, item in found),
+            tuple(
+                Container(f"containerDefinitions[{index}]", mapping(item, "a container definition"))
+                for index, item in found
+            ),
         )
     elif resource.type in types.MACHINES:
         yield from _scripts(resource)
@@ -165,7 +173,7 @@ def _templates(value: Any, path: str) -> Iterator[Pod]:
         yield Pod(
             path,
             tuple(
-                Container(f"{path}.{key}[{index}]", item)
+                Container(f"{path}.{key}[{index}]", mapping(item, f"{path}.{key}[{index}]"))
                 for key in CONTAINER_LISTS
                 for index, item in enumerate(known(value.get(key)) or [])
             ),

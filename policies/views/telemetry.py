@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-import yaml
-
 from inferplan.resource import Resource
 from policies.context import Context
+from policies.embedded import embedded
 from policies.read import Text, texts
 from policies.views.hosts import value_of
 from policies.views.pods import Container, pods
@@ -60,7 +59,7 @@ def exports(resource: Resource, context: Context) -> Iterator[Export]:
     for text in context.texts(resource):
         yield from _listed(text)
         if _WRITTEN.search(text.value):
-            yield from (export for leaf in texts(_parsed(text.value), text.path) for export in _listed(leaf))
+            yield from (export for leaf in texts(embedded(text.value), text.path) for export in _listed(leaf))
         yield from _blocks(text)
     for pod in pods(resource):
         for one in pod.containers:
@@ -77,13 +76,6 @@ def _listed(leaf: Text) -> Iterator[Export]:
         and not leaf.value.startswith(("${", "/", "unix:"))
     ):
         yield Export(leaf.path, value_of(leaf.value))
-
-
-def _parsed(text: str) -> object:
-    try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError:
-        return None
 
 
 def _blocks(text: Text) -> Iterator[Export]:

@@ -94,7 +94,7 @@ _EDITS: dict[str, Callable[[], Declaration]] = {
     "nodes that span, p6-b300": lambda: american(
         lab("us-west-2", DEEPSEEK, instance_type="p6-b300.48xlarge", efa=True)
     ),
-    "Arm": lambda: american(lab("us-west-2", instance_type="g5g.2xlarge")),
+    "a Region without a price": lambda: with_countries(lab("eu-central-2"), "CH"),
     "us-east-1": lambda: american(lab("us-east-1")),
     "schedule": lambda: with_spec(
         declared("minimal"), schedule=Schedule(timezone="Europe/Paris", start="08:00", stop="18:00")

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Prints the folder of a built proxy, cached outside the tree: the pinned LiteLLM in a virtual environment, with
-# Prisma's own engine in its WebAssembly form in place of a binary that no package index has. PostgreSQL, Redis,
-# Node and openssl are the system's; what is missing is installed with apt-get where that is possible.
+# Prisma's own engine in its WebAssembly form in place of a binary that no package index has; and Presidio in one
+# of its own. PostgreSQL, Redis, Node and openssl are the system's; what is missing is installed with apt-get
+# where that is possible.
 set -eu
 
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
@@ -24,7 +25,7 @@ if [ -n "$missing" ]; then
 fi
 
 python=${PYTHON:-$(command -v python3.11 || command -v python3)}
-digest=$(cat "$here/requirements.txt" "$here/engine/"* "$here/build.sh" | sha256sum | cut -c1-16)
+digest=$(cat "$here"/*.txt "$here/models.py" "$here/engine/"* "$here/build.sh" | sha256sum | cut -c1-16)
 target=${XDG_CACHE_HOME:-$HOME/.cache}/inferplan/gateway/$digest
 if [ ! -e "$target/ready" ]; then
     echo "building the proxy from tests/gateway/requirements.txt (once)" >&2
@@ -33,6 +34,10 @@ if [ ! -e "$target/ready" ]; then
     "$python" -m venv "$target/venv"
     "$target/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
         -r "$here/requirements.txt" >&2
+    "$python" -m venv "$target/redaction"
+    "$target/redaction/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+        -r "$here/redaction.txt" >&2
+    "$target/redaction/bin/python" "$here/models.py"
     cp "$here/engine/"* "$target/"
     (cd "$target" && npm ci --silent --ignore-scripts >&2)
     printf '#!/bin/sh\nexec node "%s/query_engine.js" "$@"\n' "$target" >"$target/query-engine"

@@ -5,6 +5,7 @@ Not here: the tests. All are marked `gateway` and skipped, with the reason, wher
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -35,7 +36,21 @@ def home() -> Path:
     return Path(built.stdout.strip().splitlines()[-1])
 
 
-@pytest.fixture(scope="module", params=[MANAGED, HYBRID])
+@pytest.fixture(scope="session")
+def paths_of_the_proxy(home: Path) -> list[tuple[str, str]]:
+    """Method and path of everything that it serves, whatever it is configured to."""
+    program = Path(__file__).parent / "paths.py"
+    listed = subprocess.run(
+        [home / "venv/bin/python", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"HOME": str(home)},
+    ).stdout.splitlines()[-1]
+    return [(method, path) for method, path in json.loads(listed)]
+
+
+@pytest.fixture(scope="session", params=[MANAGED, HYBRID])
 def gateway(request: pytest.FixtureRequest, home: Path) -> Iterator[Gateway]:
     """On ECS and in Kubernetes: bootstrapped, migrated, serving, with the callers' keys set."""
     with TemporaryDirectory() as name, ExitStack() as stack:

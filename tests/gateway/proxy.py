@@ -20,11 +20,12 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]
 
 from tests.gateway import machines
-from tests.gateway.vendors import StandIn
+from tests.gateway.vendors import Call, StandIn
 from tests.unit.recorded import Recorded, planned, recorded
 
 MASTER_KEY, SALT_KEY, VENDOR_KEY = "sk-master-1234567890abcdef", "sk-salt-abcdef", "sk-vendor-secret"
 MASTER_PASSWORD = "S3CRET-master-pw"
+CHAT = "/v1/chat/completions"
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,15 @@ class Gateway:
 
     def __post_init__(self) -> None:
         self.plan = planned(self.name).gateway
+        self.warnings = planned(self.name).warnings
         self.region = planned(self.name).target.region
         self.recorded = recorded(self.name)
         self.containers = containers(self.recorded)
         self.vendor, self.bedrock = StandIn("vendor"), StandIn("bedrock")
-        self.analyzer, self.anonymizer = StandIn("analyzer"), StandIn("anonymizer")
         self.site_packages = next((self.home / "venv/lib").glob("python3*/site-packages"))
         self.log = self.folder / "proxy.log"
         self._start_stores()
+        self._start_helpers()
         self._start_aws()
         (self.folder / "bin").mkdir()
         (self.folder / "bin/prisma").symlink_to(Path(__file__).parent / "prisma.sh")
@@ -117,6 +119,37 @@ class Gateway:
         else:
             (self.folder / "config.yaml").write_text(self._configuration())
 
+    def _start_helpers(self) -> None:
+        """Presidio, as its containers start it; each has an environment of its own."""
+        self.helpers: dict[str, int] = {}
+        for sidecar in self.plan.sidecars:
+            port = self.helpers[sidecar.name] = machines.free_port()
+            container = self.containers[sidecar.name]
+            changed = {"PORT": str(port), "PATH": f"{self.home / 'redaction/bin'}:{os.environ['PATH']}"}
+            if "ANALYZER_CONF_FILE" in container.environment:
+                changed["ANALYZER_CONF_FILE"] = str(self.folder / "analyzer.json")
+            log = self.stack.enter_context((self.folder / f"{sidecar.name}.log").open("w"))
+            environment = container.environment | self.recorder(sidecar.name) | changed
+            process = subprocess.Popen(container.command, env=environment, stdout=log, stderr=log)
+            self.stack.callback(process.wait)
+            self.stack.callback(process.terminate)
+
+    def recorder(self, container: str) -> dict[str, str]:
+        """What makes every look-up of a Python process a line of a file."""
+        return {
+            "PYTHONPATH": str(Path(__file__).parent / "lookups"),
+            "LOOKUPS": str(self.folder / f"{container}.lookups"),
+        }
+
+    def forget_lookups(self, container: str) -> None:
+        """Of earlier runs."""
+        (self.folder / f"{container}.lookups").unlink(missing_ok=True)
+
+    def lookups(self, container: str) -> set[str]:
+        """The hosts that a container's processes have asked for so far."""
+        file = self.folder / f"{container}.lookups"
+        return set(file.read_text().split()) if file.exists() else set()
+
     def client(self, service: str) -> Any:
         """A client of the stand-in for AWS."""
         return boto3.client(
@@ -131,8 +164,8 @@ class Gateway:
         """The planned file, with loopback for each host and port that it names."""
         text = json.dumps(self.plan.config)
         text = re.sub(r"https://bedrock-runtime\.[a-z0-9.-]+", f"http://127.0.0.1:{self.bedrock.port}", text)
-        text = re.sub(r"http://127\.0\.0\.1:5002", f"http://127.0.0.1:{self.analyzer.port}", text)
-        text = re.sub(r"http://127\.0\.0\.1:5001", f"http://127.0.0.1:{self.anonymizer.port}", text)
+        for sidecar in self.plan.sidecars:
+            text = text.replace(f":{sidecar.port}", f":{self.helpers[sidecar.name]}")
         text = re.sub(
             r"https?://[a-z0-9.-]*[a-z][a-z0-9.-]*(:\d+)?/", f"http://127.0.0.1:{self.vendor.port}/", text
         )
@@ -160,6 +193,8 @@ class Gateway:
             "PRISMA_QUERY_ENGINE_BINARY": str(self.home / "query-engine"),
             "LITELLM_MIGRATION_DIR": str(self.folder / "migrations"),
             "HOME": str(self.folder),
+            "GATEWAY_CODE": str(self.folder / "code"),
+            **self.recorder(container),
             "PATH": f"{self.folder / 'bin'}:{self.home / 'venv/bin'}:{os.environ['PATH']}",
             **more,
         }
@@ -183,29 +218,44 @@ class Gateway:
         machines.sql(self.database, (Path(__file__).parent / "missing.sql").read_text(), login, "litellm")
 
     def start(self) -> None:
-        """The proxy, until it is ready and has set the callers' keys."""
-        self.port = machines.free_port()
-        command = [str(self.port) if part == "4000" else part for part in self.containers["gateway"].command]
-        log = self.stack.enter_context(self.log.open("w"))
-        self.process = subprocess.Popen(
-            command, env=self.environment("gateway"), cwd=self.site_packages, stdout=log, stderr=log
+        """The proxy beside its helpers, until it is ready and has set the callers' keys."""
+        for sidecar, port in self.helpers.items():
+            try:
+                machines.wait_for(port)
+            except TimeoutError as error:
+                raise RuntimeError((self.folder / f"{sidecar}.log").read_text()[-3000:]) from error
+        self.port = self.start_replica(self.log)
+
+    def start_replica(self, log: Path) -> int:
+        """One proxy more, on a port of its own."""
+        port = machines.free_port()
+        command = [str(port) if part == "4000" else part for part in self.containers["gateway"].command]
+        written = self.stack.enter_context(log.open("w"))
+        process = subprocess.Popen(
+            command, env=self.environment("gateway"), cwd=self.site_packages, stdout=written, stderr=written
         )
-        self.stack.callback(self.process.wait)
-        self.stack.callback(self.process.terminate)
+        self.stack.callback(process.wait)
+        self.stack.callback(process.terminate)
         for _ in range(600):
-            if "callers' keys are set" in self.log.read_text():
-                return
-            if self.process.poll() is not None:
+            if "callers' keys are set" in log.read_text():
+                return port
+            if process.poll() is not None:
                 break
             time.sleep(0.2)
-        raise RuntimeError(self.log.read_text()[-3000:])
+        raise RuntimeError(log.read_text()[-3000:])
 
     def ask(
-        self, path: str, body: Any = None, key: str = "", method: str = "", seconds: float = 60
+        self,
+        path: str,
+        body: Any = None,
+        key: str = "",
+        method: str = "",
+        seconds: float = 60,
+        port: int | None = None,
     ) -> tuple[int, str]:
         """One HTTP request: status and text; 0 when nothing came within the time."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}",
+            f"http://127.0.0.1:{port or self.port}{path}",
             None if body is None else json.dumps(body).encode(),
             {"Content-Type": "application/json", "Authorization": f"Bearer {key}"},
             method=method or ("GET" if body is None else "POST"),
@@ -217,6 +267,27 @@ class Gateway:
             return error.code, error.read().decode(errors="replace")
         except TimeoutError:
             return 0, ""
+
+    def chat(self, text: str = "hello", route: str = "", **more: object) -> tuple[int, str]:
+        """A caller's question to a route, the first one's if none is said."""
+        model = route or self.plan.callers[0].models[0]
+        caller = next(caller for caller in self.plan.callers if model in caller.models)
+        body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
+        return self.ask(CHAT, body, self.key_of(caller.name))
+
+    def forget(self) -> None:
+        """What was asked of vendors and models so far."""
+        self.vendor.calls.clear()
+        self.bedrock.calls.clear()
+
+    def asked(self) -> list[Call]:
+        """What was asked of vendors and models since; the guardrail is no model."""
+        calls = [*self.vendor.calls, *self.bedrock.calls]
+        return [call for call in calls if "/guardrail/" not in call.path]
+
+    def redacted(self) -> list[str]:
+        """The routes and adapters whose personal data is masked."""
+        return [model for model, limit in self.plan.limits.items() if limit["redacted"]]
 
     def key_of(self, caller: str) -> str:
         """The value of a caller's key."""

@@ -1,48 +1,30 @@
-"""The planned proxy, started for real: it comes up, lets callers do their own and no more, and fails closed.
+"""The planned proxy, started for real: it comes up, and lets callers do their own and no more.
 
-Not here: the rows that need no running proxy (test_configuration). Tests end with their row of the list of
-what broke when it was first tried; the last ones take parts away and stay last.
+Not here: the rows that need no running proxy (test_configuration, test_entrance), redaction, limits, and what
+happens when a part fails. Tests end with their row of the list of what broke when it was first tried.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import json
-import os
 import re
-import signal
+import socket
 import subprocess
-from pathlib import Path
-from typing import Any
+import time
 
 from tests.gateway import machines
-from tests.gateway.proxy import MASTER_KEY, MASTER_PASSWORD, Gateway
-from tests.gateway.vendors import PERSON
+from tests.gateway.proxy import CHAT, MASTER_KEY, MASTER_PASSWORD, Gateway
+from tests.unit.recorded import planned
 
-CHAT = "/v1/chat/completions"
+PERSON = "John Smith"
 PUBLIC = {"/", "/health/liveliness", "/health/liveness", "/health/readiness"}
-
-
-def _chat(gateway: Gateway, text: str = "hello", **more: object) -> tuple[int, str]:
-    caller = gateway.plan.callers[0]
-    body = {"model": caller.models[0], "messages": [{"role": "user", "content": text}], **more}
-    return gateway.ask(CHAT, body, gateway.key_of(caller.name))
-
-
-def _forget(gateway: Gateway) -> None:
-    gateway.vendor.calls.clear()
-    gateway.bedrock.calls.clear()
-
-
-def _inference(gateway: Gateway) -> list[str]:
-    """Paths of vendors and models that were called; the guardrail is no model."""
-    calls = [*gateway.vendor.calls, *gateway.bedrock.calls]
-    return [call.path for call in calls if _asks(call.path)]
 
 
 def test_containers_start_as_planned_row_1_and_7(gateway: Gateway) -> None:
     """Bootstrap, proxy and configuration come up from the recorded command lines; a caller is answered."""
     assert gateway.first.returncode == 0, gateway.first.stderr
-    status, text = _chat(gateway)
+    status, text = gateway.chat()
 
     assert status == 200, text
     assert json.loads(text)["choices"][0]["message"]["content"]
@@ -62,15 +44,10 @@ def test_failing_bootstrap_prints_no_password_row_6(gateway: Gateway) -> None:
     assert not re.search(r"command = .*\bwho\b", " ".join(gateway.containers["bootstrap"].command))
 
 
-def test_caller_opens_his_path_only_row_2(gateway: Gateway, home: Path) -> None:
+def test_caller_opens_his_path_only_row_2(
+    gateway: Gateway, paths_of_the_proxy: list[tuple[str, str]]
+) -> None:
     """No other path of the proxy's own route table lets a caller's key through or reaches a model."""
-    listed = subprocess.run(
-        [home / "venv/bin/python", Path(__file__).parent / "paths.py"],
-        env=gateway.environment("gateway"),
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()[-1]
     caller = gateway.plan.callers[0]
     body = {
         "model": caller.models[0],
@@ -78,8 +55,8 @@ def test_caller_opens_his_path_only_row_2(gateway: Gateway, home: Path) -> None:
         "input": PERSON,
         "prompt": PERSON,
     }
-    paths = [(method, path) for method, path in json.loads(listed) if path not in (*PUBLIC, *caller.paths)]
-    _forget(gateway)
+    paths = [(method, path) for method, path in paths_of_the_proxy if path not in (*PUBLIC, *caller.paths)]
+    gateway.forget()
     answers = {
         (method, path): gateway.ask(
             re.sub(r"\{[^}]*\}", "x", path),
@@ -93,24 +70,24 @@ def test_caller_opens_his_path_only_row_2(gateway: Gateway, home: Path) -> None:
 
     assert len(answers) > 300
     assert [path for path, status in answers.items() if status == 0] == []
-    assert _inference(gateway) == []
+    assert gateway.asked() == []
     assert 429 not in answers.values()
 
 
 def test_own_paths_answer_row_2(gateway: Gateway) -> None:
     """The health of the models is nobody's to ask with a caller's key; chat is."""
     caller = gateway.plan.callers[0]
-    _forget(gateway)
+    gateway.forget()
 
     assert gateway.ask("/health", key=gateway.key_of(caller.name))[0] in (401, 403)
-    assert _inference(gateway) == []
-    assert _chat(gateway)[0] == 200
+    assert gateway.asked() == []
+    assert gateway.chat()[0] == 200
 
 
 def test_vendors_key_goes_to_the_vendor_only_row_3(gateway: Gateway) -> None:
     """Bedrock is called with the role's signature, never with a vendor's key as bearer token."""
-    _forget(gateway)
-    _chat(gateway)
+    gateway.forget()
+    gateway.chat()
 
     assert all(call.authorization.startswith("AWS4-HMAC-SHA256") for call in gateway.bedrock.calls)
     for call in gateway.vendor.calls:
@@ -145,32 +122,7 @@ def test_keys_are_made_and_again_change_nothing_row_5(gateway: Gateway) -> None:
     for caller in gateway.plan.callers:
         models, paths = list(caller.models), list(caller.paths)
         assert first[caller.name][1:] == (models, paths, caller.requests_per_minute, caller.monthly_usd)
-
-
-def test_masked_outside_and_restored_for_the_caller_row_9(gateway: Gateway) -> None:
-    """With a stand-in analyzer: no vendor sees the person, the caller gets the name back."""
-    redacted = [entry for entry in gateway.plan.config["model_list"] if _masks(entry)]
-    assert redacted
-    for model in sorted({entry["model_name"] for entry in redacted}):
-        caller = next(caller for caller in gateway.plan.callers if model in caller.models)
-        body = {"model": model, "messages": [{"role": "user", "content": f"I am {PERSON}"}]}
-        _forget(gateway)
-        status, text = gateway.ask(CHAT, body, gateway.key_of(caller.name))
-        sent = [call.body for call in (*gateway.vendor.calls, *gateway.bedrock.calls) if _asks(call.path)]
-
-        assert status == 200, text
-        assert sent
-        assert PERSON not in json.dumps(sent)
-        assert PERSON in json.loads(text)["choices"][0]["message"]["content"]
-
-
-def _masks(entry: dict[str, Any]) -> bool:
-    return any(name.startswith("redact-") for name in entry["litellm_params"].get("guardrails", ()))
-
-
-def _asks(path: str) -> bool:
-    """A model, and not the guardrail, which also sees the answer that goes back."""
-    return "/guardrail/" not in path
+        assert caller.requests_per_minute > 0  # without a rate a spent budget passes while Redis is down
 
 
 def test_adapters_can_be_called_row_10(gateway: Gateway) -> None:
@@ -183,10 +135,75 @@ def test_adapters_can_be_called_row_10(gateway: Gateway) -> None:
     assert {model for caller in gateway.plan.callers for model in caller.models} == offered
 
 
-def test_revocation_is_broadcast_row_11(gateway: Gateway) -> None:
-    """The planned rights of the cache's user cover the channels that the proxy subscribes to."""
-    assert "No permissions to access a channel" not in gateway.log.read_text()
-    assert "NOPERM" not in gateway.log.read_text().upper()
+def test_revoked_key_is_refused_by_every_replica_row_11(gateway: Gateway) -> None:
+    """With the planned rights in Redis, a replica that has just served a key hears of its end at once."""
+    model, path = gateway.plan.callers[0].models[0], gateway.plan.callers[0].paths[0]
+    key, body = "sk-to-be-revoked", {"model": model, "messages": [{"role": "user", "content": "hello"}]}
+    rights = {"key": key, "models": [model], "allowed_routes": [path], "rpm_limit": 100}
+    other = gateway.start_replica(gateway.folder / "replica.log")
+    assert gateway.ask("/key/generate", rights, MASTER_KEY)[0] == 200
+    assert [gateway.ask(path, body, key, port=port)[0] for port in (gateway.port, other)] == [200, 200]
+
+    assert gateway.ask("/key/delete", {"keys": [key]}, MASTER_KEY)[0] == 200
+    time.sleep(2)  # its own memory would hold the key for a minute
+    assert [gateway.ask(path, body, key, port=port)[0] for port in (gateway.port, other)] == [401, 401]
+    for log in (gateway.log, gateway.folder / "replica.log"):
+        assert "NOPERM" not in log.read_text().upper()
+        assert "No permissions to access a channel" not in log.read_text()
+
+
+def test_serving_looks_up_no_host_row_7(gateway: Gateway) -> None:
+    """With loopback in place of every planned host, nothing else is asked for: no map, template or metric."""
+    for container in ("bootstrap", "gateway"):
+        assert gateway.lookups(container) - {socket.gethostname()} == {"127.0.0.1"}
+
+
+# What the containers do first, without the stand-ins' addresses: the library's own hosts are asked for.
+_READ_CONFIGURATION = """\
+import os
+from litellm.proxy.common_utils.load_config_utils import get_file_contents_from_s3 as read
+read(os.environ["LITELLM_CONFIG_BUCKET_NAME"], os.environ["LITELLM_CONFIG_BUCKET_OBJECT_KEY"])
+"""
+
+
+def test_hosts_of_aws_are_those_that_dns_answers_row_7(gateway: Gateway) -> None:
+    """Configuration and secrets are asked for at regional hosts, which the DNS allow list names."""
+    gateway.forget_lookups("start")
+    environment = {
+        name: value
+        for name, value in gateway.environment("gateway", **gateway.recorder("start")).items()
+        if not name.startswith("AWS_ENDPOINT_URL")
+    }
+    commands = [gateway.containers["gateway"].command, gateway.containers["bootstrap"].command]
+    if "LITELLM_CONFIG_BUCKET_NAME" in environment:
+        commands.append(["python", "-c", _READ_CONFIGURATION])
+    for command in commands:
+        subprocess.run(
+            command,
+            env=environment | {"AWS_MAX_ATTEMPTS": "1", "AWS_EC2_METADATA_DISABLED": "true"},
+            check=False,
+            cwd=gateway.site_packages,
+            capture_output=True,
+            timeout=60,
+        )
+    hosts = gateway.lookups("start")
+    answered = planned(gateway.name).network.dns_allow
+
+    assert len(hosts) == (2 if "LITELLM_CONFIG_BUCKET_NAME" in environment else 1)
+    assert [host for host in hosts if not _answered(host, answered)] == []
+
+
+def test_hosts_of_the_configuration_are_those_that_dns_answers_row_7(gateway: Gateway) -> None:
+    """Every host that the proxy is told to call is on the DNS allow list, or a service of the cluster."""
+    hosts = set(re.findall(r"https?://([a-z0-9.-]+)", json.dumps(gateway.plan.config))) - {"127.0.0.1"}
+    outside = {host for host in hosts if not host.endswith(".svc.cluster.local")}
+
+    assert outside
+    assert [host for host in outside if not _answered(host, planned(gateway.name).network.dns_allow)] == []
+
+
+def _answered(host: str, allowed: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(host, pattern) for pattern in allowed)
 
 
 def test_api_description_is_closed_row_13(gateway: Gateway) -> None:
@@ -200,27 +217,3 @@ def test_no_secret_in_the_log(gateway: Gateway) -> None:
     text = gateway.log.read_text()
 
     assert not [value for value in (*gateway.secrets.values(), PERSON) if value in text]
-
-
-def test_budget_is_closed_while_the_cache_is_down_row_8(gateway: Gateway) -> None:
-    """Without Redis limits cannot be kept across replicas, so nobody is served."""
-    gateway.redis_process.terminate()
-    gateway.redis_process.wait()
-
-    assert [_chat(gateway)[0] for _ in range(3)] == [503, 503, 503]
-
-
-def test_task_lives_while_the_database_is_down_row_12(gateway: Gateway) -> None:
-    """A failover must not end every task: the container's own check still passes."""
-    postmaster = gateway.folder / "pg/db/postmaster.pid"
-    os.kill(int(postmaster.read_text().split()[0]), signal.SIGINT)  # at once, whoever is connected
-    gateway.database_process.wait()
-    for task in gateway.recorded.of("aws:ecs/taskDefinition:TaskDefinition"):
-        for definition in json.loads(task.props["containerDefinitions"]):
-            if "healthCheck" in definition:
-                command = [
-                    part.replace("4000", str(gateway.port))
-                    for part in definition["healthCheck"]["command"][1:]
-                ]
-                assert subprocess.run(command, check=False, env=os.environ).returncode == 0
-    assert gateway.ask("/health/liveliness")[0] == 200

@@ -1,18 +1,16 @@
-"""Stand-ins on loopback that write down what reaches them: a vendor, Bedrock, and the two Presidio services.
+"""Stand-ins on loopback that write down what reaches them: a vendor and Bedrock.
 
-Not here: S3, Secrets Manager, PostgreSQL and Redis (machines).
+Not here: S3, Secrets Manager, PostgreSQL and Redis (machines); Presidio is the real one.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-PERSON = "John Smith"  # what the stand-in analyzer takes for personal data
 _USAGE = {"prompt_tokens": 1000, "completion_tokens": 1000, "total_tokens": 2000}
 
 
@@ -67,28 +65,17 @@ class StandIn:
             "metrics": {"latencyMs": 1},
         }
 
-    def _analyzer(self, path: str, body: Any) -> Any:
-        return [
-            {"entity_type": "PERSON", "start": found.start(), "end": found.end(), "score": 0.9}
-            for found in re.finditer(PERSON, body["text"])
-        ]
 
-    def _anonymizer(self, path: str, body: Any) -> Any:
-        text, items = body["text"], []
-        for found in sorted(body["analyzer_results"], key=lambda item: -item["start"]):
-            mask = f"<{found['entity_type']}>"
-            text = text[: found["start"]] + mask + text[found["end"] :]
-            end = found["start"] + len(mask)
-            items.append(
-                {
-                    "start": found["start"],
-                    "end": end,
-                    "entity_type": found["entity_type"],
-                    "text": mask,
-                    "operator": "replace",
-                }
-            )
-        return {"text": text, "items": items}
+def _events(answer: dict[str, Any]) -> bytes:
+    """The same answer word by word, as a vendor streams it."""
+    (choice,) = answer["choices"]
+    lines = []
+    for word in choice["message"]["content"].split(" "):
+        part = {"index": 0, "delta": {"role": "assistant", "content": f"{word} "}, "finish_reason": None}
+        lines.append({**answer, "object": "chat.completion.chunk", "choices": [part], "usage": None})
+    end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    lines.append({**answer, "object": "chat.completion.chunk", "choices": [end]})
+    return "".join(f"data: {json.dumps(line)}\n\n" for line in lines).encode() + b"data: [DONE]\n\n"
 
 
 def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
@@ -102,9 +89,11 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
             size = int(self.headers.get("content-length") or 0)
             body = json.loads(self.rfile.read(size) or b"{}")
             stand_in.calls.append(Call(self.path, self.headers.get("authorization") or "", body))
-            data = json.dumps(stand_in.answer(self.path, body)).encode()
+            answer = stand_in.answer(self.path, body)
+            streamed = stand_in.kind == "vendor" and body.get("stream")
+            data = _events(answer) if streamed else json.dumps(answer).encode()
             self.send_response(200)
-            self.send_header("content-type", "application/json")
+            self.send_header("content-type", "text/event-stream" if streamed else "application/json")
             self.send_header("content-length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

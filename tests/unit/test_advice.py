@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import structs
 from spec_texts import GOOD, ORGANIZATION, changed, refused
 
 from inferplan import catalog
 from inferplan.plan.make import make_plan
 from inferplan.records.no_plan import NoPlan
+from inferplan.records.verdicts import Finding
 from inferplan.spec.backends import Adapter, Backend
-from inferplan.spec.declaration import Declaration
+from inferplan.spec.declaration import Declaration, allowed_countries
 from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load
-from inferplan.spec.registers import fact_known
+from inferplan.spec.organization import ConfirmedFact, Facts
+from inferplan.spec.registers import fact_known, organization_problems
 from policies.evaluate import evaluate
 from policies.gates import gates
 from policies.packs import all_rules
 from policies.rule import Change, Rule
-from policies.world.cases import failing_case
+from policies.world.cases import Case, failing_case
 from tests.command_line import inferplan
 from tests.unit.plan_edits import (
     AS_OF,
@@ -32,6 +39,9 @@ from tests.unit.plan_edits import (
     with_route,
     with_spec,
 )
+
+TABLES = {fact.partition("/")[0] for fact in catalog.facts()}
+FACT = re.compile(rf"\b(?:{'|'.join(sorted(TABLES))})/[^\s,;:)]+")
 
 
 def lab(**backend: object) -> Declaration:
@@ -259,13 +269,34 @@ def test_tried_4_shapes_that_describe_a_model_are_planned() -> None:
 
 def test_tried_9_a_fact_that_a_finding_names_is_one_that_the_organization_may_confirm() -> None:
     """Over all messages of all rules' examples: each fact id passes the check of organization.yaml."""
-    tables = {fact.partition("/")[0] for fact in catalog.facts()}
-    named = re.compile(rf"\b(?:{'|'.join(sorted(tables))})/[^\s,;:)]+")
     told = [text for rule in all_rules() for change in rule.failing for text in _messages(rule, change)]
-    facts = sorted({fact for text in told for fact in named.findall(text)})
+    facts = sorted({fact for text in told for fact in FACT.findall(text)})
 
     assert any(fact.startswith("vendors/") and fact.count("/") == 2 for fact in facts)
     assert [problem for fact in facts for problem in fact_known(("facts",), fact)] == []
+
+
+@pytest.mark.parametrize(
+    ("fact", "countries", "problem"),
+    [
+        ("vendors/azure-openai/desk-we.openai.azure.com", ("NL",), None),
+        ("vendors/azure-openai/desk-we.openai.azure.com", ("Holland",), "unknown country or group 'Holland'"),
+        ("vendors/azure-openai/desk-we.openai.azure.co", (), "unknown fact"),
+        ("vendors/openai/desk-we.openai.azure.com", (), "unknown fact"),
+        ("licenses/apache-2.0", ("NL",), "places are confirmed of one host of a vendor only"),
+    ],
+)
+def test_report_19_places_are_confirmed_of_one_host(
+    fact: str, countries: tuple[str, ...], problem: str | None
+) -> None:
+    """A host under a pattern of its vendor is a fact of its own; what is no host has no place."""
+    said = ConfirmedFact(id=fact, by="dpo@group.example", date="2026-07-01", countries=countries)
+    organization = declared("minimal").organization
+    told = organization_problems(structs.replace(organization, facts=Facts(confirmed=(said,))), None)
+
+    found = [one.problem for one in told]
+    assert len(found) == (problem is not None)
+    assert all(problem is not None and problem in text for text in found)
 
 
 def _messages(rule: Rule, change: Change) -> list[str]:
@@ -314,9 +345,11 @@ def test_tried_9_no_hint_offers_the_opposite_flag(tmp_path: Path) -> None:
     asked = {f"{word}{stem}" for stem in stems for word in ("disable-", "no-", "enable-")} - known
     said = changed("hf://Qwen/Qwen3-4B}", f"hf://Qwen/Qwen3-4B, engine: {{args: {_all_true(asked)}}}}}")
 
-    pairs = re.findall(r"flag of vLLM \S+ '(\S+)'; did you mean ([^?\n]+)\?", refused(said, tmp_path))
+    told = refused(said, tmp_path)
+    pairs = re.findall(r"flag of vLLM \S+ '(\S+)'; did you mean ([^?\n]+)\?", told)
 
-    assert ("disable-log-requests", "no-enable-log-requests") in pairs
+    assert "'disable-log-requests'; request logging is off by default: take the line out" in told
+    assert len(pairs) > 20
     assert [pair for pair in pairs if pair[0].startswith(OFF) != pair[1].startswith(OFF)] == []
 
 
@@ -327,3 +360,68 @@ def _all_true(flags: set[str]) -> str:
     """Some flags that are always looked at first: at most a hundred problems are told."""
     first = ["disable-log-requests", *sorted(flags - {"disable-log-requests"})[:90]]
     return "{" + ", ".join(f"{flag}: true" for flag in first) + "}"
+
+
+# -- what a finding says to do, done (tried-as-user 9 and 13)
+
+HOSTS = re.compile(r"; use ((?:[a-z0-9-]+\.)+[a-z]+(?: or (?:[a-z0-9-]+\.)+[a-z]+)*)")
+REGIONS = re.compile(r"allowed Regions: ([a-z0-9, -]+)$")
+GUARD = {"reference": "SCP-1", "date": "2026-08-01", "approver": "ciso@example.com"}
+
+
+def ways_out(finding: Finding, case: Case) -> Iterator[dict[str, object]]:
+    """The edits that a finding's message asks for, each by itself; empty where it names nothing concrete."""
+    organization, account = case.declaration.organization, spec_of(case.declaration).target.account
+    for fact in FACT.findall(finding.message) if finding.verdict == "undecided" else ():
+        if f"({fact} is no one host)" in finding.message:
+            continue
+        said = {"id": fact, "by": "dpo@example.com", "date": "2026-10-01"}
+        if f"{fact} and its countries" in finding.message:
+            said["countries"] = sorted(allowed_countries(case.declaration))[:1]
+        before = msgspec.to_builtins(organization.facts.confirmed)
+        yield {"organization:facts": {"confirmed": [*before, said]}}
+    if finding.subject.urn is not None:
+        return
+    named = found[1].split(" or ") if (found := HOSTS.search(finding.message)) else ()
+    for host in (name for name in named if catalog.known_host(name)):
+        entries = [name for name in organization.vendors if name in spec_vendors(case)]
+        yield {f"organization:vendors.{name}.host": host for name in entries if name != "bedrock"}
+    if narrower := re.search(r"; use (\S+) where the Region offers it on demand", finding.message):
+        yield {f"spec:backends.{finding.subject.name.rpartition('/')[2]}.model": narrower[1]}
+    for region in found[1].split(", ")[:3] if (found := REGIONS.search(finding.message)) else ():
+        yield {"spec:target.region": region}
+    if "register the evidence as region_guard of the account" in finding.fix:
+        yield {"organization:evidence": [{"kind": "region_guard", "subject": account, **GUARD}]}
+
+
+def spec_vendors(case: Case) -> set[str | None]:
+    return {backend.vendor for backend in spec_of(case.declaration).backends.values()}
+
+
+def test_tried_9_and_13_what_a_finding_names_mends_it_and_breaks_no_other_rule() -> None:
+    """Facts, hosts, Regions, models and evidence that findings name: the finding goes, and no other comes."""
+    done: Counter[str] = Counter()
+    for rule in all_rules():
+        for change in rule.failing:
+            case = failing_case(rule, change)
+            for finding in judged(case, rule):
+                for edits in ways_out(finding, case):
+                    mended = failing_case(rule, replace(change, edits={**change.edits, **edits}))
+                    left = [one for one in judged(mended, rule) if one.subject == finding.subject]
+                    before = {one.rule for one in judged(case) if one.blocks}
+                    blocking = [one for one in judged(mended) if one.blocks]
+                    after = {one.rule for one in blocking}
+                    named = next(iter(edits.values()))
+                    told = [one.message for one in blocking if one.subject.urn is None]
+                    assert not [text for text in told if isinstance(named, str) and named in text]
+                    assert left == [], (rule.id, change.note, finding.message, edits)
+                    assert after <= before, (rule.id, change.note, finding.message, edits)
+                    done[next(iter(edits)).partition(".")[0]] += 1
+
+    asked = {"facts", "vendors", "evidence"}
+    assert done.keys() == {"spec:target", "spec:backends", *(f"organization:{name}" for name in asked)}
+
+
+def judged(case: Case, *rules: Rule) -> list[Finding]:
+    report = evaluate(case.declaration, case.resources, AS_OF, rules=rules or None)
+    return list(report.findings)

@@ -49,6 +49,7 @@ READERS: dict[str, Callable[[], Collection[Any]]] = {
     "purposes": catalog.purposes,
     "redaction_languages": serving._languages,
     "redaction_models": catalog.redaction_models,
+    "redaction_recognizers": catalog.redaction_recognizers,
     "regimes": catalog.regimes,
     "region_prices": catalog.region_prices,
     "regions": catalog.regions,

@@ -164,9 +164,9 @@ def test_regional_hosts_keep_storage_and_processing_apart() -> None:
         ("api.eu.mistral.ai", None, "vendors/mistral/api.eu.mistral.ai", None),
         ("API.EU.Mistral.ai", "mistral", "vendors/mistral/api.eu.mistral.ai", None),
         ("europe-west3-aiplatform.googleapis.com", None,
-         "vendors/google-vertex/{location}-aiplatform.googleapis.com", "europe-west3"),
+         "vendors/google-vertex/europe-west3-aiplatform.googleapis.com", "europe-west3"),
         ("bedrock-runtime.eu-west-1.amazonaws.com", "amazon-bedrock",
-         "vendors/amazon-bedrock/bedrock-runtime.{region}.amazonaws.com", "eu-west-1"),
+         "vendors/amazon-bedrock/bedrock-runtime.eu-west-1.amazonaws.com", "eu-west-1"),
     ],
 )  # fmt: skip
 def test_a_host_is_known_by_its_name_or_its_pattern(

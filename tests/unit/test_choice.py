@@ -264,7 +264,7 @@ def test_the_quota_counts_vcpus_of_the_ceiling() -> None:
     ("instance_type", "ami", "has_plugin", "architecture"),
     [
         ("g6.xlarge", "BOTTLEROCKET_x86_64_NVIDIA", True, "x86_64"),
-        ("g5g.2xlarge", "BOTTLEROCKET_ARM_64_NVIDIA", True, "arm64"),
+        ("p4d.24xlarge", "BOTTLEROCKET_x86_64_NVIDIA", True, "x86_64"),
     ],
 )
 def test_the_image_fits_the_architecture(
@@ -322,6 +322,11 @@ def test_a_named_zone_is_obeyed() -> None:
         ),
         (
             lambda: lab("eu-west-1", capacity={"instance_type": "p3dn.24xlarge"}),
+            {"backends.small.capacity.instance_type"},
+            "no kernels",
+        ),
+        (
+            lambda: lab("eu-central-1", capacity={"instance_type": "g5g.2xlarge"}),
             {"backends.small.capacity.instance_type"},
             "no kernels",
         ),

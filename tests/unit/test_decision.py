@@ -197,9 +197,10 @@ def test_a_gate_names_its_rule(
     ("users", "closed"), [(700_000_000, False), (700_000_001, True)], ids=["exactly", "more"]
 )
 def test_license_thresholds_mean_more_than(tmp_path: Path, users: int, closed: bool) -> None:
-    """Exactly 700 million users are still inside the terms."""
+    """Exactly 700 million users of the whole group are still inside the terms."""
     weights = {f"{OWN_BACKEND}.weights": "hf://meta-llama/Llama-3.1-8B-Instruct"}
-    standing = found(declared(tmp_path, weights, {"entities.desk.monthly_active_users": users}))
+    group: Change = {f"entities.{name}.monthly_active_users": 0 for name in ("clinic", "bank", "lab")}
+    standing = found(declared(tmp_path, weights, group | {"entities.desk.monthly_active_users": users}))
 
     assert (("LIC-003", "mistral-own", "fail") in standing) is closed
 

@@ -240,8 +240,8 @@ def p5e() -> Declaration:
         pytest.param(
             lambda: bank(budget={"monthly_usd": 20000}),
             "budget.monthly_usd",
-            "a higher budget",
-            lambda said: with_spec(said, budget={"monthly_usd": 130000}),
+            "a budget of 99,800 USD a month",
+            lambda said: with_spec(said, budget={"monthly_usd": 99800}),
             id="a higher budget is the bill as said",
         ),
         pytest.param(
@@ -435,4 +435,23 @@ def test_the_command_line_ends_with_3(capsys: pytest.CaptureFixture[str], tmp_pa
     assert code == ExitCode.NO_PLAN
     assert told.out == ""
     assert "budget.monthly_usd: 100 USD a month" in told.err
-    assert "works with a higher budget, at" in told.err
+    assert "works with a budget of 771 USD a month, at 770 USD a month" in told.err
+
+
+def test_tried_13_nothing_is_proposed_to_which_rules_object() -> None:
+    """Where rules object to another model, and not to this one, no change offers one."""
+    said = bank(budget={"monthly_usd": 20000})
+    weights = spec_of(said).backends["llama"].weights
+
+    def objections(one: Declaration) -> frozenset[object]:
+        return frozenset({"LIC-002"} if spec_of(one).backends["llama"].weights != weights else ())
+
+    def offered(answer: NoPlan | None) -> set[str]:
+        assert answer is not None
+        return {edit.path for conflict in answer.conflicts for edit in conflict.edits}
+
+    def attempt(one: Declaration) -> search.Built:
+        return search.cheapest(Question.of(one, AS_OF, gates))
+
+    assert "backends.llama.weights" in offered(infeasible.explain(said, attempt, None))
+    assert "backends.llama.weights" not in offered(infeasible.explain(said, attempt, None, objections))

@@ -21,6 +21,7 @@ GROUND = (
     "exitcodes",
     "json_rows",
     "near",
+    "printable",
     "properties",
     "resource",
 )  # modules beside the packages, below all of them
@@ -195,7 +196,7 @@ OF_INFERPLAN = (
     "inferplan.records.gate",
     "inferplan.records.verdicts",
 )
-BELOW_VIEWS = ("read", "types", "stack", "context", "rule", "views")
+BELOW_VIEWS = ("read", "embedded", "types", "stack", "context", "rule", "views")
 
 
 def named(path: Path) -> str:

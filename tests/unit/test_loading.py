@@ -182,15 +182,15 @@ BAD_SPECS = [
     pytest.param(
         changed("Qwen3-4B", "Qwen3-4"),
         "spec.yaml:8:20: backends.small.weights: unknown model 'Qwen/Qwen3-4'; did you mean "
-        "Qwen/Qwen3-4B, Qwen/Qwen3-14B or Qwen/Qwen3-8B? a model that the catalog does not know "
-        "needs `shapes`",
+        "hf://Qwen/Qwen3-4B, hf://Qwen/Qwen3-14B or hf://Qwen/Qwen3-8B? a model that the catalog does not "
+        "know needs `shapes`",
         id="unknown model",
     ),
     pytest.param(
         changed("hf://Qwen/Qwen3-4B", "hf://midjourney/v6"),
         "spec.yaml:8:20: backends.small.weights: Midjourney cannot be a backend: no official "
         "API; automation is said to breach the terms; use "
-        "stabilityai/stable-diffusion-3.5-medium or amazon-bedrock instead",
+        "weights: hf://stabilityai/stable-diffusion-3.5-medium or vendor: bedrock (amazon-bedrock) instead",
         id="a product without an API",
     ),
     pytest.param(
@@ -226,7 +226,7 @@ BAD_SPECS = [
         changed("weights: hf://Qwen/Qwen3-4B", "vendor: copilot, model: x"),
         "spec.yaml:8:19: backends.small.vendor: Microsoft Copilot cannot be a backend: not an "
         "inference API: it needs tenant licenses and user-delegated permission; use azure-openai "
-        "instead\n"
+        "(to be registered) instead\n"
         "spec.yaml:10:48: routes[0].backends: has no backend with own weights; mode self-hosted "
         "serves from own weights only",
         id="a product as a vendor",

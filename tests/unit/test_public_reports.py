@@ -146,7 +146,7 @@ def test_report_10_the_flag_of_older_versions_can_go(tmp_path: Path) -> None:
     done = told(tmp_path, "validate", "de-clinic-notes", with_args("disable-log-requests: true"))
 
     assert done.code == 2
-    assert "request logging is off by default: the line can go" in done.err
+    assert "request logging is off by default: take the line out" in done.err
     assert "did you mean enable-log-requests" not in done.err
     again = told(tmp_path / "again", "validate", "de-clinic-notes", with_args("enable-log-requests: false"))
     assert again.code == 0

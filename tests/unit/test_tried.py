@@ -49,7 +49,7 @@ def test_tried_3_a_waiver_for_a_spec_that_does_not_exist_is_said(tmp_path: Path)
 )
 def test_tried_7_a_vendors_model_cannot_do_everything(model: str, api: Api, says: str) -> None:
     """As with own weights, the route's API is compared with what the model answers with."""
-    said = with_route(with_backend(declared(DESK), "openai", model=model), api=api)
+    said = with_route(with_backend(declared(DESK), "openai", model=model), api=api, redaction=None)
     with pytest.raises(NoPlan) as refusal:
         make_plan(with_spec(said, budget=None), AS_OF, gates)
 
@@ -60,7 +60,8 @@ def test_tried_7_a_vendors_model_cannot_do_everything(model: str, api: Api, says
 def test_tried_7_a_vendors_model_does_what_it_is_for() -> None:
     """The same with models and APIs that belong together."""
     for model, api in (("gpt-4o-mini", "chat"), ("text-embedding-3-small", "embeddings")):
-        said = with_route(with_backend(declared(DESK), "openai", model=model), api=api, backends=("openai",))
+        desk = with_backend(declared(DESK), "openai", model=model)
+        said = with_route(desk, api=api, redaction=None, backends=("openai",))
         assert make_plan(with_spec(said, budget=None), AS_OF, gates).vendors[0].model == model
 
 

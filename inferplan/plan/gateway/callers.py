@@ -15,7 +15,7 @@ from inferplan.records.plan import Adapter, Caller, Route, Server, Vendor
 DEFAULT_REQUESTS_PER_MINUTE = 120
 
 # Redaction sees the route's own API only; on other paths of the proxy personal data passes it unmasked.
-_PATHS = {
+PATHS = {
     "chat": ("/v1/chat/completions", "/chat/completions"),
     "classify": ("/v1/chat/completions", "/chat/completions"),
     "embeddings": ("/v1/embeddings", "/embeddings"),
@@ -50,8 +50,8 @@ def plan_callers(
             Caller(
                 name=name,
                 routes=tuple(route.name for route in mine),
-                models=tuple(model for route in mine for model in _models(route, servers)),
-                paths=tuple(dict.fromkeys(path for route in mine for path in _PATHS[route.api])),
+                models=tuple(model for route in mine for model in models_of(route, servers)),
+                paths=tuple(dict.fromkeys(path for route in mine for path in PATHS[route.api])),
                 secret=secret_name(case.name, f"caller-{name}"),
                 monthly_usd=_monthly_usd(mine, vendors),
                 requests_per_minute=_requests_per_minute(case, mine, name, len(callers), notes),
@@ -60,7 +60,8 @@ def plan_callers(
     return tuple(callers)
 
 
-def _models(route: Route, servers: tuple[Server, ...]) -> tuple[str, ...]:
+def models_of(route: Route, servers: tuple[Server, ...]) -> tuple[str, ...]:
+    """The names under which a route is called: its own, and one per adapter that it offers."""
     return (route.name, *(f"{route.name}-{adapter.name}" for _, adapter in adapters_of(route, servers)))
 
 

@@ -21,6 +21,9 @@ DATABASE_PORT = 5432
 BUDGET_PERIOD = "30d"
 DATABASE_NAME = "litellm"
 DATABASE_USER = "litellm"
+LIMITS_HOOK = "gateway_limits.limits"  # components.gateway.limits
+BOTH_WAYS = "bedrock"  # the guardrail that reads answers too
+REDACTION = "redact"  # name of the guardrail
 
 # Paths the provider's client appends to are below this base on the vendor's host.
 _BASE_PATH = {"openai": "/v1", "mistral": "/v1", "deepseek": "", "perplexity": ""}
@@ -93,9 +96,8 @@ def _deployment(route: Route, order: int, name: str, called: dict[str, Any]) -> 
 
 
 def guardrails_of(route: Route) -> tuple[str, ...]:
-    """What every request of a route passes: redaction per language, then the Bedrock guardrail."""
-    names = tuple(f"redact-{language}" for language in route.redaction_languages if route.redaction)
-    return (*names, "bedrock") if route.guardrail else names
+    """What every request of a route passes: redaction, then the Bedrock guardrail."""
+    return (*([REDACTION] if route.redaction else []), *([route.guardrail] if route.guardrail else []))
 
 
 def _model_list(
@@ -129,34 +131,35 @@ def _vendor_budgets(vendors: tuple[Vendor, ...]) -> dict[str, dict[str, Any]]:
 
 
 def _guardrails(routes: tuple[Route, ...], target: Target) -> list[dict[str, Any]]:
-    """Redaction in the languages of the subjects, and the regional Bedrock guardrail on input and output."""
-    languages = sorted(
-        {language for route in routes if route.redaction for language in route.redaction_languages}
-    )
-    entries: list[dict[str, Any]] = [
-        {
-            "guardrail_name": f"redact-{language}",
-            "litellm_params": {
-                "guardrail": "presidio",
-                "mode": "pre_call",
-                "presidio_language": language,
-                "presidio_analyzer_api_base": f"http://127.0.0.1:{ANALYZER_PORT}",
-                "presidio_anonymizer_api_base": f"http://127.0.0.1:{ANONYMIZER_PORT}",
-                "output_parse_pii": True,
-                # A second masking on the way out would undo what was restored for the caller.
-                "presidio_filter_scope": "input",
-            },
-        }
-        for language in languages
-    ]
-    if any(route.guardrail for route in routes):
-        host = f"https://bedrock-runtime.{target.region}.{target.dns_suffix}"
+    """Redaction, and the regional Bedrock guardrail on input, and on output where the route says so.
+
+    One redaction for all languages: a second one would mask the tokens of the first, and nothing could be
+    restored. The analyzer looks in every language that it is configured for, whichever the proxy names.
+    """
+    entries: list[dict[str, Any]] = []
+    if any(route.redaction for route in routes):
         entries.append(
             {
-                "guardrail_name": "bedrock",
+                "guardrail_name": REDACTION,
+                "litellm_params": {
+                    "guardrail": "presidio",
+                    "mode": "pre_call",
+                    "presidio_analyzer_api_base": f"http://127.0.0.1:{ANALYZER_PORT}",
+                    "presidio_anonymizer_api_base": f"http://127.0.0.1:{ANONYMIZER_PORT}",
+                    "output_parse_pii": True,
+                    # A second masking on the way out would undo what was restored for the caller.
+                    "presidio_filter_scope": "input",
+                },
+            }
+        )
+    host = f"https://bedrock-runtime.{target.region}.{target.dns_suffix}"
+    for name in sorted({route.guardrail for route in routes if route.guardrail}):
+        entries.append(
+            {
+                "guardrail_name": name,
                 "litellm_params": {
                     "guardrail": "bedrock",
-                    "mode": ["pre_call", "post_call"],
+                    "mode": ["pre_call", "post_call"] if name == BOTH_WAYS else ["pre_call"],
                     "guardrailIdentifier": from_environment("BEDROCK_GUARDRAIL_ID"),
                     "guardrailVersion": from_environment("BEDROCK_GUARDRAIL_VERSION"),
                     "aws_region_name": target.region,
@@ -219,7 +222,7 @@ def configuration(
             "set_verbose": False,
             "cache": False,
             "disable_hf_tokenizer_download": True,
-            "callbacks": ["prometheus"],
+            "callbacks": ["prometheus", LIMITS_HOOK],
         },
         "general_settings": {
             "master_key": from_environment("LITELLM_MASTER_KEY"),

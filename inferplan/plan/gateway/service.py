@@ -6,10 +6,10 @@ Not here: the proxy's configuration (litellm), resources (components), the netwo
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from inferplan.plan.case import DEVELOPMENT, Case
-from inferplan.plan.gateway.callers import plan_callers
+from inferplan.plan.gateway.callers import PATHS, models_of, plan_callers
 from inferplan.plan.gateway.litellm import (
     ANALYZER_PORT,
     ANONYMIZER_PORT,
@@ -18,11 +18,11 @@ from inferplan.plan.gateway.litellm import (
     guardrail_name,
     key_variable,
 )
+from inferplan.plan.gateway.redaction import ANALYZER, analyzer_configuration
 from inferplan.plan.images import image
 from inferplan.plan.vendor_backends import secret_name
 from inferplan.records.notes import Notes
 from inferplan.records.plan import GatewayService, Route, Server, Sidecar, Target, Vendor
-from inferplan.spec.declaration import Declaration
 
 PORT = 4000
 DATABASE_STORAGE_GIB = 20  # the least that RDS offers on gp3
@@ -34,7 +34,8 @@ PROXY_MEMORY_MIB = 3072
 _FARGATE_SIZES = ((1024, 2048, 8192, 1024), (2048, 4096, 16384, 1024), (4096, 8192, 30720, 1024))
 
 
-def _sidecars(declaration: Declaration, routes: tuple[Route, ...]) -> tuple[Sidecar, ...]:
+def _sidecars(case: Case) -> tuple[Sidecar, ...]:
+    declaration, routes = case.declaration, case.routes
     languages = tuple(
         sorted({code for route in routes if route.redaction for code in route.redaction_languages})
     )
@@ -42,12 +43,13 @@ def _sidecars(declaration: Declaration, routes: tuple[Route, ...]) -> tuple[Side
         return ()
     return (
         Sidecar(
-            name="presidio-analyzer",
-            image=image(declaration, "presidio-analyzer"),
+            name=ANALYZER,
+            image=image(declaration, ANALYZER),
             port=ANALYZER_PORT,
             cpu=500,
             memory_mib=1024 + 768 * len(languages),
             languages=languages,
+            config=analyzer_configuration(languages, case.spec.data.subjects or ()),
         ),
         Sidecar(
             name="presidio-anonymizer",
@@ -57,6 +59,15 @@ def _sidecars(declaration: Declaration, routes: tuple[Route, ...]) -> tuple[Side
             memory_mib=256,
         ),
     )
+
+
+def request_limits(routes: tuple[Route, ...], servers: tuple[Server, ...]) -> dict[str, dict[str, Any]]:
+    """By the name that callers use: the most output of a request, and whether redaction has to read all."""
+    return {
+        model: {"output_tokens": route.max_output_tokens, "redacted": route.redaction is not None}
+        for route in routes
+        for model in models_of(route, servers)
+    }
 
 
 def fargate_size(cpu: int, memory_mib: int) -> tuple[int, int]:
@@ -73,10 +84,10 @@ def plan_gateway(
     case: Case, target: Target, servers: tuple[Server, ...], vendors: tuple[Vendor, ...], notes: Notes
 ) -> GatewayService:
     """The proxy with its database, cache, keys and helpers; on Fargate where there is no cluster."""
-    name, routes, declaration = case.name, case.routes, case.declaration
+    name, routes = case.name, case.routes
     host_kind: Literal["ecs", "kubernetes"] = "kubernetes" if case.has_cluster else "ecs"
     production = case.environment != DEVELOPMENT
-    sidecars = _sidecars(declaration, routes)
+    sidecars = _sidecars(case)
     cpu, memory = PROXY_CPU, PROXY_MEMORY_MIB
     if host_kind == "ecs":
         cpu, memory = fargate_size(
@@ -147,7 +158,7 @@ def plan_gateway(
     )
     return GatewayService(
         host_kind=host_kind,
-        image=image(declaration, "litellm"),
+        image=image(case.declaration, "litellm"),
         replicas=replicas,
         cpu=cpu,
         memory_mib=memory,
@@ -165,6 +176,8 @@ def plan_gateway(
         secrets=tuple(secrets),
         existing_url=said.existing.url if said and said.existing else None,
         secret_env=dict(sorted(secret_env.items())),
+        limits=request_limits(routes, servers),
+        paths=tuple(sorted({path for route in routes for path in PATHS[route.api]})),
         sidecars=sidecars,
         guardrail=guardrail_name(name) if any(route.guardrail for route in routes) else None,
         database_multi_az=production,

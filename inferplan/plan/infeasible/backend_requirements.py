@@ -23,6 +23,7 @@ from inferplan.plan.infeasible.loosening import (
 from inferplan.plan.own_weights.demand import model_name, shapes
 from inferplan.plan.traffic import typical_tokens
 from inferplan.records.draft import Draft
+from inferplan.records.no_plan import FieldEdit
 from inferplan.sizing.memory import cannot_be_sized
 from inferplan.sizing.weights import format_of
 from inferplan.spec.declaration import Declaration
@@ -159,7 +160,8 @@ def capacity(name: str, said: Capacity) -> list[Requirement]:
     if said.instance_type is not None:
         other = Change(
             edit=edit_capacity(name, lambda one: replace(one, instance_type=None)),
-            say=lambda draft: _pool_type(draft, name),
+            say=always("another type"),
+            settled=lambda draft: (_of_type(name, _pool_type(draft, name)),),
         )
         found.append(
             Requirement(
@@ -172,10 +174,18 @@ def capacity(name: str, said: Capacity) -> list[Requirement]:
     if said.zone is not None:
         other = Change(
             edit=edit_capacity(name, lambda one: replace(one, zone=None)),
-            say=lambda draft: f"zones {', '.join(draft.target.zones)}",
+            say=lambda draft: f"no zone said ({', '.join(draft.target.zones)})",
         )
         found.append(
             Requirement(path=f"{at}.zone", value=said.zone, short=f"zone {said.zone}", changes=(other,))
+        )
+    if said.ami is not None:
+        without = Change(
+            edit=edit_capacity(name, lambda one: replace(one, ami=None)),
+            say=always("none said: nodes then run the EKS image of their type"),
+        )
+        found.append(
+            Requirement(path=f"{at}.ami", value=said.ami, short=f"image {said.ami}", changes=(without,))
         )
     if said.efa:
         without = Change(
@@ -201,6 +211,7 @@ def capacity(name: str, said: Capacity) -> list[Requirement]:
         reserved = Change(
             edit=edit_capacity(name, lambda one: replace(one, kind="reservation")),
             say=lambda draft: f"{_reserved(_pool_type(draft, name))} and its capacity.id",
+            settled=lambda draft: (_reservation(name, at, _pool_type(draft, name)),),
         )
         found.append(
             Requirement(path=f"{at}.kind", value="on-demand", short="on demand", changes=(reserved,))
@@ -210,6 +221,22 @@ def capacity(name: str, said: Capacity) -> list[Requirement]:
 
 def _pool_type(draft: Draft, name: str) -> str:
     return next((pool.instance_type for pool in draft.pools if pool.name == f"gpu-{name}"), "another type")
+
+
+def _of_type(name: str, instance_type: str) -> Change:
+    return Change(
+        edit=edit_capacity(name, lambda one: replace(one, instance_type=instance_type)),
+        say=always(instance_type),
+    )
+
+
+def _reservation(name: str, path: str, instance_type: str) -> Change:
+    """A reservation is one of a type, and has an id that nobody knows before it is bought."""
+    return Change(
+        edit=edit_capacity(name, lambda one: replace(one, kind="reservation", instance_type=instance_type)),
+        say=always(f"{_reserved(instance_type)} and its capacity.id"),
+        asks=(FieldEdit(path=f"{path}.id", value=None, ask="the id of the reservation"),),
+    )
 
 
 def _reserved(instance_type: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import replace as with_fields
 from msgspec.structs import replace
 
 from inferplan.records.draft import Draft
+from inferplan.records.no_plan import FieldEdit
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import Backend, Capacity, Engine, InferenceStack
 
@@ -21,10 +22,20 @@ Say = Callable[[Draft], str]
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One way of saying a requirement otherwise; `say` words it, given the stack that it makes possible."""
+    """One way of saying a requirement otherwise; `say` words it, given the stack that it makes possible.
+
+    `settled` gives, for that stack, the same change in exact values, best first: what a person is told to
+    write. `asks` are fields that only a person can fill in.
+    """
 
     edit: Edit
     say: Say
+    settled: Callable[[Draft], tuple[Change, ...]] | None = None
+    asks: tuple[FieldEdit, ...] = ()
+
+    def written(self, draft: Draft) -> tuple[Change, ...]:
+        """The change as it is proposed, given the stack that it makes possible."""
+        return self.settled(draft) if self.settled is not None else (self,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +43,7 @@ class Requirement:
     """Something the spec requires. Any of `changes` loosens it.
 
     `in_steps`: the changes go from the smallest step to the largest, and the smallest that works is proposed.
-    `is_wider`: the last change admits whatever the spec admits as it stands. `exact` gives, for a stack
-    without the requirement, the change that it keeps.
+    `is_wider`: the last change admits whatever the spec admits as it stands.
     """
 
     path: str
@@ -42,7 +52,6 @@ class Requirement:
     changes: tuple[Change, ...]
     in_steps: bool = False
     is_wider: bool = True
-    exact: Callable[[Draft], Change | None] | None = None
 
     @property
     def loosest(self) -> tuple[int | None, ...]:

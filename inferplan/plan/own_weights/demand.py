@@ -146,9 +146,8 @@ def _check_length(name: str, backend: Backend, length: int, every: list[tuple[Tr
                     Conflict(
                         path=f"backends.{name}.engine.max_model_len" if said else f"backends.{name}.weights",
                         value=f"{length} tokens" if said else f"a context of {length} tokens",
-                        reason="the engine answers each of these requests with an error",
-                        change=f"{needed} tokens are needed, or a smaller load.input_tokens or "
-                        "load.output_tokens of the route",
+                        reason=f"{needed} tokens are needed: the engine answers each of these requests "
+                        "with an error",
                     ),
                 ),
             )

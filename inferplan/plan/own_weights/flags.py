@@ -142,8 +142,8 @@ def _own_arguments(backend_name: str, backend: Backend) -> list[str]:
                     Conflict(
                         path=f"backends.{backend_name}.engine.args.{name}",
                         value=str(value),
-                        reason="the sizing rests on this flag",
-                        change="use engine.max_model_len, engine.kv_cache_dtype, quantization or load",
+                        reason="the sizing rests on this flag; it follows from engine.max_model_len, "
+                        "engine.kv_cache_dtype, quantization and load",
                     ),
                 ),
             )

@@ -126,7 +126,6 @@ def _refuse_text_settings(case: Case, name: str) -> None:
             path=field,
             value=str(value),
             reason="the plan of a diffusion server has no such setting: it makes whole images, not tokens",
-            change="leave it out",
         )
         for field, value in said.items()
         if value is not None

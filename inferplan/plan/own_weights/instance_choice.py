@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from inferplan import catalog
 from inferplan.cost import gpu_monthly_usd
+from inferplan.plan.images import VLLM_VERSION
 from inferplan.plan.own_weights.image_layouts import ImageDemand, ImageLayout, image_layout
 from inferplan.plan.own_weights.layouts import Demand, Layout, NoLayout, layout
 from inferplan.records.plan import Candidate, Record
@@ -102,8 +103,15 @@ def choose(wish: Wish) -> tuple[Choice | None, tuple[Candidate, ...]]:
 
 
 def _rank(choice: Choice) -> tuple[bool, float, int, str]:
-    """Known prices first, then cheapest, then fewest nodes, then by name."""
-    return (choice.monthly_usd is None, choice.monthly_usd or 0.0, choice.nodes, choice.instance.type)
+    """Known prices first, then cheapest, then fewest nodes, then by name.
+
+    Without a price in the Region those of the base Region say what is cheaper.
+    """
+    usd = choice.monthly_usd
+    known = usd is not None
+    if usd is None:
+        usd = gpu_monthly_usd(choice.instance.type, catalog.BASE_REGION, choice.nodes)
+    return (not known, math.inf if usd is None else usd, choice.nodes, choice.instance.type)
 
 
 def _unusable(wish: Wish, instance: catalog.Instance) -> str | None:
@@ -112,7 +120,8 @@ def _unusable(wish: Wish, instance: catalog.Instance) -> str | None:
     if not offers:
         return f"not offered in {wish.region}"
     if instance.vllm != "ok":
-        reasons = {"no": "the vLLM wheel has no kernels for it", "neuron": "needs another engine (Neuron)"}
+        wheel = f"the {instance.arch} wheel and image of vLLM {VLLM_VERSION} have no kernels for its GPU"
+        reasons = {"no": wheel, "neuron": "needs another engine (Neuron)"}
         return reasons.get(instance.vllm, "a fraction of a GPU: not planned")
     if not instance.ami_verified and capacity.instance_type is None:
         return "no EKS image is known to carry its driver; capacity.instance_type takes it all the same"
@@ -129,9 +138,12 @@ def _unusable(wish: Wish, instance: catalog.Instance) -> str | None:
     if wish.survive and (len(offers) < 2 or capacity.zone is not None):
         return f"in one zone only ({capacity.zone or offers[0]}), and the loss of a zone must be survived"
     price = catalog.instance_price(instance.type, wish.region)
-    if (capacity.kind or "on-demand") == "on-demand" and price.usd_hour is None:
+    if (capacity.kind or "on-demand") != "on-demand" or price.usd_hour is not None:
+        return None
+    sold = catalog.instance_price(instance.type, catalog.BASE_REGION)
+    if catalog.is_region_priced(wish.region) or sold.usd_hour is None:
         return price.basis
-    return None
+    return None  # what a whole Region costs is a gap of the catalog, not of the Region
 
 
 def _best(wish: Wish, instance: catalog.Instance) -> tuple[Choice | None, str]:
@@ -229,7 +241,10 @@ def _sized(wish: Wish, instance: catalog.Instance, found: Layout | ImageLayout, 
 def _listed(choice: Choice, taken: Choice | None) -> Candidate:
     chosen = choice is taken
     usd = "without a list price" if choice.monthly_usd is None else f"{choice.monthly_usd:,.0f} USD a month"
-    if chosen:
+    if choice.monthly_usd is None and not catalog.is_region_priced(choice.region):
+        order = "cheapest" if chosen else "dearer"
+        reason = f"{order} at the prices of {catalog.BASE_REGION}: none is known in {choice.region}"
+    elif chosen:
         reason = f"cheapest that fits and keeps the objectives: {usd}"
     elif choice.monthly_usd is None:
         reason = "no list price to compare"

@@ -120,7 +120,6 @@ def _refuse_own_image(name: str, backend: Backend) -> None:
                     value=backend.capacity.ami,
                     reason="nodes of an own image join the cluster by user data that depends on its family "
                     "(nodeadm, Bottlerocket), and none is written yet",
-                    change="leave it out: nodes then run the EKS image of their type",
                 ),
             ),
         )
