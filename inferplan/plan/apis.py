@@ -45,13 +45,13 @@ def check_vendor_api(name: str, api: Api, provider: str, model: str, path: str) 
     embeds = "embed" in model.lower()  # every vendor's embedding models carry the word in their id
     row = catalog.token_price(provider, model)
     generates = row is not None and any(rate.output_usd or rate.output_tiers for rate in row.rates)
-    wrong: tuple[str, str] | None = None
+    wrong: str | None = None
     if api == "chat" and embeds:
-        wrong = "an embedding model generates no text", "api: embeddings, or a model that generates"
+        wrong = "an embedding model generates no text"
     elif api == "embeddings" and generates and not embeds:
-        wrong = "its price list counts answers: it generates text", "api: chat, or an embedding model"
+        wrong = "its price list counts answers: it generates text"
     if wrong is not None:
-        conflict = Conflict(path=f"{path}.api", value=api, reason=wrong[0], change=wrong[1])
+        conflict = Conflict(path=f"{path}.api", value=api, reason=wrong)
         raise NoPlan(f"backend {name}: {model} cannot serve {api}", (conflict,))
 
 

@@ -5,6 +5,7 @@ Not here: where it is reached (vendor_backends), and whether it may be used at a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from datetime import date
 
@@ -17,7 +18,8 @@ from inferplan.plan.case import Case
 from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Target
-from inferplan.spec.declaration import allowed_countries
+from inferplan.spec.declaration import Declaration, allowed_countries
+from inferplan.spec.model import Api, InferenceStack
 
 SHOWN = 3  # models and Regions that a message names
 BY_DEPLOYMENT = "azure-openai"  # its ids are names that the customer gives
@@ -43,6 +45,77 @@ def check_offered(case: Case, target: Target, name: str, provider: str, model: s
     _note_end(case, target, name, provider, model, notes)
 
 
+def serves(provider: str, model: str, api: Api) -> bool:
+    """Whether a vendor's model serves an API, as far as a table, its id or its price tells."""
+    apis = _apis(provider, model)
+    if apis is not None:
+        return api in apis
+    try:
+        check_vendor_api("", api, provider, model, "")
+    except NoPlan:
+        return False
+    return True
+
+
+def can_be_called(declaration: Declaration, spec: InferenceStack, provider: str, model: str) -> bool:
+    """Whether a table has the id, for Bedrock in the Region of the spec or in any allowed one."""
+    if provider != BEDROCK:
+        known = catalog.model_ids(provider)
+        return not known or model in known or provider == BY_DEPLOYMENT
+    if "/" in model:
+        return True
+    base, said = catalog.bedrock_base(model), spec.target.region
+    if said is not None:
+        return model in catalog.bedrock_ids(base, said)
+    return model in _ids(spec, "", base, allowed_countries(declaration, spec))
+
+
+def instead(declaration: Declaration, spec: InferenceStack, name: str, provider: str) -> tuple[str, ...]:
+    """Ids of the same vendor that can be called for the APIs of a backend's routes, the nearest first.
+
+    Then the vendor's others that the spec names, and those with a price, plainest names first.
+    """
+    model = spec.backends[name].model or ""
+    apis = _asked_apis(spec, name)
+    if provider == BEDROCK:
+        base, inside = catalog.bedrock_base(model), allowed_countries(declaration, spec)
+        same = _ids(spec, spec.target.region or "", base, inside) if _all_served(provider, base, apis) else ()
+        others = _others(spec, apis, spec.target.region or "", base, inside)
+        return tuple(one for one in _first([*same, *others]) if one != model)
+    living = [one for one in _living(provider, apis) if one != model]
+    said = [backend.model for backend in spec.backends.values() if backend.model in living]
+    plain = [one for one in living if re.search(r"\d", one) and catalog.token_price(provider, one)]
+    plain.sort(key=lambda one: len(re.findall("[a-z]+", one)), reverse=True)
+    close = [*catalog.kin(model, living), *near(model, living, SHOWN)]
+    return _first([*close, *(one for one in said if one), *reversed(plain)])
+
+
+def _living(provider: str, apis: Iterable[Api]) -> list[str]:
+    """A vendor's models for some APIs whose end no source states."""
+    return [
+        one
+        for one in sorted(catalog.model_ids(provider))
+        if _all_served(provider, one, apis) and catalog.model_end(provider, one) is None
+    ]
+
+
+def _asked_apis(spec: InferenceStack, name: str) -> frozenset[Api]:
+    return frozenset(route.api for route in spec.routes if name in route.backends)
+
+
+def _apis(provider: str, model: str) -> tuple[str, ...] | None:
+    """The APIs that a table states, None where none has the model."""
+    if provider == BEDROCK:
+        offer = catalog.bedrock_models().get(catalog.bedrock_base(model))
+        return offer.apis if offer is not None else None
+    row = catalog.vendor_models().get(f"{provider}/{model}")
+    return row.apis if row is not None else None
+
+
+def _all_served(provider: str, model: str, apis: Iterable[Api]) -> bool:
+    return set(apis) <= set(_apis(provider, model) or ())
+
+
 # -- Bedrock ---------------------------------------------------------------------------------------
 def _at_bedrock(case: Case, target: Target, name: str, model: str, notes: Notes) -> None:
     base, region = catalog.bedrock_base(model), target.region
@@ -64,8 +137,9 @@ def _why_not(
     """Why an id cannot be called in a Region, or in any allowed one where none is said; and what can be."""
     inside = allowed_countries(case.declaration, case.spec)
     having = catalog.bedrock_regions_inside(base, inside)
-    kept = _ids(case, region, base, inside)
-    other = _other_model(case, name, region, base, inside)
+    kept = _ids(case.spec, region, base, inside)
+    close = _others(case.spec, _asked_apis(case.spec, name), region, base, inside)[:SHOWN]
+    other = f"use {listed(close)}" if close else "another model, or own weights"
     if row is None:
         end = catalog.model_end(BEDROCK, base)
         ended = f"it ended on {end.day}" if end is not None and end.day <= case.as_of else ""
@@ -86,27 +160,30 @@ def _why_not(
     return reason, f"{elsewhere}{other}"
 
 
-def _other_model(case: Case, name: str, region: str, base: str, inside: Collection[str]) -> str:
+def _others(
+    spec: InferenceStack, apis: Collection[Api], region: str, base: str, inside: Collection[str]
+) -> list[str]:
     """The nearest of the maker that can be called: later ones of the family, then those written alike.
 
     An id without a maker may be anybody's.
     """
-    maker = base.partition(".")[0]
-    apis = {route.api for route in case.spec.routes if name in route.backends}
+    maker, makers = base.partition(".")[0], catalog.bedrock_providers()
     living = {
         known: ids[0]
         for known, row in catalog.bedrock_models().items()
-        if maker in {known.partition(".")[0], base}
-        and apis <= set(row.apis)
+        if (maker == known.partition(".")[0] or maker not in makers)
+        and set(apis) <= set(row.apis)
         and row.status != "legacy"
-        and (ids := _ids(case, region, known, inside))
+        and catalog.model_end(BEDROCK, known) is None
+        and (ids := _ids(spec, region, known, inside))
     }
-    close = _first([*catalog.kin(base, living), *near(base, living, SHOWN), *living])[:SHOWN]
-    return f"use {listed(living[known] for known in close)}" if close else "another model, or own weights"
+    rest = living if maker in makers else ()
+    close = _first([*catalog.kin(base, living), *near(base, living, SHOWN), *rest])
+    return [living[known] for known in close if known != base]
 
 
-def _ids(case: Case, region: str, base: str, inside: Collection[str]) -> tuple[str, ...]:
-    said = case.spec.target.region is not None
+def _ids(spec: InferenceStack, region: str, base: str, inside: Collection[str]) -> tuple[str, ...]:
+    said = spec.target.region is not None
     asked = (region,) if said else catalog.bedrock_regions_inside(base, inside)
     return _first(one for at in asked for one in catalog.bedrock_ids_inside(base, at, inside))
 
@@ -133,10 +210,10 @@ def _at_vendor(case: Case, name: str, provider: str, model: str, notes: Notes) -
             f"{name}: {model} is the name of a deployment; nothing says which model it is, and until when"
         )
     else:
-        close = near(model, known, SHOWN)
-        change = f"use {listed(close)}" if close else f"a model of {provider}"
+        close = near(model, _living(provider, _asked_apis(case.spec, name)), SHOWN)
+        advice = f"use {listed(close)}" if close else f"use a model of {provider}"
         raise _cannot_be_called(
-            case, name, model, f"{provider} has no model of this id{_whose(model)}", change
+            case, name, model, f"{provider} has no model of this id{_whose(model)}", advice
         )
 
 
@@ -155,19 +232,14 @@ def _whose(model: str) -> str:
 def _check_api(case: Case, name: str, model: str, apis: tuple[str, ...]) -> None:
     for index, route in enumerate(case.spec.routes):
         if name in route.backends and route.api not in apis:
-            serves = f"it serves {listed(apis, 'and')} only" if apis else "it serves no API of the gateway"
-            conflict = Conflict(
-                path=f"routes[{index}].api",
-                value=route.api,
-                reason=serves,
-                change=f"a model for {route.api}" + (f", or api: {listed(apis)}" if apis else ""),
-            )
+            only = f"it serves {listed(apis, 'and')} only" if apis else "it serves no API of the gateway"
+            conflict = Conflict(path=f"routes[{index}].api", value=route.api, reason=only)
             raise NoPlan(f"backend {name}: {model} cannot serve {route.api}", (conflict,))
 
 
-def _cannot_be_called(case: Case, name: str, model: str, reason: str, change: str) -> NoPlan:
+def _cannot_be_called(case: Case, name: str, model: str, reason: str, advice: str) -> NoPlan:
     assert name in case.backends
-    conflict = Conflict(path=f"backends.{name}.model", value=model, reason=reason, change=change)
+    conflict = Conflict(path=f"backends.{name}.model", value=model, reason=f"{reason}; {advice}")
     return NoPlan(f"backend {name}: {model} cannot be called", (conflict,))
 
 

@@ -86,8 +86,8 @@ def _one_api(case: Case, name: str, model: str, routes: tuple[str, ...]) -> None
         conflict = Conflict(
             path=f"backends.{name}.model",
             value=model,
-            reason=f"asked for {told}, and no model serves several kinds of API",
-            change="a backend with a model of its own for each",
+            reason=f"asked for {told}, and no model serves several kinds of API; each needs a "
+            "backend with a model of its own",
         )
         raise NoPlan(f"backend {name} would serve several kinds of API", (conflict,))
 

@@ -133,9 +133,14 @@ def _advice(model_id: str, source: str | None, context: Context) -> str:
     ]
     if ids:
         return f"use {listed(dict.fromkeys(ids))}"
-    elsewhere = catalog.bedrock_regions_inside(base, context.allowed_countries)[:3]
-    calls = f"; calls from {listed(elsewhere)} stay inside" if elsewhere else ""
-    return f"use another model or own weights{calls}"
+    callers: dict[str, list[str]] = {}
+    for region in catalog.bedrock_regions_inside(base, context.allowed_countries):
+        for found in catalog.bedrock_ids_inside(base, region, context.allowed_countries):
+            callers.setdefault(found, []).append(region)
+    if not callers:
+        return "use another model or own weights"
+    best = model_id if model_id in callers else next(iter(callers))
+    return f"use another model or own weights; calls of {best} from {listed(callers[best][:3])} stay inside"
 
 
 @cache
@@ -240,6 +245,7 @@ profiles_stay_inside.passes(
         "organization:accounts.111111111111.countries": ["EU", "GB"],
     },
 )
+profiles_stay_inside.fails("the global profile from Dublin", {_DECLARED: f"global.{_CLAUDE}"})
 profiles_stay_inside.fails(
     "the same from London", {"spec:target.region": "eu-west-2"}, also=("SOV-001", "SOV-007")
 )

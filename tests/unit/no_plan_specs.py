@@ -54,6 +54,14 @@ MODELS = (
     "google-bert/bert-base-uncased",
     "stabilityai/stable-diffusion-3.5-large",
 )
+VENDOR_MODELS = (
+    "anthropic.claude-sonnet-4-6",
+    "jp.anthropic.claude-sonnet-4-6",
+    "mistral.mistral-large-3-675b-instruct",
+    "amazon.titan-embed-text-v2:0",
+    "gpt-99",
+    "text-embedding-3-large",
+)
 
 
 class Asked(NamedTuple):
@@ -123,6 +131,9 @@ def wishes(asked: Asked) -> dict[str, list[Fields]]:
         "cidr": [{"network.cidr": "10.0.0.0/28"}, {"network.cidr": "10.0.0.1/16"}],
         "clients": [{"gateway.clients": ["10.0.0.0/8"]}],
     }
+    for name, backend in spec["backends"].items():
+        if "vendor" in backend:
+            found[f"backends.{name}.id"] = [{f"backends.{name}.model": model} for model in VENDOR_MODELS]
     for vendor, entry in asked.organization["vendors"].items():
         if "host" in entry:
             found["host"] = [{f"organization.vendors.{vendor}.host": None}]

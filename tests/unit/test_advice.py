@@ -366,6 +366,8 @@ def _all_true(flags: set[str]) -> str:
 
 HOSTS = re.compile(r"; use ((?:[a-z0-9-]+\.)+[a-z]+(?: or (?:[a-z0-9-]+\.)+[a-z]+)*)")
 REGIONS = re.compile(r"allowed Regions: ([a-z0-9, -]+)$")
+IDS = re.compile(r"; use ([a-z0-9.:-]+(?:(?:, | or )[a-z0-9.:-]+)*)$")  # of Bedrock's models
+CALLERS = re.compile(r"; calls of (\S+) from ([a-z0-9-]+(?:(?:, | or )[a-z0-9-]+)*) stay inside$")
 GUARD = {"reference": "SCP-1", "date": "2026-08-01", "approver": "ciso@example.com"}
 
 
@@ -386,10 +388,15 @@ def ways_out(finding: Finding, case: Case) -> Iterator[dict[str, object]]:
     for host in (name for name in named if catalog.known_host(name)):
         entries = [name for name in organization.vendors if name in spec_vendors(case)]
         yield {f"organization:vendors.{name}.host": host for name in entries if name != "bedrock"}
-    if narrower := re.search(r"; use (\S+) where the Region offers it on demand", finding.message):
-        yield {f"spec:backends.{finding.subject.name.rpartition('/')[2]}.model": narrower[1]}
+    ids = re.split(", | or ", found[1]) if (found := IDS.search(finding.message)) else ()
+    for model in (name for name in ids if catalog.bedrock_base(name) in catalog.bedrock_models()):
+        yield {f"spec:backends.{finding.subject.name.rpartition('/')[2]}.model": model}
     for region in found[1].split(", ")[:3] if (found := REGIONS.search(finding.message)) else ():
         yield {"spec:target.region": region}
+    calls = CALLERS.search(finding.message)
+    for region in re.split(", | or ", calls[2]) if calls else ():
+        model = f"spec:backends.{finding.subject.name.rpartition('/')[2]}.model"
+        yield {model: calls[1], "spec:target.region": region}
     if "register the evidence as region_guard of the account" in finding.fix:
         yield {"organization:evidence": [{"kind": "region_guard", "subject": account, **GUARD}]}
 

@@ -187,7 +187,7 @@ def test_public_case_21_a_model_that_is_offered_through_profiles_only() -> None:
     told = refusal(desk(SONNET))
 
     assert f"eu-west-1 offers it as eu.{SONNET} or global.{SONNET}, and not by this id" in told
-    assert told.endswith(f"use eu.{SONNET}")
+    assert f"; use eu.{SONNET}; works with eu.{SONNET}, at " in told
     plan = make_plan(desk(f"eu.{SONNET}"), AS_OF, gates)
     (vendor,) = plan.vendors
     assert {arn.split(":")[3] for arn in vendor.model_arns} == {
@@ -243,7 +243,10 @@ def test_no_warning_says_that_no_source_lists_models() -> None:
         (lambda: at_openai("claude-opus-5"), "it is an id of anthropic"),
         (lambda: at_openai("ChatGPT"), "the app is a product, not an API"),
         (lambda: at_openai("text-embedding-3-large"), "it serves embeddings only"),
-        (lambda: with_route(at_openai("gpt-5.6"), api="embeddings"), "gpt-5.6 cannot serve embeddings"),
+        (
+            lambda: with_route(at_openai("gpt-5.6"), api="embeddings", redaction=None),
+            "gpt-5.6 cannot serve embeddings",
+        ),
         (lambda: desk("amazon.titan-embed-text-v2:0"), "it serves embeddings only"),
         (lambda: desk("gpt-4.1"), "no Region offers it"),
     ],
@@ -251,6 +254,34 @@ def test_no_warning_says_that_no_source_lists_models() -> None:
 def test_an_id_that_a_vendor_has_not_is_an_error(said: Callable[[], Declaration], words: str) -> None:
     """Never a warning about a price."""
     assert words in refusal(said())
+
+
+@pytest.mark.parametrize(
+    ("said", "paths"),
+    [
+        (lambda: desk(f"jp.{SONNET}"), ["backends.mistral.model"]),
+        (lambda: desk("amazon.titan-embed-text-v2:0"), ["backends.mistral.model"]),
+        (lambda: at_openai("gpt-99"), ["backends.openai.model"]),
+        (lambda: at_openai("text-embedding-3-large"), ["backends.openai.model"]),
+        (
+            lambda: with_route(at_openai("gpt-5.6"), api="embeddings", redaction=None),
+            ["backends.openai.model", "routes[0].api"],
+        ),
+        (
+            lambda: with_route(desk("mistral.mistral-large-2402-v1:0"), api="classify", redaction=None),
+            ["routes[0].api"],
+        ),
+    ],
+)
+def test_another_model_or_api_is_offered_as_a_planned_edit(
+    said: Callable[[], Declaration], paths: list[str]
+) -> None:
+    """Each by itself, with its bill; test_remedies writes them into specs."""
+    cured = [one for one in refused(said()).conflicts if one.change]
+
+    assert [[edit.path for edit in one.edits] for one in cured] == [[path] for path in paths]
+    assert [one.path for one in cured] == paths
+    assert all(one.monthly_usd for one in cured)
 
 
 def test_a_person_may_vouch_for_what_is_newer_than_the_catalog() -> None:

@@ -169,6 +169,7 @@ def test_tried_13_what_has_no_price_is_not_called_cheapest(tmp_path: Path) -> No
         "plan",
         "eu-both-ways",
         ("spec.target.region", "eu-central-2"),
+        ("spec.backends.mistral-api.model", "eu.anthropic.claude-haiku-5-5"),  # which Zurich has
         ("spec.data.residency.countries", ["EEA", "CH"]),
         ("spec.mode", "self-hosted"),
     ).out

@@ -17,6 +17,7 @@ from inferplan.plan import network
 from inferplan.plan.apis import check_api
 from inferplan.plan.gateway.redaction import models_held, redaction_languages, refuse_missing_models
 from inferplan.plan.infeasible.loosening import Change, Edit, Requirement, always, edit_spec, spec_of
+from inferplan.plan.offered_models import can_be_called, instead, serves
 from inferplan.plan.own_weights.demand import model_name, shapes
 from inferplan.plan.traffic import CHATS, leaves_answers_unchecked, typical_tokens
 from inferplan.records.no_plan import NoPlan
@@ -26,6 +27,7 @@ from inferplan.spec.declaration import Declaration, allowed_countries
 from inferplan.spec.model import Api, Backend, Engine, InferenceStack, Route
 
 IMAGES: Api = "images"
+MODELS_OFFERED = 2  # ids that are tried instead of one that cannot be called
 
 
 def defects(declaration: Declaration) -> Iterator[Requirement]:
@@ -34,10 +36,11 @@ def defects(declaration: Declaration) -> Iterator[Requirement]:
     yield from _range(spec)
     yield from _contracts(declaration)
     yield from _hosts(declaration)
+    yield from _models(declaration)
     for index, route in enumerate(spec.routes):
         yield from _redaction(declaration, index, route)
         yield from _guardrail(index, route)
-        yield from _api(spec, index, route)
+        yield from _api(declaration, index, route)
         yield from _tokens(spec, index, route)
     yield from _images(spec)
 
@@ -122,6 +125,37 @@ def _host(vendor: str, host: str) -> Edit:
     return change
 
 
+def _models(declaration: Declaration) -> Iterator[Requirement]:
+    """A vendor's model that cannot be called, or not for the API of its routes: others of the vendor."""
+    spec = spec_of(declaration)
+    for name, provider in _vendors(declaration, [name for route in spec.routes for name in route.backends]):
+        model = spec.backends[name].model
+        assert model is not None
+        asked = [route.api for route in spec.routes if name in route.backends]
+        if can_be_called(declaration, spec, provider, model) and all(
+            serves(provider, model, api) for api in asked
+        ):
+            continue
+        others = instead(declaration, spec, name, provider)[:MODELS_OFFERED]
+        if others:
+            yield Requirement(
+                path=f"backends.{name}.model",
+                value=model,
+                short=model,
+                changes=tuple(Change(edit=_backend(name, model=one), say=always(one)) for one in others),
+                is_choice=True,
+            )
+
+
+def _vendors(declaration: Declaration, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Backends among some that name a vendor's model, with the provider of each."""
+    spec, registered = spec_of(declaration), declaration.organization.vendors
+    for name in dict.fromkeys(names):
+        backend = spec.backends[name]
+        if backend.vendor in registered and backend.model is not None:
+            yield name, registered[backend.vendor].provider
+
+
 def _redaction(declaration: Declaration, index: int, route: Route) -> Iterator[Requirement]:
     """What cannot be redacted: an API other than chat, or a language; then fewer of them, or no redaction."""
     if route.redaction is None:
@@ -168,24 +202,37 @@ def _is_recognized(language: str, declaration: Declaration) -> bool:
     return model is not None and (held is None or model in held)
 
 
-def _api(spec: InferenceStack, index: int, route: Route) -> Iterator[Requirement]:
+def _api(declaration: Declaration, index: int, route: Route) -> Iterator[Requirement]:
     """An API that a backend of the route cannot serve: another one, or for images a model that makes them."""
-    own = _own(spec, route)
-    if all(_serves(name, backend, route.api) for name, backend in own.items()):
+    own = _own(spec_of(declaration), route)
+    sold = [
+        (provider, spec_of(declaration).backends[name].model or "")
+        for name, provider in _vendors(declaration, route.backends)
+    ]
+
+    def served(api: Api) -> bool:
+        mine = all(_serves(name, backend, api) for name, backend in own.items())
+        return mine and all(serves(provider, model, api) for provider, model in sold)
+
+    if served(route.api):
         return
     changes = [
         Change(edit=_route(index, api=api), say=always(f"api: {api}"))
         for api in get_args(Api)
-        if api != IMAGES and all(_serves(name, backend, api) for name, backend in own.items())
+        if api != IMAGES and served(api)
     ][:1]
-    if route.api == IMAGES:
+    if own and route.api == IMAGES:
         for model in reversed(tuple(catalog.image_models())):
             changes.append(Change(edit=_making_images(index, own, model), say=always(f"images from {model}")))
-    elif all(_serves(name, backend, IMAGES) for name, backend in own.items()):
+    elif own and all(_serves(name, backend, IMAGES) for name, backend in own.items()):
         changes.append(Change(edit=_making_images(index, own, None), say=always(f"api: {IMAGES}")))
     if changes:
         yield Requirement(
-            path=f"routes[{index}].api", value=route.api, short=f"API {route.api}", changes=tuple(changes)
+            path=f"routes[{index}].api",
+            value=route.api,
+            short=f"API {route.api}",
+            changes=tuple(changes),
+            is_wider=not sold,  # another model may serve the API as it stands
         )
 
 

@@ -44,6 +44,7 @@ class Requirement:
 
     `in_steps`: the changes go from the smallest step to the largest, and the smallest that works is proposed.
     `is_wider`: the last change admits whatever the spec admits as it stands.
+    `is_choice`: each change is tried, the best first, as none admits what the others do.
     """
 
     path: str
@@ -52,10 +53,13 @@ class Requirement:
     changes: tuple[Change, ...]
     in_steps: bool = False
     is_wider: bool = True
+    is_choice: bool = False
 
     @property
     def loosest(self) -> tuple[int | None, ...]:
         """The changes that together admit most; None is the requirement as it stands."""
+        if self.is_choice:
+            return (*range(len(self.changes)), None)
         last = len(self.changes) - 1
         return (last,) if self.is_wider else (last, None)
 

@@ -35,8 +35,7 @@ def model_name(name: str, backend: Backend) -> str:
             Conflict(
                 path=f"backends.{name}.model",
                 value="not said",
-                reason=f"{scheme}:// names a place, not a model",
-                change="name the catalog model these weights are",
+                reason=f"{scheme}:// names a place, not a model; name the catalog model these weights are",
             ),
         ),
     )
