@@ -245,7 +245,9 @@ profiles_stay_inside.passes(
         "organization:accounts.111111111111.countries": ["EU", "GB"],
     },
 )
-profiles_stay_inside.fails("the global profile from Dublin", {_DECLARED: f"global.{_CLAUDE}"})
+profiles_stay_inside.fails(
+    "the global profile from Dublin", {_DECLARED: f"global.{_CLAUDE}"}, also=("EGR-011",)
+)
 profiles_stay_inside.fails(
     "the same from London", {"spec:target.region": "eu-west-2"}, also=("SOV-001", "SOV-007")
 )

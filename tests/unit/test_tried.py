@@ -53,8 +53,9 @@ def test_tried_7_a_vendors_model_cannot_do_everything(model: str, api: Api, says
     with pytest.raises(NoPlan) as refusal:
         make_plan(with_spec(said, budget=None), AS_OF, gates)
 
-    (conflict,) = refusal.value.conflicts
+    conflict, *cured = refusal.value.conflicts
     assert (conflict.path, says in conflict.reason) == ("routes[0].api", True)
+    assert all(one.path == "backends.openai.model" and one.edits for one in cured)
 
 
 def test_tried_7_a_vendors_model_does_what_it_is_for() -> None:
