@@ -130,14 +130,11 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
 
 def _dtype(config: Mapping[str, Any], merged: Mapping[str, Any]) -> Any:
     """The name of the number format; anything else that stands in its place as it is."""
-    quantization = config.get("quantization_config") or merged.get("quantization_config")
-    if isinstance(quantization, Mapping):
-        method = quantization.get("quant_method")
+    said = _quantization(config, merged)
+    if said:
+        method = said.get("quant_method")
         if method == "compressed-tensors":
-            groups = quantization.get("config_groups")
-            first: Any = next(iter(groups.values()), None) if isinstance(groups, Mapping) else None
-            weights = first.get("weights") if isinstance(first, Mapping) else None
-            bits = weights.get("num_bits") if isinstance(weights, Mapping) else None
+            bits = _first_group(said).get("num_bits")
             return {4: "w4a16", 8: "fp8"}.get(bits if isinstance(bits, int) else 0, method)
         return method or "bfloat16"
     return merged.get("dtype") or merged.get("torch_dtype") or config.get("torch_dtype") or "bfloat16"

@@ -18,7 +18,7 @@ SECRET = {
     "hf-token": "weights are mirrored once, and servers reach no hub",
 }
 # vLLM ends at once without the other flag (vllm/entrypoints/openai/cli_args.py, 0.33.0).
-NEEDS = {"enable-auto-tool-choice": "tool-call-parser"}
+NEEDS = {"enable-auto-tool-choice": "tool-call-parser", "enable-log-outputs": "enable-log-requests"}
 
 
 def engine_args_sound(inputs: Inputs) -> Iterator[Problem]:
@@ -33,7 +33,9 @@ def engine_args_sound(inputs: Inputs) -> Iterator[Problem]:
         for flag, other in NEEDS.items():
             if args.get(flag) is True and other not in args:
                 yield Problem(
-                    (*parts, flag), f"the engine does not start without {other}", hint=f"add {other}"
+                    (*parts, flag),
+                    f"the engine does not start without {other}",
+                    hint=f"add {other} or take it out",
                 )
         if "speculative-config" in args:
             yield from _speculation((*parts, "speculative-config"), args["speculative-config"])

@@ -13,7 +13,7 @@ from typing import Any
 
 from inferplan.resource import Resource, Unknown, UnknownValueError
 from policies import types
-from policies.read import credential_name, get, json_document, known, mapping, texts
+from policies.read import credential_name, get, json_document, known, mapping, text, texts
 
 ACCELERATORS = ("nvidia.com/", "amd.com/", "aws.amazon.com/neuron")  # also slices: nvidia.com/mig-1g.10gb
 # Under these keys a workload keeps its pod; unknown, the pod cannot be seen.
@@ -35,7 +35,7 @@ class Container:
 
     @property
     def name(self) -> str:
-        return str(known(self.value.get("name", "")))
+        return text(self.value.get("name", ""), f"the name of {self.path}")
 
     @property
     def env(self) -> dict[str, str | None]:
@@ -103,13 +103,13 @@ def _commands(words: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _shell_words(command: str) -> list[str]:
-    text = command.replace("\\\n", " ")
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=";&|()<>\n")
+    said = command.replace("\\\n", " ")
+    lexer = shlex.shlex(said, posix=True, punctuation_chars=";&|()<>\n")
     lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
     try:
         return list(lexer)
     except ValueError:
-        return text.split()
+        return said.split()
 
 
 @dataclass(frozen=True, slots=True)

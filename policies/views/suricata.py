@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from inferplan.resource import Resource
-from policies.read import each, get, known, listed
+from policies.read import each, get, known, listed, text
 
 _LINE = re.compile(
     r"(?P<action>\w+)\s+(?P<protocol>[\w-]+)\s+(?P<source>\S+)\s+(?P<source_port>\S+)\s+(?:->|<>)\s+"
@@ -37,14 +37,17 @@ def passes(resource: Resource) -> Iterator[Pass]:
     """Every rule of a stateful rule group that lets traffic out, from text and from blocks."""
     base = "ruleGroup.rulesSource"
     written = (*each(resource.props, f"{base}.rulesString"), *each(resource.props, "rules"))
-    for path, text in written:
-        for line in str(known(text)).splitlines():
+    for path, said in written:
+        for line in str(known(said)).splitlines():
             if line.strip() and not line.lstrip().startswith("#"):
                 yield from _from_text(path, line.strip())
     for path, block in each(resource.props, f"{base}.statefulRules[]"):
         if str(get(block, "action", "")).upper() == "PASS":
             options = [
-                (str(get(option, "keyword")), ",".join(map(str, listed(get(option, "settings", [])))))
+                (
+                    text(get(option, "keyword"), "a keyword of a firewall rule"),
+                    ",".join(map(str, listed(get(option, "settings", [])))),
+                )
                 for option in get(block, "ruleOptions", [])
             ]
             header = {key: str(get(block, f"header.{key}", "ANY")) for key in ("protocol", "destinationPort")}

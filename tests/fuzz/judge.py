@@ -61,7 +61,7 @@ def faults(line: Sequence[str], folder: Path, stdin: bytes = b"") -> list[str]:
     if code == 2 and not (err + out).strip():
         found.append("exit 2 without a word")
     found += _misplaced(err, folder)
-    if _in_json(line) and code in (0, 1, 2, 3) and not {"--help", "-h"} & {*line} and "Error: " not in err:
+    if _in_json(line) and code in (0, 1, 2, 3) and not {"--help", "-h"} & {*line}:
         found += _unreadable(out)
     return [f"{fault}\n    {err[-1500:]}" for fault in found]
 

@@ -218,6 +218,7 @@ def test_fuzz_12_a_declaration_that_is_too_deep_is_refused(depth: int, open_: st
 
 
 STATEMENT = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+PASSING = {"action": "PASS", "header": {"protocol": "TLS"}}
 
 
 @pytest.mark.parametrize(
@@ -238,6 +239,20 @@ STATEMENT = {"Effect": "Allow", "Action": "*", "Resource": "*"}
             "kubernetes:core/v1:Pod",
             {"spec": {"containers": [{"name": "a", "image": "vllm", "env": [3]}]}},
             "an environment variable of spec.containers[0] is not a mapping",
+        ),
+        (
+            "kubernetes:core/v1:Pod",
+            {"spec": {"containers": [{"name": ["a"], "image": "vllm"}]}},
+            "the name of spec.containers[0] is not text",
+        ),
+        (
+            "aws:networkfirewall/ruleGroup:RuleGroup",
+            {
+                "ruleGroup": {
+                    "rulesSource": {"statefulRules": [PASSING | {"ruleOptions": [{"keyword": [3]}]}]}
+                }
+            },
+            "a keyword of a firewall rule is not text",
         ),
     ],
 )

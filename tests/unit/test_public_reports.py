@@ -132,10 +132,18 @@ def with_args(args: str) -> tuple[str, str]:
     return ("args: {}", f"args: {{{args}}}")
 
 
-@pytest.mark.parametrize("flag", ["enable-log-requests", "enable-log-outputs"])
-def test_report_10_logging_what_is_asked_is_denied_where_nothing_is_kept(flag: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("flag", "args"),
+    [
+        ("enable-log-requests", "enable-log-requests: true"),
+        ("enable-log-outputs", "enable-log-requests: true, enable-log-outputs: true"),
+    ],
+)
+def test_report_10_logging_what_is_asked_is_denied_where_nothing_is_kept(
+    flag: str, args: str, tmp_path: Path
+) -> None:
     """The spec says `retention: {prompts: none}`; a server's log is a place where prompts are kept."""
-    done = told(tmp_path, "check", "de-clinic-notes", with_args(f"{flag}: true"))
+    done = told(tmp_path, "check", "de-clinic-notes", with_args(args))
 
     assert done.code == 1
     assert f"logs what it is asked: engine.args.{flag}" in done.out
@@ -205,6 +213,7 @@ def test_report_21_a_profile_that_reaches_further_is_denied(tmp_path: Path) -> N
         ("api-key: sk-1", "a key here would stand in the spec"),
         ("hf-token: hf_1", "a key here would stand in the spec"),
         ("enable-auto-tool-choice: true", "does not start without tool-call-parser"),
+        ("enable-log-outputs: true", "does not start without enable-log-requests"),
         ('speculative-config: \'{"model": "x/y"}\'', "a second model (x/y) is neither mirrored nor counted"),
         ("speculative-config: ngram", "must be a JSON object in quotes"),
         ("rope-scaling: yarn", "part of hf-overrides now"),
