@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from inferplan.resource import Resource, Unknown, UnknownValueError
@@ -97,14 +98,15 @@ def _commands(words: list[str]) -> Iterator[tuple[str, str]]:
             before = word
 
 
-def _shell_words(command: str) -> list[str]:
+@lru_cache(maxsize=256)
+def _shell_words(command: str) -> tuple[str, ...]:
     text = command.replace("\\\n", " ")
     lexer = shlex.shlex(text, posix=True, punctuation_chars=";&|()<>\n")
     lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
     try:
-        return list(lexer)
+        return tuple(lexer)
     except ValueError:
-        return text.split()
+        return tuple(text.split())
 
 
 @dataclass(frozen=True, slots=True)

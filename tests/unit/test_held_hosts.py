@@ -126,7 +126,7 @@ FORWARD = "[OUTPUT]\n  Name {}\n"
 EXPORTS = {
     "data.c.exporters.otlp.endpoint": (
         COLLECTOR.format("otlp", "otlp.example.com:4317"),
-        COLLECTOR.format("otlp", "tempo.monitoring:4317"),
+        COLLECTOR.format("otlp", "${env:TEMPO}") + "    auth: {authenticator: a.example.com}\n",
     ),
     "data.c.exporters.datadog.api.key": (
         "exporters:\n  datadog:\n    api: {key: x}\n",
@@ -139,7 +139,7 @@ EXPORTS = {
 }
 FORWARDED = [
     (FORWARD.format("http\n  Host l.example.com"), FORWARD.format(f"cloudwatch_logs\n  region {REGION}")),
-    (FORWARD.format("datadog"), FORWARD.format("stdout")),
+    (FORWARD.format("datadog"), FORWARD.format("datadog\n  Host agent.monitoring")),
     (
         "<match **>\n  @type http\n  endpoint https://l.example.com\n</match>\n",
         "<match **>\n  @type http\n  endpoint http://loki.logging:3100\n</match>\n",
