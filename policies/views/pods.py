@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from inferplan.resource import Resource, Unknown, UnknownValueError
@@ -102,14 +103,15 @@ def _commands(words: list[str]) -> Iterator[tuple[str, str]]:
             before = word
 
 
-def _shell_words(command: str) -> list[str]:
+@lru_cache(maxsize=256)
+def _shell_words(command: str) -> tuple[str, ...]:
     said = command.replace("\\\n", " ")
     lexer = shlex.shlex(said, posix=True, punctuation_chars=";&|()<>\n")
     lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
     try:
-        return list(lexer)
+        return tuple(lexer)
     except ValueError:
-        return said.split()
+        return tuple(said.split())
 
 
 @dataclass(frozen=True, slots=True)

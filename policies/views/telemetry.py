@@ -70,11 +70,7 @@ def _listed(leaf: Text) -> Iterator[Export]:
     """A setting among exporters and the like."""
     if vendor := _VENDORS.search(leaf.path):
         yield Export(leaf.path, vendor[1], of_vendor=True)
-    elif (
-        _SECTION.search(leaf.path)
-        and _ADDRESS.fullmatch(leaf.path.rpartition(".")[2])
-        and not leaf.value.startswith(("${", "/", "unix:"))
-    ):
+    elif _SECTION.search(leaf.path) and _ADDRESS.fullmatch(leaf.path.rpartition(".")[2]):
         yield Export(leaf.path, value_of(leaf.value))
 
 

@@ -126,7 +126,7 @@ FORWARD = "[OUTPUT]\n  Name {}\n"
 EXPORTS = {
     "data.c.exporters.otlp.endpoint": (
         COLLECTOR.format("otlp", "otlp.example.com:4317"),
-        COLLECTOR.format("otlp", "tempo.monitoring:4317"),
+        COLLECTOR.format("otlp", "${env:TEMPO}") + "    auth: {authenticator: a.example.com}\n",
     ),
     "data.c.exporters.datadog.api.key": (
         "exporters:\n  datadog:\n    api: {key: x}\n",
@@ -139,7 +139,7 @@ EXPORTS = {
 }
 FORWARDED = [
     (FORWARD.format("http\n  Host l.example.com"), FORWARD.format(f"cloudwatch_logs\n  region {REGION}")),
-    (FORWARD.format("datadog"), FORWARD.format("stdout")),
+    (FORWARD.format("datadog"), FORWARD.format("datadog\n  Host agent.monitoring")),
     (
         "<match **>\n  @type http\n  endpoint https://l.example.com\n</match>\n",
         "<match **>\n  @type http\n  endpoint http://loki.logging:3100\n</match>\n",
@@ -392,3 +392,67 @@ def test_another_cloud_is_not_let_through_held_18(type_: str) -> None:
     assert blocking(judged(state(type_, "x"))) == {"EGR-007", "SOV-005", "SOV-010"}
     harmless = (state("random:index/randomId:RandomId", "r"), state("aws:sns/topic:Topic", "t"))
     assert blocking(judged(*harmless)) == set()
+
+
+KEY = {"name": "OPENAI_API_KEY", "value": "sk-1"}
+IMAGE = "aws:ec2/amiLaunchPermission:AmiLaunchPermission"
+TO_ALL = allow("sns:Publish", Principal="*", Condition={"StringEquals": {"aws:SourceAccount": ACCOUNT}})
+NEIGHBORS = [
+    task(
+        logConfiguration={
+            "logDriver": "awslogs",
+            "options": {"awslogs-endpoint": aws_host(f"logs.{REGION}")},
+        }
+    ),
+    task(image="x/litellm", command=["--config", "/c.yaml"], secrets=[KEY]),
+    pod(env=[KEY], envFrom=[{"configMapRef": {"name": "address"}}]),
+    config_map(c=COLLECTOR.format("prometheus", "0.0.0.0:8889")),
+    config_map(c=COLLECTOR.format("otlphttp", f"https://{aws_host(f'xray.{REGION}')}")),
+    config_map(c=FORWARD.format("stdout")),
+    state(RECORD, "x", type="TXT", records=["mail.example.com"]),
+    state(FIREHOSE, "x", **at("opensearchConfiguration.clusterEndpoint", "https://search.corp.internal")),
+    state(IMAGE, "x", imageId="ami-1", accountId=ACCOUNT),
+    state("aws:sns/topicPolicy:TopicPolicy", "x", policy=document(TO_ALL)),
+    became(state("aws:iam/user:User", "x", group="all"), "x", arn="arn:aws:iam::aws:user/x"),
+]
+
+
+@pytest.mark.parametrize("kept", NEIGHBORS)
+def test_the_nearest_neighbor_is_let_be_held_13(kept: State) -> None:
+    """What looks like the kind and is none of it."""
+    assert blocking(judged(kept)) == set()
+
+
+@pytest.mark.parametrize("host", ["llm.example", "x.de", "evil.com"])
+def test_a_public_name_of_two_labels_is_no_service_held_13(host: str) -> None:
+    """A Service in a namespace has two labels too; the state or the second label says so."""
+    calling = pod(env=[{"name": "U", "value": f"http://{host}:8000"}])
+    space = state("kubernetes:core/v1:Namespace", "n", metadata={"name": host.partition(".")[2]})
+
+    assert ("EGR-007" in blocking(judged(calling))) is (host != "llm.example")
+    assert "EGR-007" not in blocking(judged(calling, space))
+
+
+def test_a_name_of_an_output_does_not_make_a_driver_s_place_held_13() -> None:
+    """Only the router of logs knows outputs by name."""
+    splunk = {"logDriver": "splunk", "options": {"Name": "firehose"}}
+
+    assert "SOV-005" in blocking(judged(task(logConfiguration=splunk)))
+
+
+def test_a_class_that_may_leave_may_be_asked_about_held_17() -> None:
+    """SOV-010 speaks of classes that go to own weights only."""
+    role = state("aws:iam/policy:Policy", "i", policy=document(allow("bedrock:InvokeAgent", AGENT)))
+
+    assert "SOV-010" not in blocking(judged(role, world="vendor"))
+
+
+def test_the_invocation_log_follows_the_declaration_held_13() -> None:
+    """Tried as a user 11: with declared days it may hold prompts, without them it may not."""
+    log = state(
+        "aws:bedrockmodel/invocationLoggingConfiguration:InvocationLoggingConfiguration", "l",
+        loggingConfig={"cloudwatchConfig": {"logGroupName": "g"}},
+    )  # fmt: skip
+
+    assert "PRIV-007" in blocking(judged(log))
+    assert "PRIV-007" not in blocking(judged(log, given={"spec:data.retention": {"prompts": "30d"}}))
