@@ -121,7 +121,8 @@ def _stop(_: int, frame: FrameType | None) -> NoReturn:
 
 def _told(line: Sequence[str], text: str) -> str:
     """The answer without what it quotes of the command line."""
-    for word in sorted(line, key=len, reverse=True):
+    values = (word.partition("=")[2] for word in line)
+    for word in sorted((*line, *values), key=len, reverse=True):
         if len(word) > 2:
             text = text.replace(word, "")
     return text
