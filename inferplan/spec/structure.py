@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Struct)
 Schema = dict[str, Any]
 
+_PLAIN = re.compile(r"\w[\w.:/@-]*")  # in a list as it is, without quotes
 _TYPES = {
     "object": "a mapping",
     "array": "a list",
@@ -223,7 +224,7 @@ class _Explanation:
         node = look_up(self._root, at)
         text = node.text if node is not None else ""
         type_ = choice.get("type")
-        if type_ == "array" and isinstance(value, str | int | float):
+        if type_ == "array" and isinstance(value, str | int | float) and _PLAIN.fullmatch(text):
             return f"write [{clip(text)}]"
         if type_ == "boolean" and text.lower() in {"yes", "on", "y", "no", "off", "n"}:
             return f"write {'true' if text.lower() in {'yes', 'on', 'y'} else 'false'}"

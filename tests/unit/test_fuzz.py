@@ -19,7 +19,7 @@ from inferplan.spec.declaration import Declaration
 from inferplan.spec.faults import SpecErrors
 from inferplan.spec.loading import load_organization
 from policies.state import SIGNATURE, parse_state
-from tests.command_line import AS_OF, INFERPLAN, inferplan, process
+from tests.command_line import AS_OF, INFERPLAN, ROOT, inferplan, process
 from tests.fuzz.inputs import SECRET, case, workplace
 from tests.fuzz.judge import faults
 from tests.unit.spec_texts import GOOD, changed, refused
@@ -308,3 +308,16 @@ def test_fuzz_16_a_full_standard_error_is_no_denial() -> None:
         done = subprocess.run([str(INFERPLAN), "bogus"], stderr=full, check=False)
 
     assert done.returncode == 74
+
+
+@pytest.mark.parametrize(("said", "hint"), [("small", "; write [small]"), ('"\'"', ""), ('"a, b"', "")])
+def test_fuzz_17_a_list_is_only_offered_where_it_can_be_written(said: str, hint: str, tmp_path: Path) -> None:
+    """A quote in brackets is no YAML, and a comma makes two of one."""
+    text = (ROOT / "specs/minimal.yaml").read_text()
+    assert "backends: [small]" in text
+    (tmp_path / "it.yaml").write_text(text.replace("backends: [small]", f"backends: {said}"))
+
+    told = inferplan("validate", "it.yaml", cwd=tmp_path).err
+
+    assert "routes[0].backends: must be a list, not " in told
+    assert told.rstrip().endswith(hint or "'")
