@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from inferplan.records.verdicts import CitedLine
+
 DOCUMENTS = Path(__file__).with_name("documents.json")
 
 
@@ -41,29 +43,16 @@ class Documents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lines: tuple[Line, ...]
 
 
-class Cited(msgspec.Struct, frozen=True):
-    """What a citation leads to.
-
-    source: document and line, as the rule cites it
-    document: title of the document
-    says: what the line says, in our own words
-    """
-
-    source: str
-    document: str
-    says: str
-
-
 @cache
 def documents() -> Documents:
     """The whole file."""
     return msgspec.json.decode(DOCUMENTS.read_bytes(), type=Documents)
 
 
-def cited(sources: Iterable[str]) -> tuple[Cited, ...]:
+def cited(sources: Iterable[str]) -> tuple[CitedLine, ...]:
     """What each citation of a source document says; laws and contracts are cited by name and left out."""
     held = documents()
     titles = {document.document: document.title for document in held.documents}
     lines = {line.citation: line for line in held.lines}
     found = (lines[source] for source in sources if source in lines)
-    return tuple(Cited(line.citation, titles[line.document], line.says) for line in found)
+    return tuple(CitedLine(line.citation, titles[line.document], line.says) for line in found)

@@ -7,12 +7,27 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import Struct
+
 from inferplan.records.base import Record
 from inferplan.spec.declaration import Bar
 from inferplan.spec.laws import Law
 
 Verdict = Literal["pass", "fail", "undecided", "not_applicable"]
 Level = Literal["mandatory", "advisory"]
+
+
+class CitedLine(Struct, frozen=True):
+    """What a citation of a source document leads to.
+
+    source: document and line, as the rule cites it
+    document: title of the document
+    says: what the line says, in our own words
+    """
+
+    source: str
+    document: str
+    says: str
 
 
 class SubjectRef(Record, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from inferplan.records.base import Derivation, Record, Source
 from inferplan.records.no_plan import Conflict
 from inferplan.records.outcome import Flow
 from inferplan.records.plan import Endpoint, Plan, Route
-from inferplan.records.verdicts import Finding, Level, Report, RuleResult, StateFile
+from inferplan.records.verdicts import CitedLine, Finding, Level, Report, RuleResult, StateFile
 from inferplan.sizing.remedies import Remedy
 from inferplan.spec.declaration import Bar
 from inferplan.spec.faults import SpecError
@@ -80,19 +80,6 @@ class PlanDocument(Plan, frozen=True, kw_only=True):
     """What `inferplan plan SPEC --format json` prints: the whole plan, and how it came about."""
 
     organization: Bar  # the folder that judges, and the digest of its contents
-
-
-class CitedLine(Struct, frozen=True):
-    """What a citation of a source document leads to.
-
-    source: document and line, as the rule cites it
-    document: title of the document
-    says: what the line says, in our own words
-    """
-
-    source: str
-    document: str
-    says: str
 
 
 class RuleEntry(Struct, frozen=True):

@@ -16,13 +16,12 @@ from inferplan.exitcodes import ExitCode
 
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
-    from inferplan.records.verdicts import Report, StateFile
+    from inferplan.records.verdicts import CitedLine, Report, StateFile
     from inferplan.spec.declaration import Bar
-    from policies.documents import Cited
     from policies.notices import Notice
     from policies.rule import Rule
 
-Cite = Callable[[Sequence[str]], Sequence["Cited"]]
+Cite = Callable[[Sequence[str]], Sequence["CitedLine"]]
 
 CHECK_SCHEMA = "inferplan.check/v1beta1"
 ERRORS_SCHEMA = "inferplan.errors/v1beta1"

@@ -14,7 +14,7 @@ import click
 from inferplan.report.money import columns
 
 if TYPE_CHECKING:
-    from policies.documents import Cited
+    from inferplan.records.verdicts import CitedLine
     from policies.notices import Notice
     from policies.rule import Rule
 
@@ -28,7 +28,7 @@ def table(listed: Sequence[Rule], notices: Sequence[Notice]) -> str:
     return "\n".join([*lines, "", click.style("Findings that belong to no rule:", bold=True), *noted])
 
 
-def page(rule: Rule, lines_cited: Sequence[Cited], *, width: int = WIDTH) -> str:
+def page(rule: Rule, lines_cited: Sequence[CitedLine], *, width: int = WIDTH) -> str:
     """Everything a rule says of itself, with what the cited lines say and its examples."""
     lines = [click.style(f"{rule.id}  {rule.title}", bold=True), f"{rule.level_name}, pack {rule.pack}", ""]
     for label, text in (("Why", rule.why), ("Fix", rule.fix)):
@@ -41,14 +41,14 @@ def page(rule: Rule, lines_cited: Sequence[Cited], *, width: int = WIDTH) -> str
     return "\n".join(lines)
 
 
-def notice_page(notice: Notice, lines_cited: Sequence[Cited], *, width: int = WIDTH) -> str:
+def notice_page(notice: Notice, lines_cited: Sequence[CitedLine], *, width: int = WIDTH) -> str:
     """Everything that is to be said of a finding that belongs to no rule."""
     title = click.style(f"{notice.id}  {notice.title}", bold=True)
     sources = ["", *_sources(notice.source, lines_cited, width)] if notice.source else []
     return "\n".join([title, "", fill(f"Fix: {notice.fix}", width=width, subsequent_indent="  "), *sources])
 
 
-def _sources(sources: Sequence[str], lines_cited: Sequence[Cited], width: int) -> list[str]:
+def _sources(sources: Sequence[str], lines_cited: Sequence[CitedLine], width: int) -> list[str]:
     """Each source with what it says; the title of a document once, below its last line."""
     says = {line.source: line.says for line in lines_cited}
     told = [f"{source}  {says[source]}" if source in says else source for source in sources]
