@@ -15,9 +15,12 @@ from policies.evaluate import evaluate
 from policies.rule import Example
 from policies.state import SECRET_SIGNATURE, SIGNATURE, parse_state
 from policies.world.cases import passing_case
+from policies.world.things import key_arn
 
 AS_OF = date(2026, 11, 20)
 REGION, ACCOUNT, STRANGER = "eu-central-1", "111111111111", "999999999999"
+ABROAD = "us-east-1"
+ENCRYPTED = {"storageEncrypted": True, "kmsKeyId": key_arn()}
 State = dict[str, Any]
 
 

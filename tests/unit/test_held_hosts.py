@@ -15,7 +15,9 @@ import pytest
 from policies.world.things import arn as address
 from policies.world.things import aws_host, bucket_arn, document, key_arn, model_arn
 from tests.unit.exports import (
+    ABROAD,
     ACCOUNT,
+    ENCRYPTED,
     REGION,
     STRANGER,
     State,
@@ -32,20 +34,6 @@ from tests.unit.exports import (
     task,
     told,
 )
-
-ABROAD = "us-east-1"
-ENCRYPTED = {"storageEncrypted": True, "kmsKeyId": key_arn()}
-SILENT = [
-    {"name": name, "value": value}
-    for name, value in {
-        "VLLM_NO_USAGE_STATS": "1",
-        "HF_HUB_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "VLLM_MEDIA_URL_ALLOW_REDIRECTS": "0",
-    }.items()
-]
-IMAGE = f"{aws_host(f'{ACCOUNT}.dkr.ecr.{REGION}')}/vllm@sha256:1"
-
 
 # -- hosts and destinations -----------------------------------------------------------------------------
 ENV, ARGS = "spec.template.spec.containers[0].env[0].value", "spec.template.spec.containers[0].args[0]"

@@ -14,7 +14,9 @@ from policies.rule import DROP
 from policies.world.things import arn as address
 from policies.world.things import aws_host, bucket_arn, document, key_arn, log_group_arn, model_arn
 from tests.unit.exports import (
+    ABROAD,
     ACCOUNT,
+    ENCRYPTED,
     REGION,
     STRANGER,
     State,
@@ -29,8 +31,6 @@ from tests.unit.exports import (
     told,
 )
 
-ABROAD = "us-east-1"
-ENCRYPTED = {"storageEncrypted": True, "kmsKeyId": key_arn()}
 SILENT = [
     {"name": name, "value": value}
     for name, value in {
