@@ -5,7 +5,7 @@ AS_OF := 2026-11-20
 EXAMPLES := specs/de-clinic-notes.yaml specs/eu-support-desk.yaml specs/in-bank-assistant.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint format golden docs refresh bench engine test-engine cluster test-cluster test-aws test-gateway fuzz lock clean
+.PHONY: help setup setup-dev demo test lint format golden docs wheels refresh bench engine test-engine cluster test-cluster test-aws test-gateway fuzz lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,8 +49,10 @@ golden: setup-dev ## rewrite the goldens; read the diff as a reviewer would
 docs: setup-dev ## rewrite the generated pages and JSON Schemas
 	$(BIN)/python -m tests.documentation
 
-refresh: setup-dev ## make the generated tables of the catalog anew from the pinned sources; read what changed
+wheels: setup-dev ## fetch the pinned wheels that the catalog's tables are read from, once, into the cache
 	$(BIN)/python -m inferplan.catalog.refresh.wheels
+
+refresh: wheels ## make the generated tables of the catalog anew from the pinned sources; read what changed
 	for table in zones global_services bedrock_models vendor_models; do \
 		$(BIN)/python -m inferplan.catalog.refresh.$$table || exit 1; done
 

@@ -66,7 +66,7 @@ def test_the_table_of_vendor_models_is_what_the_wheel_states() -> None:
     """The same for the wheel that is read and not installed."""
     wheel = wheels.fetched("litellm")
     if wheel is None:
-        pytest.skip("the wheel of litellm is not fetched: make refresh")
+        pytest.skip("the wheel of litellm is not fetched: make wheels")
 
     assert refresh_rows.render(refresh_vendors.current(wheel)) == table.raw("vendor_models").decode()
 

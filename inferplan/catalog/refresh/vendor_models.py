@@ -108,10 +108,7 @@ def current(wheel: Path) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Rewrite the table vendor_models from the fetched wheel and say what changed."""
-    wheel = wheels.fetched("litellm")
-    if wheel is None:
-        raise SystemExit("litellm is not fetched: python -m inferplan.catalog.refresh.wheels")
-    fresh = current(wheel)
+    fresh = current(wheels.wheel("litellm"))
     old = rows.read("vendor_models") if (rows.DATA / "vendor_models.json").exists() else []
     for line in rows.changes(old, fresh, "provider", "model"):
         rows.tell(line)
