@@ -66,10 +66,10 @@ engine: ## build the Pulumi engine from Go modules, unless an official one is on
 test-engine: setup-dev engine ## preview, up, second up and destroy on the real engine, with the policy pack
 	$(BIN)/pytest -q -m engine tests/engine
 
-cluster: ## build a Kubernetes API server and etcd from Go modules
+cluster: ## build a Kubernetes control plane (API server, scheduler, controllers, etcd) from Go modules
 	@tests/cluster/build.sh
 
-test-cluster: setup-dev cluster ## manifests against a real Kubernetes API server
+test-cluster: setup-dev cluster ## the planned workload on a real Kubernetes control plane
 	$(BIN)/pytest -q -m cluster tests/cluster
 
 test-aws: setup-dev ## every variant of the examples before what AWS publishes

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Prints the folder with kube-apiserver and etcd, built from tests/cluster/go.mod and cached outside the tree.
+# Prints the folder with etcd, kube-apiserver, kube-scheduler and kube-controller-manager, built from
+# tests/cluster/go.mod and cached outside the tree.
 # Needs only go; the first build takes some minutes.
 set -eu
 
 if ! command -v go >/dev/null 2>&1; then
-    echo "no go to build a Kubernetes API server with" >&2
+    echo "no go to build a Kubernetes control plane with" >&2
     exit 1
 fi
 
@@ -21,6 +22,8 @@ build() { # name, package
         -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version" "$2" >&2
     mv "$target/$1.$$" "$target/$1" # never leave half a file behind
 }
-build kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
+for program in kube-apiserver kube-scheduler kube-controller-manager; do
+    build "$program" "k8s.io/kubernetes/cmd/$program"
+done
 build etcd ./etcd
 echo "$target"
