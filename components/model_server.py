@@ -13,17 +13,18 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.isolated_namespace import peer, port
-from components.model_server_pod import USER, Mount, PodArgs, pod_labels, pod_spec
+from components.model_server_pod import USER, Mount, PodArgs, pod_annotations, pod_labels, pod_spec
 from components.names import Names
 from components.weights_volume import WeightsVolume, WeightsVolumeArgs
 from inferplan.records.plan import Server
 
 _LEADER_WORKER_SET = "leaderworkerset.x-k8s.io/v1"
+_WAIT_UNTIL_AVAILABLE = {"pulumi.com/waitFor": "condition=Available"}  # the engine knows no such kind itself
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelServerArgs:
-    """`names` keep cluster-wide volumes apart; `drain_seconds` is the longest request of its routes."""
+    """`names` keep cluster-wide volumes apart."""
 
     names: Names
     server: Server
@@ -31,11 +32,10 @@ class ModelServerArgs:
     gateway_namespace: str
     gateway_labels: dict[str, str]
     bucket: str
-    drain_seconds: int
 
 
 class ModelServer(pulumi.ComponentResource):
-    """A Deployment; pods that span nodes are a LeaderWorkerSet, whose controller has to be in the cluster."""
+    """A Deployment; pods that span nodes are LeaderWorkerSets, whose controller has to be in the cluster."""
 
     service_name: str
 
@@ -45,18 +45,16 @@ class ModelServer(pulumi.ComponentResource):
         self.service_name = args.server.name
         volumes = self._volumes()
         policies = [self._ingress(), *self._between_nodes()]
-        pods = PodArgs(
-            server=args.server,
-            registry=args.names.registry(),
-            drain_seconds=args.drain_seconds,
-            mounts=tuple(volumes),
-        )
-        after = [*volumes.values(), *policies]
-        workload = (
-            self._set(pods, after) if args.server.pipeline_parallel > 1 else self._deployment(pods, after)
-        )
+        pods = PodArgs(server=args.server, registry=args.names.registry(), mounts=tuple(volumes))
+        after: list[pulumi.Resource] = [*volumes.values(), *policies]
+        if args.server.pipeline_parallel > 1:
+            # One after the other, or an update would take the servers of all zones away at once.
+            for zone in args.server.zones or (None,):
+                after.append(self._set(pods, zone, after))
+        else:
+            after.append(self._deployment(pods, after))
         self._disruption_budget()
-        self._service(workload)
+        self._service(after[-1])
         self.register_outputs({"serviceName": self.service_name})
 
     def _volumes(self) -> dict[Mount, WeightsVolume]:
@@ -103,31 +101,35 @@ class ModelServer(pulumi.ComponentResource):
                     ),
                 ),
                 template=kubernetes.core.v1.PodTemplateSpecArgs(
-                    metadata=kubernetes.meta.v1.ObjectMetaArgs(labels=labels), spec=pod_spec(pods)
+                    metadata=kubernetes.meta.v1.ObjectMetaArgs(
+                        labels=labels, annotations=pod_annotations(server)
+                    ),
+                    spec=pod_spec(pods),
                 ),
             ),
             opts=self._slow(after),
         )
 
-    def _set(self, pods: PodArgs, after: list[pulumi.Resource]) -> pulumi.Resource:
-        server = self._args.server
-        template = {"metadata": {"labels": pod_labels(server.name)}}
+    def _set(self, pods: PodArgs, zone: str | None, after: list[pulumi.Resource]) -> pulumi.Resource:
+        """The groups of one zone: a group whose nodes stand in two would not outlive the loss of either."""
+        server, place = self._args.server, "" if zone is None else f"-{zone}"
+        template = {"metadata": {"labels": pod_labels(server.name), "annotations": pod_annotations(server)}}
         return kubernetes.apiextensions.CustomResource(
-            f"{self._name}-set",
+            f"{self._name}-set{place}",
             api_version=_LEADER_WORKER_SET,
             kind="LeaderWorkerSet",
-            metadata=self._metadata(server.name),
+            metadata=self._metadata(f"{server.name}{place}", annotations=_WAIT_UNTIL_AVAILABLE),
             spec={
-                "replicas": server.replicas,
+                "replicas": server.replicas_per_zone,
                 "startupPolicy": "LeaderCreated",
                 "leaderWorkerTemplate": {
                     "size": server.pipeline_parallel,
                     "restartPolicy": "RecreateGroupOnPodRestart",
-                    "leaderTemplate": {**template, "spec": pod_spec(pods, node="leader")},
-                    "workerTemplate": {**template, "spec": pod_spec(pods, node="worker")},
+                    "leaderTemplate": {**template, "spec": pod_spec(pods, "leader", zone)},
+                    "workerTemplate": {**template, "spec": pod_spec(pods, "worker", zone)},
                 },
             },
-            opts=self._slow(after),
+            opts=self._slow(list(after)),
         )
 
     def _slow(self, after: list[pulumi.Resource]) -> pulumi.ResourceOptions:
@@ -161,7 +163,8 @@ class ModelServer(pulumi.ComponentResource):
             f"{self._name}-disruption-budget",
             metadata=self._metadata(self._args.server.name),
             spec=kubernetes.policy.v1.PodDisruptionBudgetSpecArgs(
-                max_unavailable=1,
+                # All of a node, which has no spare: with fewer allowed its drain would wait for ever.
+                max_unavailable=self._args.server.pods_per_node,
                 selector=kubernetes.meta.v1.LabelSelectorArgs(
                     match_labels=pod_labels(self._args.server.name)
                 ),
@@ -209,7 +212,12 @@ class ModelServer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _metadata(self, object_name: str) -> kubernetes.meta.v1.ObjectMetaArgs:
+    def _metadata(
+        self, object_name: str, annotations: dict[str, str] | None = None
+    ) -> kubernetes.meta.v1.ObjectMetaArgs:
         return kubernetes.meta.v1.ObjectMetaArgs(
-            name=object_name, namespace=self._args.namespace, labels=pod_labels(self._args.server.name)
+            name=object_name,
+            namespace=self._args.namespace,
+            labels=pod_labels(self._args.server.name),
+            annotations=annotations,
         )

@@ -10,14 +10,15 @@ from typing import Literal
 
 import pulumi_kubernetes as kubernetes
 
-from components.node_group import GPU_TAINT
+from components.node_group import GPU_TAINT, ZONE_LABEL
 from inferplan.records.plan import Server
 
 POOL_LABEL = "inferplan/pool"
-USER = 2000
+USER = 10001  # above the ids that a node's own users have
 CACHE = "/cache"
 MASTER_PORT = 29500
-_DRAIN_BEFORE_STOP_SECONDS = 15  # until gateways and kube-proxies have seen that the pod is going
+# The Cluster Autoscaler orders nothing for a pending pod before it is as old as this says.
+_SCALE_UP_DELAY = "cluster-autoscaler.kubernetes.io/pod-scale-up-delay"
 
 # The user has no entry in the image's passwd and the root is read-only: what is written goes to the cache.
 _WRITABLE = {
@@ -46,7 +47,6 @@ class PodArgs:
 
     server: Server
     registry: str
-    drain_seconds: int
     mounts: tuple[Mount, ...]
 
 
@@ -54,32 +54,25 @@ def pod_labels(server_name: str) -> dict[str, str]:
     return {"app.kubernetes.io/name": server_name, "app.kubernetes.io/component": "model-server"}
 
 
+def pod_annotations(server: Server) -> dict[str, str]:
+    """In an update the new pod waits for the GPU of one that still answers, and needs no node of its own."""
+    return {_SCALE_UP_DELAY: f"{server.shutdown.scale_up_delay_seconds}s"}
+
+
 def pod_spec(
-    args: PodArgs, node: Literal["only", "leader", "worker"] = "only"
+    args: PodArgs, node: Literal["only", "leader", "worker"] = "only", zone: str | None = None
 ) -> kubernetes.core.v1.PodSpecArgs:
-    """The pod of a single-node server, or of the leader or a worker of a server that spans nodes."""
+    """The pod of a single-node server, or of the leader or a worker of one that spans nodes in a `zone`."""
     server = args.server
     return kubernetes.core.v1.PodSpecArgs(
         automount_service_account_token=False,
         enable_service_links=False,  # a Service called vllm would set VLLM_PORT (pitfalls 1.18)
-        node_selector={POOL_LABEL: server.pool},
+        node_selector={POOL_LABEL: server.pool, **({ZONE_LABEL: zone} if zone is not None else {})},
         tolerations=[
             kubernetes.core.v1.TolerationArgs(key=GPU_TAINT, operator="Exists", effect="NoSchedule")
         ],
-        topology_spread_constraints=[
-            kubernetes.core.v1.TopologySpreadConstraintArgs(
-                max_skew=1,
-                topology_key="topology.kubernetes.io/zone",
-                # The plan counts on replicas in every zone where the loss of one must be survived; a mere
-                # preference would let the autoscaler put them all on the first node.
-                when_unsatisfiable="DoNotSchedule" if server.min_replicas > 1 else "ScheduleAnyway",
-                min_domains=server.min_replicas if server.min_replicas > 1 else None,
-                label_selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=pod_labels(server.name)),
-            )
-        ]
-        if node == "only"
-        else None,
-        termination_grace_period_seconds=args.drain_seconds,
+        topology_spread_constraints=_spread(server) if node == "only" else None,
+        termination_grace_period_seconds=server.shutdown.grace_seconds,
         security_context=kubernetes.core.v1.PodSecurityContextArgs(
             run_as_non_root=True,
             run_as_user=USER,
@@ -103,6 +96,30 @@ def pod_spec(
             ),
         ],
     )
+
+
+def _spread(server: Server) -> list[kubernetes.core.v1.TopologySpreadConstraintArgs]:
+    """Evenly if possible; where the loss of a zone must be survived, no zone takes another's share.
+
+    A mere preference would let the autoscaler put all on its first node. An even spread as the rule would
+    leave what outlives a zone irreplaceable: each new pod would want a partner in the zone that is gone.
+    """
+
+    def constraint(
+        skew: int, otherwise: str, zones: int | None
+    ) -> kubernetes.core.v1.TopologySpreadConstraintArgs:
+        return kubernetes.core.v1.TopologySpreadConstraintArgs(
+            max_skew=skew,
+            topology_key="topology.kubernetes.io/zone",
+            when_unsatisfiable=otherwise,
+            min_domains=zones,
+            label_selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=pod_labels(server.name)),
+        )
+
+    wished = constraint(1, "ScheduleAnyway", None)
+    if not server.zones:
+        return [wished]
+    return [constraint(server.replicas_per_zone, "DoNotSchedule", server.min_replicas), wished]
 
 
 def _container(args: PodArgs, node: str) -> kubernetes.core.v1.ContainerArgs:
@@ -147,7 +164,7 @@ def _container(args: PodArgs, node: str) -> kubernetes.core.v1.ContainerArgs:
         liveness_probe=_probe("/health", period_seconds=20, failure_threshold=6) if serves else None,
         lifecycle=kubernetes.core.v1.LifecycleArgs(
             pre_stop=kubernetes.core.v1.LifecycleHandlerArgs(
-                sleep=kubernetes.core.v1.SleepActionArgs(seconds=_DRAIN_BEFORE_STOP_SECONDS)
+                sleep=kubernetes.core.v1.SleepActionArgs(seconds=server.shutdown.before_stop_seconds)
             )
         )
         if serves

@@ -18,6 +18,7 @@ from components.role import Role, RoleArgs
 IMAGE = "cluster-autoscaler"
 NAMESPACE = "kube-system"
 SERVICE_ACCOUNT = "cluster-autoscaler"
+_PORT = 8085  # where it answers by default: metrics and its own health
 _LABELS = {"app.kubernetes.io/name": SERVICE_ACCOUNT}
 _READ = ["get", "list", "watch"]
 
@@ -233,6 +234,20 @@ def _pod(args: NodeAutoscalerArgs) -> kubernetes.core.v1.PodSpecArgs:
                     "--expander=least-waste",
                 ],
                 env=[core.EnvVarArgs(name="AWS_REGION", value=args.region)],
+                ports=[core.ContainerPortArgs(name="http", container_port=_PORT)],
+                # It answers with an error once it has not finished a round for ten minutes.
+                liveness_probe=core.ProbeArgs(
+                    http_get=core.HTTPGetActionArgs(path="/health-check", port="http"),
+                    initial_delay_seconds=60,
+                    period_seconds=30,
+                    failure_threshold=4,
+                    timeout_seconds=5,
+                ),
+                readiness_probe=core.ProbeArgs(
+                    http_get=core.HTTPGetActionArgs(path="/health-check", port="http"),
+                    period_seconds=10,
+                    timeout_seconds=5,
+                ),
                 resources=core.ResourceRequirementsArgs(
                     requests={"cpu": "100m", "memory": "600Mi"}, limits={"memory": "600Mi"}
                 ),

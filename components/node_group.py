@@ -15,6 +15,7 @@ from inferplan.records.plan import Pool, RunningHours
 
 ROOT_DEVICE, BOTTLEROCKET_DATA_DEVICE = "/dev/xvda", "/dev/xvdb"
 GPU_TAINT = "nvidia.com/gpu"
+ZONE_LABEL = "inferplan/zone"  # holds a zone id: the usual label holds names, which differ by account
 # By this label the autoscaler knows that a new node's GPUs are still to appear, and orders no second node.
 ACCELERATOR_LABEL = ".".join(("k8s", "amazonaws", "com/accelerator"))  # a label in every partition, no host
 _CAPACITY_TYPES = {
@@ -27,13 +28,17 @@ _CAPACITY_TYPES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeGroupArgs:
-    """`volumes_gib`: sizes by device name. An `autoscaled` group starts at 0 and is left to its scaler."""
+    """`volumes_gib`: sizes by device name; `volume_mib_s`: how fast the one with images and pods is.
+
+    An `autoscaled` group starts at 0 and is left to its scaler.
+    """
 
     cluster_name: str
     group_name: str
     instance_type: str
     ami_type: str
     volumes_gib: dict[str, int]
+    volume_mib_s: int | None = None  # None: what gp3 includes
     kms_key_arn: pulumi.Input[str]
     node_role_arn: pulumi.Input[str]
     security_group_id: pulumi.Input[str]
@@ -133,7 +138,13 @@ class NodeGroup(pulumi.ComponentResource):
                 http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
             ),
             block_device_mappings=[
-                _volume(device, gib, args.kms_key_arn) for device, gib in args.volumes_gib.items()
+                _volume(
+                    device,
+                    gib,
+                    args.kms_key_arn,
+                    args.volume_mib_s if device == _device_of_pods(args.volumes_gib) else None,
+                )
+                for device, gib in args.volumes_gib.items()
             ],
             vpc_security_group_ids=None if args.efa_interfaces else [args.security_group_id],
             network_interfaces=_interfaces(args) if args.efa_interfaces else None,
@@ -155,13 +166,12 @@ class NodeGroup(pulumi.ComponentResource):
 
     def _scale_from_zero(self, name: str, args: NodeGroupArgs) -> None:
         """An autoscaler cannot see the disk of a node that does not exist yet, and pods ask for disk."""
-        device = BOTTLEROCKET_DATA_DEVICE if BOTTLEROCKET_DATA_DEVICE in args.volumes_gib else ROOT_DEVICE
         aws.autoscaling.Tag(
             f"{name}-disk-hint",
             autoscaling_group_name=self.autoscaling_group_name,
             tag=aws.autoscaling.TagTagArgs(
                 key="k8s.io/cluster-autoscaler/node-template/resources/ephemeral-storage",
-                value=f"{args.volumes_gib[device]}Gi",
+                value=f"{args.volumes_gib[_device_of_pods(args.volumes_gib)]}Gi",
                 propagate_at_launch=False,
             ),
             opts=pulumi.ResourceOptions(parent=self),
@@ -186,14 +196,19 @@ class NodeGroup(pulumi.ComponentResource):
             )
 
 
+def _device_of_pods(volumes_gib: dict[str, int]) -> str:
+    return BOTTLEROCKET_DATA_DEVICE if BOTTLEROCKET_DATA_DEVICE in volumes_gib else ROOT_DEVICE
+
+
 def _volume(
-    device: str, gib: int, key_arn: pulumi.Input[str]
+    device: str, gib: int, key_arn: pulumi.Input[str], mib_s: int | None
 ) -> aws.ec2.LaunchTemplateBlockDeviceMappingArgs:
     return aws.ec2.LaunchTemplateBlockDeviceMappingArgs(
         device_name=device,
         ebs=aws.ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
             volume_size=gib,
             volume_type="gp3",
+            throughput=mib_s,
             encrypted="true",
             kms_key_id=key_arn,
             delete_on_termination="true",

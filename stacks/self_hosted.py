@@ -39,6 +39,7 @@ from components.node_group import (
     BOTTLEROCKET_DATA_DEVICE,
     GPU_TAINT,
     ROOT_DEVICE,
+    ZONE_LABEL,
     NodeGroup,
     NodeGroupArgs,
     volumes_gib,
@@ -294,7 +295,7 @@ def _gpu_group(
     after: list[pulumi.Resource],
 ) -> None:
     planned = planned_cluster(plan)
-    labels = {POOL_LABEL: pool.name, ACCELERATOR_LABEL: pool.gpu}
+    labels = {POOL_LABEL: pool.name, ZONE_LABEL: zone, ACCELERATOR_LABEL: pool.gpu}
     if not pool.ami_has_device_plugin:
         labels[DEVICE_PLUGIN_LABEL] = "true"
     NodeGroup(
@@ -305,6 +306,7 @@ def _gpu_group(
             instance_type=pool.instance_type,
             ami_type=pool.ami_type,
             volumes_gib=volumes_gib(pool),
+            volume_mib_s=pool.volume_mib_s,
             kms_key_arn=base.keys.arns["ebs"],
             node_role_arn=role.arn,
             security_group_id=group,
@@ -335,7 +337,6 @@ def model_servers(deployment: Deployment, plan: Plan) -> None:
         f"{plan.name}-inference", IsolatedNamespaceArgs(namespace=planned.namespace), deployment.options()
     )
     _cluster_services(deployment, plan, planned)
-    seconds = {route.name: route.timeout_seconds for route in plan.routes}
     for server in plan.servers:
         ModelServer(
             f"{plan.name}-{server.name}",
@@ -346,7 +347,6 @@ def model_servers(deployment: Deployment, plan: Plan) -> None:
                 gateway_namespace=cluster_gateway.namespace(plan),
                 gateway_labels=GATEWAY_LABELS,
                 bucket=str(plan.weights_bucket),
-                drain_seconds=max(seconds[route] for route in server.routes),
             ),
             deployment.options(depends_on=[namespace]),
         )

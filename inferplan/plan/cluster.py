@@ -1,17 +1,17 @@
 """The cluster around own weights: version, add-ons in working order, administrators, system nodes.
 
-Not here: GPU nodes (own_weights) and resources (components).
+Not here: how many system nodes (system_nodes), GPU nodes (own_weights) and resources (components).
 """
 
 from __future__ import annotations
 
 from inferplan.plan.case import Case
+from inferplan.plan.system_nodes import plan_system_nodes
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Cluster, GatewayService
 
 KUBERNETES_VERSION = "1.36"
 NAMESPACE = "inference"
-SYSTEM_TYPE = {"production": "m6i.xlarge", "staging": "m6i.xlarge", "development": "m6i.large"}
 
 # In the order in which they work (field notes 6): networking before nodes, the rest once system nodes exist.
 ADDONS = (
@@ -26,8 +26,11 @@ ADDONS = (
 )
 
 
-def plan_cluster(case: Case, gateway: GatewayService, notes: Notes) -> Cluster:
-    """The cluster of a stack with own weights; add-on versions come from the lock, None is pending."""
+def plan_cluster(case: Case, gateway: GatewayService, notes: Notes, *, gateway_apart: bool) -> Cluster:
+    """The cluster of a stack with own weights; add-on versions come from the lock, None is pending.
+
+    `gateway_apart`: the gateway has nodes of its own, as it has a way out.
+    """
     declaration, said = case.declaration, case.spec.cluster
     admins = said.admins
     if not admins and declaration.account.deploy_role is not None:
@@ -41,14 +44,7 @@ def plan_cluster(case: Case, gateway: GatewayService, notes: Notes) -> Cluster:
             "cluster.admins: nobody is named and the account has no deploy_role: nobody could administer it"
         )
     locked = declaration.lock.addons if declaration.lock else {}
-    instance_type = SYSTEM_TYPE[case.environment]
-    nodes = notes.derive(
-        "cluster.system_nodes",
-        max(2, gateway.replicas),
-        "nodes",
-        "two, so that the gateway, DNS and the autoscalers survive the loss of one node",
-        {"instance_type": instance_type, "gateway_replicas": gateway.replicas},
-    )
+    instance_type, nodes = plan_system_nodes(case, gateway, notes, apart=gateway_apart)
     if said.access != "private":
         notes.warn("cluster.access opens the API to address ranges; private is the default")
     return Cluster(

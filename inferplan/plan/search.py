@@ -172,6 +172,7 @@ def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
     target = placement.make_target(case.declaration, case.spec, region, zones)
     vendors = plan_vendors(case, target, notes)
     gateway = plan_gateway(case, target, own.servers, vendors, notes)
+    network = plan_network(case, target, vendors, placement.spread_zones(region, zones), notes)
     staff = case.spec.operations.staff
     draft = Draft(
         as_of=case.as_of.isoformat(),
@@ -182,8 +183,10 @@ def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
         pools=own.pools,
         servers=own.servers,
         vendors=vendors,
-        network=plan_network(case, target, vendors, placement.spread_zones(region, zones), notes),
-        cluster=plan_cluster(case, gateway, notes) if case.has_cluster else None,
+        network=network,
+        cluster=plan_cluster(case, gateway, notes, gateway_apart=network.firewall)
+        if case.has_cluster
+        else None,
         gateway=gateway,
         labor=Labor(fte=staff.fte if staff else None, hourly_usd=staff.hourly_usd if staff else None),
         log_retention_days=case.log_retention_days,

@@ -102,6 +102,15 @@ class Startup(Record, frozen=True, kw_only=True):
     pulumi_timeout: str  # such as 45m
 
 
+class Shutdown(Record, frozen=True, kw_only=True):
+    """How a pod of a server ends: the requests in it are answered first."""
+
+    request_seconds: int  # the longest request that it may still be answering, which the engine waits for
+    before_stop_seconds: int  # until gateways and kube-proxies have seen that the pod is going
+    grace_seconds: int  # until it is killed
+    scale_up_delay_seconds: int  # for so long a pending pod orders no node: one that ends still holds its GPU
+
+
 class Adapter(Record, frozen=True, kw_only=True):
     name: str
     source: str  # the URI of the spec
@@ -127,6 +136,8 @@ class Server(Record, frozen=True, kw_only=True):
     tensor_parallel: int
     pipeline_parallel: int
     replicas: int
+    pods_per_node: int  # that share a node, and go together when it is replaced
+    replicas_per_zone: int  # the most that stand in one zone, so that the rest outlive its loss
     min_replicas: int
     max_replicas: int
     max_model_len: int | None  # None: it makes images, which have no tokens
@@ -144,6 +155,8 @@ class Server(Record, frozen=True, kw_only=True):
     memory: Memory
     throughput: Throughput | None  # None: no source says how fast it is
     startup: Startup
+    shutdown: Shutdown
+    zones: tuple[str, ...] = ()  # zone ids, each with its share of the replicas; empty: any zone of the pool
     adapters: tuple[Adapter, ...] = ()
     engine: Literal["vllm", "diffusion"] = "vllm"
 
@@ -174,6 +187,7 @@ class Pool(Record, frozen=True, kw_only=True):
     architecture: Literal["x86_64", "arm64"]
     root_volume_gib: int
     data_volume_gib: int | None  # None: the image keeps everything on its root volume
+    volume_mib_s: int  # throughput of the volume that images are pulled to
     quota_code: str | None
     quota_vcpus: int
     efa: bool = False
@@ -322,6 +336,7 @@ __all__ = [
     "RunningHours",
     "Scenario",
     "Server",
+    "Shutdown",
     "Sidecar",
     "Source",
     "Startup",

@@ -275,12 +275,14 @@ def test_replicas_that_must_survive_a_zone_are_forced_apart() -> None:
     for resource in stack_called(LONGEST, "de-clinic-notes"):
         if resource.type == "kubernetes:apps/v1:Deployment" and "autoscaler" not in resource.name:
             spec = resource.props["spec"]["template"]["spec"]["topologySpreadConstraints"][0]
-            found[resource.name] = (spec["whenUnsatisfiable"], spec.get("minDomains"))
+            found[resource.name] = (spec["whenUnsatisfiable"], spec.get("minDomains"), spec["maxSkew"])
     plan = make_plan(declared("de-clinic-notes"), AS_OF, gates)
 
     for server in plan.servers:
         apart = (
-            ("DoNotSchedule", server.min_replicas) if server.min_replicas > 1 else ("ScheduleAnyway", None)
+            ("DoNotSchedule", server.min_replicas, server.replicas_per_zone)
+            if server.min_replicas > 1
+            else ("ScheduleAnyway", None, 1)
         )
         assert found[f"{LONGEST}-{server.name}-deployment"] == apart
     assert any(server.min_replicas > 1 for server in plan.servers)

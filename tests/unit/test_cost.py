@@ -33,10 +33,10 @@ def with_pool(given: Draft, **changes: object) -> Draft:
                 "GPU nodes gpu-llama": 96430.08,
                 # 0.10 x 730
                 "EKS control plane": 73.00,
-                # 2 x m6i.xlarge at 0.202: 0.202 x 730 x 2
-                "system nodes": 294.92,
-                # 2 nodes x (4 GiB root + 50 GiB data) x 0.0912
-                "volumes of system nodes": 9.85,
+                # 3 x m6i.xlarge at 0.202: 0.202 x 730 x 3
+                "system nodes": 442.38,
+                # 3 nodes x (4 GiB root + 50 GiB data) x 0.0912
+                "volumes of system nodes": 14.77,
                 # 11 endpoints x 2 zones x 730 h x 0.013
                 "interface endpoints": 208.78,
                 # 0.0225 x 730

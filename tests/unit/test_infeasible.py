@@ -240,8 +240,8 @@ def p5e() -> Declaration:
         pytest.param(
             lambda: bank(budget={"monthly_usd": 20000}),
             "budget.monthly_usd",
-            "a budget of 99,800 USD a month",
-            lambda said: with_spec(said, budget={"monthly_usd": 99800}),
+            "a budget of 99,900 USD a month",
+            lambda said: with_spec(said, budget={"monthly_usd": 99900}),
             id="a higher budget is the bill as said",
         ),
         pytest.param(
@@ -435,7 +435,7 @@ def test_the_command_line_ends_with_3(capsys: pytest.CaptureFixture[str], tmp_pa
     assert code == ExitCode.NO_PLAN
     assert told.out == ""
     assert "budget.monthly_usd: 100 USD a month" in told.err
-    assert "works with a budget of 771 USD a month, at 770 USD a month" in told.err
+    assert "works with a budget of 777 USD a month, at 776 USD a month" in told.err
 
 
 def test_tried_13_nothing_is_proposed_to_which_rules_object() -> None:

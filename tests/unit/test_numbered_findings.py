@@ -2,7 +2,8 @@
 
 Not here: the tests themselves. A name says the trial and the number, as in `test_aws_3_...` or `..._row_3`:
 aws = planned resources judged by what AWS publishes, row = the proxy started for real, tried = the product
-tried by a new user, held = kinds of state that rules missed, report = public bug reports.
+tried by a new user, held = kinds of state that rules missed, report = public bug reports, k8s = the planned
+workload on a real scheduler.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-NUMBER = re.compile(r"(?:^|_)(aws|row|tried|held|report)_([0-9]+)(?=_|$)")
+NUMBER = re.compile(r"(?:^|_)(aws|row|tried|held|report|k8s)_([0-9]+)(?=_|$)")
 
 FINDINGS = {
     ("aws", 1): "block rules of the DNS Firewall that share a list",
@@ -30,6 +31,14 @@ FINDINGS = {
     ("aws", 9): "EFA on a card that carries IP only",
     ("aws", 10): "a runner or a tunnel that reaches neither state nor API server",
     ("aws", 11): "clients without a route back",
+    ("k8s", 2): "groups of nodes across zones, of which none is whole after losing one",
+    ("k8s", 3): "replicas that outlive a zone and cannot be replaced",
+    ("k8s", 4): "a gateway without room for its update",
+    ("k8s", 5): "requests cut when a pod ends",
+    ("k8s", 7): "volumes too small and too slow for the image",
+    ("k8s", 8): "instance types that the autoscaler does not know",
+    ("k8s", 9): "an extra node for each update",
+    ("k8s", 10): "an autoscaler without probes, and low user ids",
     ("row", 1): "an entry point that ECS does not replace",
     ("row", 2): "caller keys that open every path",
     ("row", 3): "the vendor's key sent to AWS",

@@ -162,6 +162,12 @@ def explain_pod(path: str, server: Server, choice: Choice, notes: Notes) -> None
     }
     for field, unit, formula in (
         ("pipeline_parallel", "nodes", "1, unless no single node of the Region can hold the model"),
+        ("pods_per_node", "pods", "the least of GPUs, memory and vCPUs of a node over those of a pod"),
+        (
+            "replicas_per_zone",
+            "replicas",
+            "the same in every zone where a zone may be lost, else all of them",
+        ),
         ("min_replicas", "replicas", "one in every zone where a zone may be lost, else one"),
         ("max_replicas", "replicas", "what the pool's ceiling of nodes holds"),
         ("gpus_per_pod", "GPUs", "the tensor parallel size"),

@@ -45,6 +45,7 @@ PLANNED = frozenset(
         "quantization",
         "revision",
         "served-model-name",
+        "shutdown-timeout",
         "tensor-parallel-size",
         "tokenizer-revision",
     }
@@ -79,6 +80,7 @@ def server_flags(
     adapters: tuple[Adapter, ...],
     max_lora_rank: int,
     dtype_half: bool,
+    shutdown_seconds: int,
 ) -> tuple[str, ...]:
     """Everything after `vllm serve <path>`; NoPlan for a flag that the pinned version does not know.
 
@@ -94,6 +96,7 @@ def server_flags(
         "--gpu-memory-utilization", f"{gpu_memory_utilization:g}",
         "--load-format", "safetensors",
         "--allowed-media-domains", NO_MEDIA_DOMAIN,
+        "--shutdown-timeout", str(shutdown_seconds),
     ]  # fmt: skip
     if revision is not None:
         flags += ["--revision", revision, "--tokenizer-revision", revision]

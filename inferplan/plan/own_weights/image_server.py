@@ -11,10 +11,11 @@ import json
 from inferplan.plan.case import Case
 from inferplan.plan.images import VLLM_OMNI_VERSION, image
 from inferplan.plan.own_weights import flags as vllm
+from inferplan.plan.own_weights.endings import explain_end, shutdown
 from inferplan.plan.own_weights.explanations import explain_pod, explain_start
 from inferplan.plan.own_weights.image_layouts import ImageLayout
 from inferplan.plan.own_weights.instance_choice import BASE_MEMORY_GIB, Choice, node_memory_gib, shm_gib
-from inferplan.plan.own_weights.pools import CACHE_GIB, most_replicas, startup
+from inferplan.plan.own_weights.pools import CACHE_GIB, most_replicas, startup, zones_of
 from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Memory, Pool, Server, Source
@@ -48,8 +49,10 @@ def plan_image_server(case: Case, index: int, choice: Choice, pool: Pool, notes:
     model, path = found.model, f"servers[{index}]"
     locked = case.declaration.lock.models.get(model.model) if case.declaration.lock else None
     revision = locked.revision if locked else None
-    estimate = startup(choice, bottlerocket=pool.ami_has_device_plugin)
+    estimate = startup(case, choice, bottlerocket=pool.ami_has_device_plugin)
     explain_start(path, estimate, notes)
+    end = shutdown(case, name)
+    explain_end(path, end, notes)
     per_pod = BASE_MEMORY_GIB + shm_gib(1) + round(found.host_gib)
     server = Server(
         name=f"llm-{name}",
@@ -67,6 +70,8 @@ def plan_image_server(case: Case, index: int, choice: Choice, pool: Pool, notes:
         tensor_parallel=1,
         pipeline_parallel=1,
         replicas=choice.replicas,
+        pods_per_node=choice.pods_per_node,
+        replicas_per_zone=choice.replicas_per_zone or choice.replicas,
         min_replicas=choice.zones if choice.replicas_per_zone is not None else 1,
         max_replicas=most_replicas(pool, choice),
         max_model_len=None,
@@ -84,6 +89,8 @@ def plan_image_server(case: Case, index: int, choice: Choice, pool: Pool, notes:
         memory=_memory(found),
         throughput=None,
         startup=estimate.startup,
+        shutdown=end,
+        zones=zones_of(choice, pool),
         engine="diffusion",
     )
     _explain(path, server, choice, found, notes)

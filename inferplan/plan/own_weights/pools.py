@@ -13,16 +13,27 @@ import msgspec
 from inferplan import sizing
 from inferplan.cost import HOURS_PER_MONTH
 from inferplan.plan.case import DEVELOPMENT, Case
+from inferplan.plan.own_weights.endings import shutdown
 from inferplan.plan.own_weights.instance_choice import Choice
 from inferplan.records.no_plan import Conflict, NotBuilt
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Pool, RunningHours, Source
+from inferplan.sizing.startup import startup_constants
 from inferplan.spec.model import Backend
 
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # as cron counts them
 GROWTH_MONTHS = 12
 GROWTH_CEILING = 4  # autoscaling may reach this many times the planned replicas, whatever the stated growth
-IMAGE_GIB = 10.0  # compressed vLLM image, a working figure: the lock does not record sizes
+# The vLLM image as it is pulled and as it lies unpacked: 12 and 28.6 GB (vllm#27154, vllm PR#22377), working
+# figures, as the lock does not record sizes.
+IMAGE_GIB = 11.2
+UNPACKED_GIB = 26.6
+IMAGES_ON_DISK = 2  # in an update the old one is still there, and both the layers and what they unpack to
+VOLUME_HEADROOM = 1.2
+VOLUME_STEP_GIB = 10
+VOLUME_MIB_S = (
+    500  # of gp3 without more than its 3,000 IOPS; its own 125 take five minutes for the image alone
+)
 # A reservation matches only instances outside any placement group but the one it was made in, and a capacity
 # block none in a group at all (terraform-aws-modules/terraform-aws-eks#3730, eksctl#7949).
 RESERVED = ("reservation", "capacity-block")
@@ -58,9 +69,9 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
     ceiling = _ceiling(case, choice)
     groups = choice.zones if choice.replicas_per_zone is not None else 1
     max_nodes = math.ceil(ceiling / groups / choice.pods_per_node) * groups * choice.layout.pipeline_parallel
-    estimate = startup(choice, bottlerocket=bottlerocket)
+    estimate = startup(case, choice, bottlerocket=bottlerocket)
     notes.derivations[f"{path}.scaling_lead_seconds"] = estimate.derivations["scaling_lead_seconds"]
-    _explain_volumes(path, ami, estimate, notes)
+    root, data = _volumes(path, choice, ami, notes)
     efa = backend.capacity.efa or choice.layout.pipeline_parallel > 1
     facts = tuple(Source(source=text, as_of=instance.as_of) for text in instance.source)
     for field, value, unit in (
@@ -91,8 +102,14 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
         ami_type=ami,
         ami_has_device_plugin=bottlerocket,
         architecture=instance.arch,
-        root_volume_gib=estimate.root_volume_gib,
-        data_volume_gib=estimate.data_volume_gib,
+        root_volume_gib=root,
+        data_volume_gib=data,
+        volume_mib_s=notes.derive(
+            f"{path}.volume_mib_s",
+            VOLUME_MIB_S,
+            "MiB/s",
+            "what gp3 gives on its 3,000 IOPS, below 750; the instance type may allow less",
+        ),
         quota_code=instance.quota_spot if kind == "spot" else instance.quota_od,
         quota_vcpus=notes.derive(
             f"{path}.quota_vcpus",
@@ -125,14 +142,32 @@ def _refuse_own_image(name: str, backend: Backend) -> None:
         )
 
 
-def _explain_volumes(path: str, ami: str, estimate: sizing.StartupEstimate, notes: Notes) -> None:
-    for volume in ("root_volume_gib", "data_volume_gib"):
-        notes.derivations[f"{path}.{volume}"] = msgspec.structs.replace(
-            estimate.derivations["volume_gib"], value=getattr(estimate, volume)
-        )
-    if estimate.data_volume_gib is None:
-        formula = f"an image of type {ami} has no second volume: its root volume holds everything"
-        notes.derive(f"{path}.data_volume_gib", None, "GiB", formula)
+def _volumes(path: str, choice: Choice, ami: str, notes: Notes) -> tuple[int, int | None]:
+    """GiB of the root volume and of the second one of Bottlerocket, which holds images and pods."""
+    system = int(startup_constants()["system_volume_gib"].expected)
+    stored = IMAGES_ON_DISK * (IMAGE_GIB + UNPACKED_GIB) + CACHE_GIB * choice.pods_per_node
+    volume = math.ceil(stored * VOLUME_HEADROOM / VOLUME_STEP_GIB) * VOLUME_STEP_GIB
+    inputs = {
+        "image_gib": IMAGE_GIB,
+        "unpacked_gib": UNPACKED_GIB,
+        "images": IMAGES_ON_DISK,
+        "cache_gib_per_pod": CACHE_GIB,
+        "pods_per_node": choice.pods_per_node,
+    }
+    formula = (
+        f"(images, each as pulled and unpacked, + cache of every pod) x {VOLUME_HEADROOM}, rounded up to "
+        f"{VOLUME_STEP_GIB}; two images lie side by side in an update"
+    )
+    if ami.startswith("BOTTLEROCKET"):
+        notes.derive(f"{path}.root_volume_gib", system, "GiB", "operating system, kubelet and logs", inputs)
+        notes.derive(f"{path}.data_volume_gib", volume, "GiB", formula, inputs, confidence="low")
+        return system, volume
+    root = math.ceil((volume + system) / VOLUME_STEP_GIB) * VOLUME_STEP_GIB
+    formula += f"; and {system} for the operating system"
+    notes.derive(f"{path}.root_volume_gib", root, "GiB", formula, inputs, confidence="low")
+    no_second = f"an image of type {ami} has no second volume: its root volume holds everything"
+    notes.derive(f"{path}.data_volume_gib", None, "GiB", no_second)
+    return root, None
 
 
 def _running(case: Case, path: str, kind: str | None, notes: Notes) -> RunningHours | None:
@@ -174,11 +209,16 @@ def _pool_zones(choice: Choice, zones: tuple[str, ...], offered: tuple[str, ...]
     return found[:1] if choice.layout.pipeline_parallel > 1 and choice.zones == 1 else found
 
 
-def startup(choice: Choice, *, bottlerocket: bool) -> sizing.StartupEstimate:
+def zones_of(choice: Choice, pool: Pool) -> tuple[str, ...]:
+    """Zones that each hold their share of the replicas; none where the loss of one need not be survived."""
+    return pool.zones[: choice.zones] if choice.replicas_per_zone is not None else ()
+
+
+def startup(case: Case, choice: Choice, *, bottlerocket: bool) -> sizing.StartupEstimate:
     """The predicted start of a replica. Weights are read from a mount of the bucket, so they take no disk;
-    every pod of a node keeps its own cache.
+    every pod of a node keeps its own cache. A node that has to come first is ordered after a delay.
     """
-    return sizing.startup(
+    estimate = sizing.startup(
         IMAGE_GIB,
         choice.layout.stored_gib,
         tensor_parallel=choice.layout.tensor_parallel,
@@ -186,7 +226,35 @@ def startup(choice: Choice, *, bottlerocket: bool) -> sizing.StartupEstimate:
         weights_from="s3-stream",
         weights_on_disk=False,
         cache_gib=float(CACHE_GIB * choice.pods_per_node),
+        disk_mb_s=VOLUME_MIB_S * 2**20 / 10**6,
         bottlerocket=bottlerocket,
+    )
+    return _ordered_later(estimate, shutdown(case, choice.backend).scale_up_delay_seconds)
+
+
+def _ordered_later(estimate: sizing.StartupEstimate, delay: int) -> sizing.StartupEstimate:
+    """The deadlines of a start for which a node is ordered only after `delay` seconds."""
+    deadline = estimate.startup.progress_deadline_seconds + delay
+    timeout = f"{math.ceil((deadline / 60 + 5) / 5) * 5}m"
+    known, derivations = estimate.derivations, dict(estimate.derivations)
+    lead = known["scaling_lead_seconds"]
+    for field, value in (
+        ("progress_deadline_seconds", deadline),
+        ("pulumi_timeout", timeout),
+        ("scaling_lead_seconds", lead.value + delay),
+    ):
+        derivations[field] = msgspec.structs.replace(
+            known[field],
+            value=value,
+            formula=f"{known[field].formula}; a node is ordered after scale_up_delay_seconds",
+            inputs={**known[field].inputs, "scale_up_delay_seconds": delay},
+        )
+    return msgspec.structs.replace(
+        estimate,
+        startup=msgspec.structs.replace(
+            estimate.startup, progress_deadline_seconds=deadline, pulumi_timeout=timeout
+        ),
+        derivations=derivations,
     )
 
 

@@ -11,6 +11,7 @@ from inferplan.plan.case import Case
 from inferplan.plan.images import image
 from inferplan.plan.own_weights import flags as vllm
 from inferplan.plan.own_weights.demand import demands
+from inferplan.plan.own_weights.endings import explain_end, shutdown
 from inferplan.plan.own_weights.explanations import explain, explain_pod, explain_start, nothing_fits
 from inferplan.plan.own_weights.image_layouts import ImageLayout
 from inferplan.plan.own_weights.image_server import plan_image_server
@@ -32,6 +33,7 @@ from inferplan.plan.own_weights.pools import (
     plan_pool,
     startup,
     warn_capacity,
+    zones_of,
 )
 from inferplan.records.no_plan import Conflict, NotBuilt
 from inferplan.records.notes import Notes
@@ -134,8 +136,10 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
             f"{name}: an adapter without rank does not load above rank {vllm.max_lora_rank(backend)}: say "
             f"backends.{name}.adapters.*.rank"
         )
-    estimate = startup(choice, bottlerocket=pool.ami_has_device_plugin)
+    estimate = startup(case, choice, bottlerocket=pool.ami_has_device_plugin)
     explain_start(path, estimate, notes)
+    end = shutdown(case, name)
+    explain_end(path, end, notes)
     server = Server(
         name=f"llm-{name}",
         backend=name,
@@ -152,6 +156,8 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
         tensor_parallel=found.tensor_parallel,
         pipeline_parallel=found.pipeline_parallel,
         replicas=choice.replicas,
+        pods_per_node=choice.pods_per_node,
+        replicas_per_zone=choice.replicas_per_zone or choice.replicas,
         min_replicas=choice.zones if choice.replicas_per_zone is not None else 1,
         max_replicas=most_replicas(pool, choice),
         max_model_len=fit.max_model_len,
@@ -174,6 +180,7 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
             adapters=adapters,
             max_lora_rank=vllm.max_lora_rank(backend),
             dtype_half=float(catalog.gpu(found.gpu).cc) < 8,
+            shutdown_seconds=end.request_seconds,
         ),
         env=dict(vllm.ENVIRONMENT),
         gpus_per_pod=found.tensor_parallel,
@@ -188,6 +195,8 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
         memory=fit.memory(),
         throughput=found.point.performance.throughput(),
         startup=estimate.startup,
+        shutdown=end,
+        zones=zones_of(choice, pool),
         adapters=adapters,
     )
     explain_pod(path, server, choice, notes)
