@@ -253,3 +253,15 @@ def test_amounts_follow_eks() -> None:
     assert (big["cpu"], big["pods"], big["nvidia.com/gpu"]) == ("191450m", "100", "8")
     assert (small["cpu"], small["pods"], small["nvidia.com/gpu"]) == ("7910m", "254", "1")
     assert small["memory"] == f"{int(65536 * 0.925) - 255 - 11 * 254 - 100}Mi"
+
+
+@pytest.mark.parametrize("stack", WITH_SERVERS)
+def test_the_start_is_predicted_for_the_loader_that_runs_k8s_6(stack: str) -> None:
+    """Mapped files of a mount come far slower than streamed ones: 200 MB/s must not end in a killed pod."""
+    for index, one in enumerate(planned(stack).servers):
+        inputs = planned(stack).derivations[f"servers[{index}].startup.seconds_expected"].inputs
+        patience = one.startup.probe_period_seconds * one.startup.probe_failure_threshold
+
+        assert one.engine != "vllm" or "runai_streamer" not in one.flags
+        assert inputs["weights_from"] == "disk"
+        assert patience > inputs["weights_gib"] * 2**30 / 200e6

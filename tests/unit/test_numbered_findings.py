@@ -35,6 +35,7 @@ FINDINGS = {
     ("k8s", 3): "replicas that outlive a zone and cannot be replaced",
     ("k8s", 4): "a gateway without room for its update",
     ("k8s", 5): "requests cut when a pod ends",
+    ("k8s", 6): "a start predicted for another loader than the one that runs",
     ("k8s", 7): "volumes too small and too slow for the image",
     ("k8s", 8): "instance types that the autoscaler does not know",
     ("k8s", 9): "an extra node for each update",

@@ -215,15 +215,17 @@ def zones_of(choice: Choice, pool: Pool) -> tuple[str, ...]:
 
 
 def startup(case: Case, choice: Choice, *, bottlerocket: bool) -> sizing.StartupEstimate:
-    """The predicted start of a replica. Weights are read from a mount of the bucket, so they take no disk;
-    every pod of a node keeps its own cache. A node that has to come first is ordered after a delay.
+    """The predicted start of a replica; a node that has to come first is ordered after a delay.
+
+    Weights take no disk: the engine maps files of a mounted bucket, page by page as it would from a disk. The
+    rates of a loader that streams are others, and a start that is given too little time is killed in a loop.
     """
     estimate = sizing.startup(
         IMAGE_GIB,
         choice.layout.stored_gib,
         tensor_parallel=choice.layout.tensor_parallel,
         nodes=choice.layout.pipeline_parallel,
-        weights_from="s3-stream",
+        weights_from="disk",
         weights_on_disk=False,
         cache_gib=float(CACHE_GIB * choice.pods_per_node),
         disk_mb_s=VOLUME_MIB_S * 2**20 / 10**6,
