@@ -11,16 +11,17 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
+from msgspec import structs
 
 from inferplan.plan.make import make_plan
 from inferplan.spec.declaration import Declaration
-from inferplan.spec.model import Objectives
+from inferplan.spec.model import Engine, Objectives
 from policies.gates import gates
 from stacks.record import record_plan
 from tests.aws.variants import LLAMA_405B, firewalled
 from tests.cluster.cluster import Cluster, running
 from tests.cluster.nodes import Node
-from tests.unit.plan_edits import AS_OF, declared, with_backend, with_route, with_spec
+from tests.unit.plan_edits import AS_OF, declared, spec_of, with_backend, with_route, with_spec
 
 pytestmark = [
     pytest.mark.cluster,
@@ -37,12 +38,27 @@ def spanning() -> Declaration:
     )
 
 
+def several() -> Declaration:
+    """The clinic with servers of other kinds beside it: one that embeds, one that makes images."""
+    clinic = with_spec(declared("de-clinic-notes"), budget=None)
+    spec = spec_of(clinic)
+    (route,), plain = spec.routes, structs.replace(spec.backends["qwen"], engine=Engine())
+    kinds = {"embeddings": "Qwen/Qwen3-Embedding-0.6B", "images": "stabilityai/stable-diffusion-3.5-medium"}
+    backends = {kind: structs.replace(plain, weights=f"hf://{model}") for kind, model in kinds.items()}
+    routes = [
+        structs.replace(route, name=kind, api=kind, backends=(kind,), objectives=Objectives())
+        for kind in kinds
+    ]
+    return with_spec(clinic, backends=spec.backends | backends, routes=(route, *routes))
+
+
 STACKS = {
     "de-clinic-notes": partial(declared, "de-clinic-notes"),
     "in-bank-assistant": partial(declared, "in-bank-assistant"),
     "minimal": partial(declared, "minimal"),
     "firewall, hybrid": partial(firewalled, "hybrid"),
     "nodes that span zones": spanning,
+    "several kinds of servers": several,
 }
 
 

@@ -265,3 +265,16 @@ def test_the_start_is_predicted_for_the_loader_that_runs_k8s_6(stack: str) -> No
         assert one.engine != "vllm" or "runai_streamer" not in one.flags
         assert inputs["weights_from"] == "disk"
         assert patience > inputs["weights_gib"] * 2**30 / 200e6
+
+
+@pytest.mark.parametrize("stack", WITH_SERVERS)
+def test_no_pod_takes_an_attachment_of_its_node(stack: str) -> None:
+    """How many EBS volumes a type can carry never decides where a pod stands: weights are mounted from S3."""
+    volumes = recorded(stack).of("kubernetes:core/v1:PersistentVolume")
+    claims = recorded(stack).of("kubernetes:core/v1:PersistentVolumeClaim")
+
+    assert volumes
+    assert {volume.props["spec"]["csi"]["driver"] for volume in volumes} == {"s3.csi.aws.com"}
+    assert {claim.props["spec"]["volumeName"] for claim in claims} == {
+        volume.props["metadata"]["name"] for volume in volumes
+    }
