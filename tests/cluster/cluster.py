@@ -25,7 +25,7 @@ from tests.cluster.objects import manifests
 
 POLL_SECONDS = 0.2
 ENDING_SECONDS = 1.5  # how long a deleted pod answers what it has begun, and keeps its GPU
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 SET, INDEX = "LeaderWorkerSet", "leaderworkerset.sigs.k8s.io/worker-index"
 CONDITIONS = ("PodScheduled", "Initialized", "ContainersReady", "Ready")
 AT_ONCE = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
@@ -127,11 +127,20 @@ class Cluster:
         assert answer.status_code in (200, 201, 404, 429), answer.text
         return answer.status_code != 429
 
-    def restart(self, deployment: dict[str, Any]) -> None:
-        """What any change of the pods' template does."""
-        changed = {"spec": {"template": {"metadata": {"annotations": {"changed": str(time.monotonic())}}}}}
-        path = f"{self.server.path_of(deployment)}/{deployment['metadata']['name']}"
+    def update(self, name: str) -> int:
+        """Change a Deployment's pods and wait for the new ones: how few were ready meanwhile."""
+        deployment, ready = self.deployment(name), []
+        changed = {"spec": {"template": {"metadata": {"annotations": {"changed": "yes"}}}}}
+        path = f"{self.server.path_of(deployment)}/{name}"
         assert self.server.call("MERGE", path, changed).ok
+
+        def done() -> bool:
+            pods = self.pods(name=name)
+            ready.append(sum(1 for pod in pods if pod["status"].get("phase") == "Running"))
+            return self.rolled_out(deployment)
+
+        self.until(done)
+        return min(ready)
 
     def rolled_out(self, deployment: dict[str, Any]) -> bool:
         """Every replica is of the newest template and ready."""

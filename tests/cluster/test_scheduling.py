@@ -6,7 +6,6 @@ the trial in which such a control plane was first asked.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -119,29 +118,15 @@ def test_updates_of_servers_end_without_a_spare_gpu(stack: Cluster) -> None:
     for server in stack.plan.servers:
         if server.pipeline_parallel > 1:
             continue
-        before, deployment = stack.per_zone(server.name), stack.deployment(server.name)
-        stack.restart(deployment)
-        fewest = server.replicas
-        deadline = time.monotonic() + 120
-        while not stack.rolled_out(deployment):
-            ready = [pod for pod in stack.pods(name=server.name) if pod["status"].get("phase") == "Running"]
-            fewest = min(fewest, len(ready))
-            assert time.monotonic() < deadline, stack.waiting()
-            time.sleep(0.2)
-        assert fewest >= server.replicas - 1
+        before = stack.per_zone(server.name)
+
+        assert stack.update(server.name) >= server.replicas - 1
         assert stack.per_zone(server.name) == before
 
 
 def test_updates_of_the_gateway_end_k8s_4(stack: Cluster) -> None:
     """The new pod finds room beside every old one, so that no replica is missing meanwhile."""
-    deployment, replicas = stack.deployment("gateway"), stack.plan.gateway.replicas
-    stack.restart(deployment)
-    deadline = time.monotonic() + 120
-    while not stack.rolled_out(deployment):
-        ready = [pod for pod in stack.pods(name="gateway") if pod["status"].get("phase") == "Running"]
-        assert len(ready) >= replicas
-        assert time.monotonic() < deadline, stack.waiting()
-        time.sleep(0.2)
+    assert stack.update("gateway") >= stack.plan.gateway.replicas
 
 
 def test_every_node_can_be_drained(stack: Cluster) -> None:
