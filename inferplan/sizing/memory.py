@@ -82,6 +82,8 @@ class Fit(Record, frozen=True):
         """`low` where the published rows show errors as large as the margin, else `medium` or `high`."""
         if self.margin_gib is None or abs(self.margin_gib) < constant("uncertain_margin_gib"):
             return "low"
+        if self.shapes.guessed:
+            return "low"
         return "high" if self.shapes.verified and self.kv_is_linear else "medium"
 
     @property
@@ -224,7 +226,7 @@ def fit(
         "weights": held,
         "activation_gib": activation,
         "kv_cache_gib": pool,
-        "cautions": verdicts.cautions,
+        "cautions": (*verdicts.cautions, *model.guessed),
     }
     return _judge(common, model, pool, list(verdicts.violations))
 
@@ -291,6 +293,8 @@ def cannot_be_sized(model: ModelShapes) -> str | None:
     if model.serves in {"no", "vllm-omni"}:
         server = "a diffusers server" if model.serves == "no" else "vllm-omni"
         return f"{model.id} cannot be sized because it is not a language model of vLLM: it runs on {server}"
+    if model.unread:
+        return f"{model.id} cannot be sized: {'; '.join(model.unread)}"
     gaps = missing(model)
     if gaps:
         return f"{model.id} cannot be sized because its shapes are not known: {', '.join(gaps)}"
