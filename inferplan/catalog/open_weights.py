@@ -79,6 +79,7 @@ class Model(Row, frozen=True, kw_only=True):
     experts_per_tok: int | None = None
     tensors: tuple[Tensors, ...] = ()  # where the other fields do not say how each part is stored
     caches: tuple[CacheLayers, ...] = ()  # where layers differ in more than the other fields say
+    kv_dtype: Literal["fp8", "nvfp4"] | None = None  # of the cache, where the repository asks for one
     params_verified: bool = True
     shapes_verified: bool = True
     license: str | None  # the tag on the hub

@@ -26,7 +26,11 @@ class ConfigFields(Row, frozen=True):
 class KnownArchitecture(Row, frozen=True):
     """Architectures whose tensors were counted, config by config, against the code that makes them."""
 
+    id: str
     architectures: tuple[str, ...]
+    prediction: Literal["as_the_last", "with_tables", "dense", "absent"]
+    """How the repository holds the layers that predict further tokens: each like the last layer, with an
+    embedding and a head of its own, without experts, or not at all, whatever the config says."""
     note: str
 
 
@@ -49,10 +53,16 @@ def _marks() -> frozenset[str]:
 
 
 @cache
+def known_architectures() -> Mapping[str, KnownArchitecture]:
+    """The row of each architecture."""
+    table = rows("config_architectures", KnownArchitecture)
+    return {name: row for row in table for name in row.architectures}
+
+
+@cache
 def counted_architectures() -> frozenset[str]:
     """Architectures that are no guess."""
-    listed = {name for row in rows("config_architectures", KnownArchitecture) for name in row.architectures}
-    return frozenset(listed | {model.arch for model in models().values() if model.arch})
+    return frozenset({*known_architectures(), *(model.arch for model in models().values() if model.arch)})
 
 
 def unread_fields(config: Mapping[str, Any]) -> Iterator[str]:

@@ -13,11 +13,18 @@ import msgspec
 from inferplan.catalog.open_weights import KvType, Tensors
 from inferplan.catalog.table import UnknownName
 from inferplan.records.plan import Source
-from inferplan.sizing.config_fields import guesses, unread_fields
+from inferplan.sizing.config_fields import guesses, known_architectures, unread_fields
 from inferplan.sizing.config_layers import Layer, Unclear, layer_count, layers_of
 from inferplan.sizing.config_numbers import contradictions, numbers, positive, stated
-from inferplan.sizing.config_quantization import SIXTEEN, Storage, storage_by_name, storage_of
-from inferplan.sizing.config_tensors import Module, Widths, caches_of, further_tokens, modules_of
+from inferplan.sizing.config_quantization import SIXTEEN, Storage, cache_dtype_of, storage_by_name, storage_of
+from inferplan.sizing.config_tensors import (
+    Module,
+    Widths,
+    caches_of,
+    dense_feed,
+    further_tokens,
+    modules_of,
+)
 from inferplan.sizing.config_vision import vision_parameters
 from inferplan.sizing.formats import weight_format
 from inferplan.sizing.shapes import ENCODERS, ModelShapes, ShapesError, complete
@@ -79,6 +86,7 @@ def shapes_from_config(
         weight_block=_block(config, merged),
         serves="pooling" if _pools(architecture) else "generate",
         guessed=guesses(architecture),
+        kv_dtype=cache_dtype_of(merged, beside),
         sources=(Source(source=name, as_of=as_of),),
         **stated(values, merged),
     )
@@ -126,7 +134,9 @@ def _counted(
     if uncounted:
         said = f"the encoder of {' and of '.join(uncounted)} is not counted"
         shapes = msgspec.structs.replace(shapes, guessed=(*shapes.guessed, said))
-    modules += further_tokens(widths, layers, modules, merged, table)
+    known = known_architectures().get(shapes.architecture or "")
+    plain = dense_feed(widths, shapes.mlp_matrices)
+    modules += further_tokens(widths, layers, modules, known.prediction if known else "as_the_last", plain)
     tensors = _together(modules, storage)
     if shapes.parameters is not None:
         tensors = _fitted(tensors, shapes.parameters)

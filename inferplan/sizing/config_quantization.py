@@ -121,6 +121,24 @@ def storage_of(
     return storage_by_name(method or "bfloat16", excluded, _expert_storage(config)), method
 
 
+def cache_dtype_of(config: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> str | None:
+    """The type of KV cache that the repository asks for; None: the model's own (vllm, torch_utils.py)."""
+    said = config.get("quantization_config")
+    if not said and beside:
+        said = beside.get("quantization", beside)
+    if not isinstance(said, Mapping):
+        return None
+    asked = said.get("kv_cache_scheme") or said.get("kv_cache_quant_algo")
+    if isinstance(asked, Mapping):
+        bits = asked.get("num_bits")
+        asked = (
+            {8: "fp8", 4: "nvfp4"}.get(bits if isinstance(bits, int) else 0)
+            if asked.get("type") == "float"
+            else None
+        )
+    return {"FP8": "fp8", "NVFP4": "nvfp4"}.get(str(asked).upper())
+
+
 def storage_by_name(method: str, excluded: Iterable[str] = (), experts: Stored | None = None) -> Storage:
     """The storage that a method's name alone says; raises catalog.UnknownName."""
     form = weight_format(method)

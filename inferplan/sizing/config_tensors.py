@@ -57,9 +57,7 @@ def modules_of(
         table = widths.per_layer_vocab * len(layers) * per_layer
         yield Module("embed_tokens_per_layer", "embedding", table, "kept", "first")
         yield Module("per_layer_model_projection", "other layers", hidden * len(layers) * per_layer)
-    one_kind = any(layer.mixer == "none" or layer.feed == "none" for layer in layers) and widths.says(
-        "mamba_num_heads"
-    )
+    one_kind = _is_one_kind(widths, layers)
     for index, layer in enumerate(layers):
         base = f"layers.{index}"
         mixing = f"{base}.mixer" if one_kind else f"{base}.self_attn"
@@ -238,38 +236,52 @@ def _feeding(widths: Widths, layer: Layer, base: str, matrices: int, one_kind: b
         yield from _mlp(f"{mlp}.shared_experts", "shared experts", hidden, shared, matrices)
 
 
+def dense_feed(widths: Widths, matrices: int) -> list[Module]:
+    """A feed-forward without experts, as a layer of this model has it."""
+    width = widths.get("intermediate")
+    return [*_mlp("layers.0.mlp", "feed-forward", widths.hidden, width, matrices)] if width else []
+
+
 def _mlp(path: str, group: str, hidden: int, width: int, matrices: int) -> Iterator[Module]:
     yield Module(f"{path}.up_proj", group, (matrices - 1) * hidden * width)
     yield Module(f"{path}.down_proj", group, hidden * width)
 
 
 def further_tokens(
-    widths: Widths, layers: Sequence[Layer], modules: Sequence[Module], config: Mapping[str, Any], table: int
+    widths: Widths,
+    layers: Sequence[Layer],
+    modules: Sequence[Module],
+    how: str,
+    feed_forward: Sequence[Module],
 ) -> Iterator[Module]:
     """Layers that predict further tokens: in the repository, not loaded for plain decoding.
 
-    Each repeats the last layer and joins two hidden states; those that DeepSeek V3's convention numbers after
-    the others bring their own embedding and head.
+    Each joins two hidden states and repeats the last layer; `how` says what else is known of the architecture
+    (KnownArchitecture), `feed_forward` is what stands for the experts where these layers have none.
     """
     numbered = widths.get("next_layers")
-    own = numbered or widths.get("prediction_layers")
     last = f"layers.{len(layers) - 1}."
-    hidden = widths.hidden
-    pattern = config.get("mtp_hybrid_override_pattern") or config.get("mtp_layers_block_type")
-    for index in range(min(own, len(layers))):
-        base = f"layers.{len(layers) + index}." if numbered and not pattern else f"mtp.layers.{index}."
-        repeated = [one for one in modules if one.path.startswith(last)]
-        if pattern:  # one sub-block a layer: the last ones of each kind that the pattern names
-            repeated = [
-                *_one_of(modules, ".q_proj", ".k_proj", ".v_proj", ".o_proj"),
-                *_one_of(modules, *_EXPERTS),
-            ]
+    one_kind = _is_one_kind(widths, layers)
+    repeated = [one for one in modules if one.path.startswith(last)]
+    if one_kind:  # one sub-block a layer: an attention and a mixture, as these models name them
+        repeated = _last_of(modules, ".q_proj", ".k_proj", ".v_proj", ".o_proj", *_EXPERTS)
+    if how == "dense":
+        repeated = [*(one for one in repeated if ".mlp." not in one.path), *feed_forward]
+    count = 0 if how == "absent" else min(numbered or widths.get("prediction_layers"), len(layers))
+    for index in range(count):
+        base = f"layers.{len(layers) + index}." if numbered and not one_kind else f"mtp.layers.{index}."
         for one in repeated:
             path = base + one.path.split(".", 2)[2]
             yield one._replace(path=path, group="prediction layers", is_loaded=False)
-        yield Module(f"{base}eh_proj", "prediction layers", 2 * hidden * hidden, is_loaded=False)
-        if numbered and not pattern and layers[-1].ratio is None:
-            yield Module(f"{base}embed_tokens", "prediction layers", 2 * table, "kept", is_loaded=False)
+        yield Module(f"{base}eh_proj", "prediction layers", 2 * widths.hidden**2, is_loaded=False)
+        if how == "with_tables":
+            table = 2 * widths.vocab * widths.hidden
+            yield Module(f"{base}embed_tokens", "prediction layers", table, "kept", is_loaded=False)
+
+
+def _is_one_kind(widths: Widths, layers: Sequence[Layer]) -> bool:
+    """Whether a layer either mixes tokens or feeds forward, under one name (Nemotron-H)."""
+    return widths.says("mamba_num_heads") and any("none" in {one.mixer, one.feed} for one in layers)
 
 
 _EXPERTS = (
@@ -278,7 +290,7 @@ _EXPERTS = (
 )  # fmt: skip
 
 
-def _one_of(modules: Sequence[Module], *ends: str) -> list[Module]:
+def _last_of(modules: Sequence[Module], *ends: str) -> list[Module]:
     """The last module with each ending."""
     found = {end: one for one in modules for end in ends if one.path.endswith(end)}
     return list(found.values())

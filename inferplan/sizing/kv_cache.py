@@ -118,7 +118,7 @@ def kv_layout(
     """The cache of a model, or None where it has none (encoders) or no formula holds (compressed hybrids)."""
     if shapes.attention in {None, "none", "hybrid_compressed"} or not shapes.layers:
         return None
-    form = kv_format(kv_cache_dtype)
+    form = kv_format(cache_dtype(shapes, kv_cache_dtype))
     kinds: list[LayerKind] = []
     caches = caches_of(shapes)
     left = math.ceil(sum(one.layers for one in caches) / pipeline_parallel)  # of the fullest stage
@@ -138,6 +138,11 @@ def kv_layout(
         block_tokens=_block_tokens(kinds, decode_context_parallel),
         group_layers=max(counts) if max(counts) < 1.25 * min(counts) else min(counts),
     )
+
+
+def cache_dtype(shapes: ModelShapes, said: str) -> str:
+    """The type that the engine takes: `auto` means what the repository asks for, else the model's own."""
+    return shapes.kv_dtype if said == "auto" and shapes.kv_dtype is not None else said
 
 
 def caches_of(shapes: ModelShapes) -> tuple[CacheLayers, ...]:

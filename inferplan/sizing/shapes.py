@@ -75,6 +75,7 @@ class ModelShapes(Record, frozen=True):
     weight_block: int | None = None  # elements in a row of a quantized block; None: not stored in blocks
     tensors: tuple[Tensors, ...] = ()  # empty: they follow from the fields above
     caches: tuple[CacheLayers, ...] = ()  # empty: they follow from the fields above
+    kv_dtype: str | None = None  # of the cache, where the repository asks for one and the engine follows
     unread: tuple[str, ...] = ()  # what the size or the cache depends on and is not understood
     guessed: tuple[str, ...] = ()  # what was assumed for want of knowledge; each is a caution
     serves: str = "generate"  # or pooling, vllm-omni, no
@@ -183,6 +184,7 @@ def shapes_of(model_id: str) -> ModelShapes:
         "experts_per_token": row.experts_per_tok,
         "tensors": row.tensors,
         "caches": row.caches,
+        "kv_dtype": row.kv_dtype,
         "serves": row.vllm,
         "vllm_since": row.vllm_since,
         "verified": row.params_verified and row.shapes_verified,
