@@ -49,6 +49,7 @@ class Layer(NamedTuple):
     feed: Feed
     kv_heads: int | None = None  # where layers differ
     width: int | None = None  # of the feed-forward, where layers differ
+    reuses: bool = False  # keys and values of an earlier layer: it projects and caches none
     ratio: int | None = None  # tokens that share one entry of a compressed cache; 0: none is kept
 
 
@@ -87,7 +88,21 @@ def layers_of(config: Mapping[str, Any], count: int, is_mixture: bool) -> tuple[
         return _compressed(config, count)
     mixers = _mixers(config, count)
     feeds = _feeds(config, count) if is_mixture else ["dense"] * count
-    return tuple(Layer(mixer, feed) for mixer, feed in zip(mixers, feeds, strict=True))  # type: ignore[arg-type]
+    found = [Layer(mixer, feed) for mixer, feed in zip(mixers, feeds, strict=True)]  # type: ignore[arg-type]
+    return (*found[: count - _reusing(config)], *_reused(config, found))
+
+
+def _reusing(config: Mapping[str, Any]) -> int:
+    """How many of the last layers have no keys and values of their own (Gemma 3n and 4)."""
+    return _whole(config.get("num_kv_shared_layers")) or 0
+
+
+def _reused(config: Mapping[str, Any], found: Sequence[Layer]) -> list[Layer]:
+    count, width = _reusing(config), _positive(config.get("intermediate_size"))
+    if count >= len(found):
+        raise Unclear(f"num_kv_shared_layers {count} leaves no layer that has keys and values")
+    double = 2 * width if config.get("use_double_wide_mlp") and width else None
+    return [one._replace(reuses=True, width=double) for one in found[len(found) - count :]]
 
 
 def _compressed(config: Mapping[str, Any], count: int) -> tuple[Layer, ...]:

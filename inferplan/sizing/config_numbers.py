@@ -23,7 +23,9 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     ),
     "moe_intermediate": ("moe_intermediate_size",),
     "vocab": ("vocab_size",),
-    "context": ("max_position_embeddings", "n_positions", "n_ctx", "seq_length", "max_seq_len"),
+    "context": (
+        "max_position_embeddings", "n_positions", "n_ctx", "seq_length", "max_seq_len", "model_max_length",
+    ),
     "experts": ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"),
     "experts_per_token": (
         "num_experts_per_tok", "num_experts_per_token", "top_k_experts", "experts_per_token", "moe_top_k",

@@ -41,6 +41,11 @@ class Widths:
         """A number that may be absent: then 0."""
         return int(self._values.get(name) or 0)
 
+    def listed(self, key: str, index: int) -> object:
+        """One element of a list of the config; None where there is none."""
+        said = self._config.get(key)
+        return said[index] if isinstance(said, list | tuple) and index < len(said) else None
+
     def says(self, key: str, default: bool = False) -> bool:
         """Whether the config switches something on."""
         return bool(self._config.get(key, default))
@@ -89,8 +94,9 @@ def _heads(widths: Widths, layer: Layer, path: str) -> Iterator[Module]:
     hidden, heads, kv_heads, key, value = widths.hidden, *head_widths(widths, layer)
     gates = 2 if widths.says("attn_output_gate", default=bool(widths.get("linear_value_heads"))) else 1
     yield Module(f"{path}.q_proj", "attention", gates * hidden * heads * key)
-    yield Module(f"{path}.k_proj", "keys and values", hidden * kv_heads * key, pieces=kv_heads)
-    if not (widths.says("attention_k_eq_v") and layer.mixer == "attention"):
+    if not layer.reuses:
+        yield Module(f"{path}.k_proj", "keys and values", hidden * kv_heads * key, pieces=kv_heads)
+    if not layer.reuses and not (widths.says("attention_k_eq_v") and layer.mixer == "attention"):
         yield Module(f"{path}.v_proj", "keys and values", hidden * kv_heads * value, pieces=kv_heads)
     yield Module(f"{path}.o_proj", "attention", heads * value * hidden)
     if widths.get("block_index_dim") and layer.feed != "dense":  # MiniMax M3: in the sparse layers
@@ -131,7 +137,7 @@ def _latent(widths: Widths, path: str) -> Iterator[Module]:
     yield Module(f"{path}.o_proj", "attention", heads * value * hidden)
     if widths.says("mla_use_output_gate"):
         yield Module(f"{path}.g_proj", "attention", hidden * heads * value)
-    if widths.get("index_head_dim") and _has_indexer(widths, path):
+    if widths.get("index_head_dim") and _has_indexer(widths, int(path.split(".")[1])):
         size = widths.index_head_dim
         query = (rank or hidden) * widths.index_heads * size
         yield Module(f"{path}.indexer.wq_b", "indexer", query, pieces=1)
@@ -139,10 +145,9 @@ def _latent(widths: Widths, path: str) -> Iterator[Module]:
         yield Module(f"{path}.indexer.weights_proj", "router", hidden * widths.index_heads, "kept", pieces=1)
 
 
-def _has_indexer(widths: Widths, path: str) -> bool:
-    kinds = widths._config.get("indexer_types")
-    index = int(path.split(".")[1])
-    return not isinstance(kinds, list | tuple) or index >= len(kinds) or kinds[index] != "shared"
+def _has_indexer(widths: Widths, index: int) -> bool:
+    """Whether a layer chooses for itself what it attends to, and does not take another's choice."""
+    return widths.listed("indexer_types", index) != "shared"
 
 
 def _compressed(widths: Widths, path: str, layer: Layer) -> Iterator[Module]:
@@ -315,7 +320,7 @@ def _fields(one: CacheLayers) -> dict[str, Any]:
 
 def _cache(widths: Widths, layer: Layer, index: int, state_bytes: int) -> CacheLayers | None:
     state: dict[str, Any] = {"kind": "state", "layers": 1, "recurrent_bytes": state_bytes}
-    if layer.mixer == "none":
+    if layer.mixer == "none" or layer.reuses:
         return None
     if layer.mixer == "gated_delta":
         _, keys, values, recurrent = delta_widths(widths)
@@ -332,7 +337,7 @@ def _cache(widths: Widths, layer: Layer, index: int, state_bytes: int) -> CacheL
     if widths.get("kv_lora_rank"):
         latent = widths.kv_lora_rank + widths.qk_rope_head_dim
         index_bytes = index_key_bytes(widths.get("index_head_dim"))
-        if not _has_indexer(widths, f"layers.{index}"):
+        if not _has_indexer(widths, index):
             index_bytes = 0
         return CacheLayers(kind="full", layers=1, values=latent, index_bytes=index_bytes)
     _, kv_heads, key, value = head_widths(widths, layer)

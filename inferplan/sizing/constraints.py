@@ -66,7 +66,7 @@ def _parallel(
             f"(possible: {', '.join(fitting)})"
         )
     _blocks(shapes, tensor, bad)
-    is_mla = shapes.attention in {"mla", "mla+sparse_indexer"}
+    is_mla = shapes.is_latent
     if is_mla and tensor > 1 and context == 1:
         note.append("MLA: every rank holds the whole KV cache; tensor parallel does not divide it")
     elif not is_mla and shapes.attention != "none" and 0 < kv_heads < tensor:
@@ -110,7 +110,7 @@ def _blocks(shapes: ModelShapes, tensor: int, bad: list[str]) -> None:
 def _ragged(shapes: ModelShapes, tensor: int, block: int) -> Iterator[tuple[str, int, list[str]]]:
     """Widths of which a rank would not get whole blocks, each with the degrees that give whole ones."""
     heads = shapes.heads or 0
-    is_mla = shapes.attention in {"mla", "mla+sparse_indexer"}
+    is_mla = shapes.is_latent
     attended = heads * ((shapes.v_head_dim if is_mla else shapes.head_dim) or 0)
     widths = {
         "experts": shapes.moe_intermediate,
@@ -175,7 +175,7 @@ def _formats(
     if not kv.offered:
         bad.append(f"KV cache dtype {kv.id} is not offered: {kv.note or 'no quality result is known'}")
     packed = kv.bytes_per_token_layer is not None
-    if packed and shapes.attention not in {"mla", "mla+sparse_indexer"}:
+    if packed and not shapes.is_latent:
         bad.append(f"KV cache dtype {kv.id} is for MLA models only")
 
 

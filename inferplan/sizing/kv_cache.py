@@ -192,15 +192,14 @@ def _cache_bytes(one: CacheLayers, form: KvFormat, tensor_parallel: int) -> floa
 
 
 def _alike_together(kinds: list[LayerKind]) -> list[LayerKind]:
-    """Layers that hold the same bytes count as one kind, in whatever way the bytes come about."""
-    sums: dict[tuple[str, float], int] = {}
+    """One entry for each kind: layers that grow alike share blocks, whatever each holds of a token."""
+    found: dict[str, LayerKind] = {}
     for one in kinds:
-        key = (one.kind, one.bytes_per_token)
-        sums[key] = sums.get(key, 0) + one.layers
-    return [
-        LayerKind(kind=kind, layers=layers, bytes_per_token=size)  # type: ignore[arg-type]
-        for (kind, size), layers in sums.items()
-    ]
+        known = found.get(one.kind, LayerKind(kind=one.kind, layers=0, bytes_per_token=0))
+        layers = known.layers + one.layers
+        held = known.layers * known.bytes_per_token + one.layers * one.bytes_per_token
+        found[one.kind] = LayerKind(kind=one.kind, layers=layers, bytes_per_token=held / layers)
+    return list(found.values())
 
 
 def _block_tokens(kinds: list[LayerKind], decode_context_parallel: int) -> int:

@@ -98,6 +98,11 @@ class ModelShapes(Record, frozen=True):
         return bool(self.experts and self.experts_per_token)
 
     @property
+    def is_latent(self) -> bool:
+        """Whether its growing cache is one latent, the same on every rank."""
+        return (self.attention or "").startswith("mla")
+
+    @property
     def is_multimodal(self) -> bool:
         """Whether a vision or audio encoder comes on top, by the name of the architecture."""
         return (self.architecture or "").endswith("ForConditionalGeneration")
