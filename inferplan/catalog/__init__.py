@@ -23,12 +23,8 @@ if TYPE_CHECKING:
     from inferplan.catalog.bedrock import bedrock_retention as bedrock_retention
     from inferplan.catalog.bedrock import bedrock_retentions as bedrock_retentions
     from inferplan.catalog.costing import CostAssumption as CostAssumption
-    from inferplan.catalog.costing import RequestPrice as RequestPrice
     from inferplan.catalog.costing import cost_assumption as cost_assumption
     from inferplan.catalog.costing import cost_assumptions as cost_assumptions
-    from inferplan.catalog.costing import request_price as request_price
-    from inferplan.catalog.costing import token_price as token_price
-    from inferplan.catalog.costing import token_prices as token_prices
     from inferplan.catalog.hardware import Gpu as Gpu
     from inferplan.catalog.hardware import Instance as Instance
     from inferplan.catalog.hardware import gpu as gpu
@@ -119,6 +115,11 @@ if TYPE_CHECKING:
     from inferplan.catalog.table import Verified as Verified
     from inferplan.catalog.table import digest as digest
     from inferplan.catalog.table import stated_date as stated_date
+    from inferplan.catalog.token_rates import Asked as Asked
+    from inferplan.catalog.token_rates import RequestPrice as RequestPrice
+    from inferplan.catalog.token_rates import request_price as request_price
+    from inferplan.catalog.token_rates import token_price as token_price
+    from inferplan.catalog.token_rates import token_prices as token_prices
     from inferplan.catalog.weighing import Criterion as Criterion
     from inferplan.catalog.weighing import DecisionSetting as DecisionSetting
     from inferplan.catalog.weighing import LeadTimeItem as LeadTimeItem
@@ -128,8 +129,8 @@ if TYPE_CHECKING:
     from inferplan.catalog.weighing import lead_times as lead_times
 
 _EXPORTS = {
-    "costing": "CostAssumption RequestPrice cost_assumption cost_assumptions request_price token_price "
-    "token_prices",
+    "costing": "CostAssumption cost_assumption cost_assumptions",
+    "token_rates": "Asked RequestPrice request_price token_price token_prices",
     "weighing": "Criterion DecisionSetting LeadTimeItem Side criteria decision_settings lead_times",
     "standing": "Fact facts is_fact may_be_vouched_for names_host",
     "hardware": "Gpu Instance gpu gpus instance instances",

@@ -43,8 +43,8 @@ def _wrong(api: Api, shapes: sizing.ModelShapes) -> str | None:
 def check_vendor_api(name: str, api: Api, provider: str, model: str, path: str) -> None:
     """The same for a vendor's model that no table lists, as far as its id and price list tell."""
     embeds = "embed" in model.lower()  # every vendor's embedding models carry the word in their id
-    row = catalog.token_price(provider, model)
-    generates = row is not None and any(rate.output_usd or rate.output_tiers for rate in row.rates)
+    price = catalog.token_price(provider, model)
+    generates = price is not None and any(rate.output_usd for rate in price.row.rates)
     wrong: str | None = None
     if api == "chat" and embeds:
         wrong = "an embedding model generates no text"

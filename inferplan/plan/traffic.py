@@ -183,6 +183,7 @@ def plan_traffic(spec: InferenceStack, routes: tuple[Route, ...], notes: Notes) 
                 math.ceil(peak * SECONDS_PER_MONTH / PEAK_TO_MEAN),
                 f"the peak over {PEAK_TO_MEAN:g}, around the clock",
             )
+        _note_shares(said, path, own=spec.backends[route.backend].weights is not None, notes=notes)
         planned.append(
             Traffic(
                 route=route.name,
@@ -195,9 +196,29 @@ def plan_traffic(spec: InferenceStack, routes: tuple[Route, ...], notes: Notes) 
                 or notes.default(f"{path}.input_tokens", DEFAULT_INPUT_TOKENS, "not stated: a page of text"),
                 output_tokens=_output_tokens(said, path, notes),
                 growth_percent_per_month=load.growth_percent_per_month,
+                cached_input_share=load.cached_input_share,
+                batch_share=load.batch_share,
             )
         )
     return tuple(planned)
+
+
+def _note_shares(route: SpecRoute, path: str, *, own: bool, notes: Notes) -> None:
+    """What a plan does not make of the shares that are cached and that may wait."""
+    if route.load.cached_input_share and own:
+        notes.warn(
+            f"{path}.cached_input_share: {route.name} is served by own GPUs, which are sized and priced as "
+            "if no prefix were cached"
+        )
+    if route.load.batch_share and own:
+        notes.warn(
+            f"{path}.batch_share: {route.name} is served by own GPUs, which are sized for all requests"
+        )
+    elif route.load.batch_share:
+        notes.warn(
+            f"{path}.batch_share: the gateway passes no batches: applications hand those of {route.name} to "
+            "the vendor by a way of their own, which is not planned"
+        )
 
 
 def typical_tokens(route: SpecRoute) -> int:

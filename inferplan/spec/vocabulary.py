@@ -78,6 +78,7 @@ WeightsUri = Annotated[
     ),
 ]
 Percent = Annotated[float, Meta(ge=0, le=100)]
+Share = Annotated[float, Meta(ge=0, le=1, title="a share from 0 to 1")]
 Usd = Annotated[float, Meta(ge=0, le=1e12, title="US dollars")]
 Count = Annotated[int, Meta(ge=0, le=10**12)]
 Tokens = Annotated[int, Meta(ge=1, le=10**8)]

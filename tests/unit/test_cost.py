@@ -53,8 +53,9 @@ def with_pool(given: Draft, **changes: object) -> Draft:
                 "log storage": 18.46,
                 # 12.5 million queries x 0.60
                 "DNS Firewall queries": 7.50,
-                # 250,000 x (900 x 4 USD + 400 x 12 USD) / 1,000,000 = 250,000 x 0.0084
-                "tokens mistral for office-writing": 2100.00,
+                # 250,000 x (900 x 5.2 USD + 400 x 15.6 USD) / 1,000,000 = 250,000 x 0.01092: no source states
+                # Mumbai, so the dearest of what is stated
+                "tokens mistral for office-writing": 2730.00,
                 # 900 x 4 characters make 4 units, 400 x 4 make 2: 250,000 x 6 / 1000 x 0.15
                 "guardrail content filters": 225.00,
                 # 1,500 thousand units x 0.10

