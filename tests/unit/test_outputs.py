@@ -233,6 +233,12 @@ def rare(name: str) -> tuple[Any, ...]:
 RARE = [
     ("organization/waivers/2026-11-minimal-labor.yaml", "rule: COST-006", "rule: SOV-016"),
     ("organization/organization.yaml", "help-center: {class: internal", "help-center: {class: restricted"),
+    (
+        "organization/organization.yaml",
+        "stores: ",
+        "discounts: [{name: edp, percent: 5, service: AWS, reason: EDP-7, approved_by: cfo, "
+        "valid_until: 2028-12-31}]\nstores: ",
+    ),
     (BOTH, "classes: [public, internal]", "classes: [restricted]"),
     (
         "specs/minimal.yaml",
