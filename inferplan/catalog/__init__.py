@@ -75,6 +75,8 @@ if TYPE_CHECKING:
     from inferplan.catalog.places import region as region
     from inferplan.catalog.places import regions as regions
     from inferplan.catalog.places import sector_extras as sector_extras
+    from inferplan.catalog.price_list import PriceListProduct as PriceListProduct
+    from inferplan.catalog.price_list import price_list_products as price_list_products
     from inferplan.catalog.prices import BASE_REGION as BASE_REGION
     from inferplan.catalog.prices import InstancePrice as InstancePrice
     from inferplan.catalog.prices import ServicePrice as ServicePrice
@@ -138,6 +140,7 @@ _EXPORTS = {
     "image_models licenses model model_hub_hosts model_serving models",
     "places": "CountryGroup Partition Regime Region SectorExtra countries countries_without_region "
     "country_groups expand_places partition partitions regimes region regions sector_extras",
+    "price_list": "PriceListProduct price_list_products",
     "prices": "BASE_REGION InstancePrice ServicePrice instance_price is_region_priced region_prices "
     "service_price service_prices",
     "resource_types": "ResourceModule doing harmless resource_modules",

@@ -46,6 +46,7 @@ READERS: dict[str, Callable[[], Collection[Any]]] = {
     "models": catalog.models,
     "named_systems": catalog.named_systems,
     "partitions": catalog.partitions,
+    "price_list_products": catalog.price_list_products,
     "purposes": catalog.purposes,
     "redaction_languages": serving._languages,
     "redaction_models": catalog.redaction_models,
@@ -73,6 +74,7 @@ NO_FACTS = (
     "bedrock_providers",
     "token_prices",
     "cost_assumptions",
+    "price_list",
 )
 BRITISH = re.compile(
     r"licence|localis|authoris|organis|defence|behaviour|recognis|programme|catalogue", re.IGNORECASE
