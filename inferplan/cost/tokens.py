@@ -7,6 +7,7 @@ vendor is reached (plan.vendor_backends).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
