@@ -59,9 +59,13 @@ def shapes_from_config(
     listed = isinstance(architectures, list | tuple) and architectures
     architecture = str(architectures[0]) if architectures and listed else None
     unread = list(unread_fields(config))
+    if values.get("experts", 1) > 1 and "experts_per_token" not in values:
+        unread.append(f"{values['experts']} experts, and how many of them a token passes is not said")
     storage, method = Storage(SIXTEEN), None
     try:
         storage, method = storage_of(merged, beside)
+        if not storage.is_whole:
+            unread.append("exclude_modules is missing: which modules stay at 16 bit is not said")
     except UnknownName as unknown:
         problems.append(str(unknown))
     except Unclear as unclear:

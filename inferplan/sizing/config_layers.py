@@ -18,11 +18,14 @@ _PATTERN = {
     "-": ("none", "dense"),
     "E": ("none", "experts"),
 }
-_BLOCK_TYPES = {"mamba": "M", "attention": "*", "mlp": "-", "moe": "E"}
+_BLOCK_TYPES = {
+    "mamba": "M", "linear_attention": "M", "attention": "*", "full_attention": "*", "mlp": "-", "moe": "E",
+}  # fmt: skip
 _KINDS: dict[str, Mixer] = {
     "full_attention": "attention",
     "attention": "attention",
     "deepseek_sparse_attention": "attention",
+    "indexed_attention": "attention",
     "sliding_attention": "window",
     "chunked_attention": "chunk",
     "linear_attention": "gated_delta",
@@ -152,6 +155,8 @@ def _mixers(config: Mapping[str, Any], count: int) -> list[Mixer]:
             raise Unclear(f"layer_types: {', '.join(unknown)} is not understood")
         _fits(kinds, count, "layer_types")
         found = [_KINDS[str(kind)] for kind in kinds]
+        if "linear_num_value_heads" not in config and any(config.get(key) for key in _STATE_SPACE):
+            found = ["mamba" if kind == "gated_delta" else kind for kind in found]
         # a window or chunk of unknown length holds the whole context
         lengths = {"window": window, "chunk": chunk}
         return ["attention" if lengths.get(kind, 1) is None else kind for kind in found]
@@ -201,7 +206,7 @@ def _mixers(config: Mapping[str, Any], count: int) -> list[Mixer]:
 
 def _feeds(config: Mapping[str, Any], count: int) -> list[Feed]:
     """Which layers of a mixture have experts. Each field is one convention; the first that is said holds."""
-    leading = _whole(config.get("first_k_dense_replace")) or 0
+    leading = _whole(config.get("first_k_dense_replace", config.get("num_dense_layers"))) or 0
     said = config.get("mlp_layer_types")
     if isinstance(said, list | tuple) and said:
         _fits(said, count, "mlp_layer_types")
@@ -213,6 +218,11 @@ def _feeds(config: Mapping[str, Any], count: int) -> list[Feed]:
     if isinstance(often, list | tuple) and often:
         _fits(often, count, "moe_layer_freq")
         return ["experts" if one else "dense" for one in often]
+    start = _whole(config.get("moe_layer_start_index"))
+    if start is not None:  # Ernie 4.5
+        end, interval = config.get("moe_layer_end_index"), _positive(config.get("moe_layer_interval")) or 1
+        last = end if isinstance(end, int) and 0 <= end < count else count - 1
+        return _where(count, lambda index: start <= index <= last and (index + 1) % interval == 0)
     listed = _numbers(config.get("moe_layers_enum", config.get("moe_layers")))
     if listed is not None:
         return _where(count, lambda index: index in listed)

@@ -27,7 +27,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "experts": ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"),
     "experts_per_token": (
         "num_experts_per_tok", "num_experts_per_token", "top_k_experts", "experts_per_token", "moe_top_k",
-        "moe_topk",
+        "moe_topk", "moe_k",
     ),
     "expert_latent": ("moe_latent_size", "routed_expert_hidden_size"),
     "kv_lora_rank": ("kv_lora_rank",),
@@ -39,10 +39,10 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "v_head_dim": ("v_head_dim",),
     "index_head_dim": ("index_head_dim",),
     "index_heads": ("index_n_heads",),
-    "dense_layers": ("first_k_dense_replace",),
+    "dense_layers": ("first_k_dense_replace", "num_dense_layers"),
     "global_head_dim": ("global_head_dim",),
     "global_kv_heads": ("num_global_key_value_heads",),
-    "window_heads": ("swa_num_attention_heads",),
+    "window_heads": ("swa_num_attention_heads", "num_sliding_attention_heads"),
     "window_kv_heads": ("swa_num_key_value_heads",),
     "window_head_dim": ("swa_head_dim",),
     "window_v_head_dim": ("swa_v_head_dim",),
@@ -82,7 +82,7 @@ _ZERO_ALLOWED = {
 }
 _MOST, _MOST_PARAMETERS = 10**8, 10**15  # beyond any model; keeps the arithmetic finite
 _STRETCHES = ("yarn", "linear", "dynamic")  # others, such as llama3 and longrope, state the result
-_SHARED_COUNTS = ("n_shared_experts", "num_shared_experts")
+_SHARED_COUNTS = ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts")
 _SHARED_WIDTHS = (
     "shared_expert_intermediate_size", "moe_shared_expert_intermediate_size", "share_expert_dim",
     "shared_intermediate_size",

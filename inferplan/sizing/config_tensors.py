@@ -41,9 +41,9 @@ class Widths:
         """A number that may be absent: then 0."""
         return int(self._values.get(name) or 0)
 
-    def says(self, key: str) -> bool:
+    def says(self, key: str, default: bool = False) -> bool:
         """Whether the config switches something on."""
-        return bool(self._config.get(key))
+        return bool(self._config.get(key, default))
 
 
 def modules_of(
@@ -87,7 +87,7 @@ def _mixing(widths: Widths, layer: Layer, path: str, attention: str | None) -> I
 def _heads(widths: Widths, layer: Layer, path: str) -> Iterator[Module]:
     """Attention by heads; sliding and growing layers may differ in heads and widths."""
     hidden, heads, kv_heads, key, value = widths.hidden, *head_widths(widths, layer)
-    gates = 2 if widths.says("attn_output_gate") else 1
+    gates = 2 if widths.says("attn_output_gate", default=bool(widths.get("linear_value_heads"))) else 1
     yield Module(f"{path}.q_proj", "attention", gates * hidden * heads * key)
     yield Module(f"{path}.k_proj", "keys and values", hidden * kv_heads * key, pieces=kv_heads)
     if not (widths.says("attention_k_eq_v") and layer.mixer == "attention"):
@@ -229,8 +229,9 @@ def _feeding(widths: Widths, layer: Layer, base: str, matrices: int, one_kind: b
         size = experts * count * (latent or hidden) * width
         yield Module(f"{mlp}.experts.0.{name}", "experts", size, "expert")
     if latent:
-        yield Module(f"{mlp}.fc1_latent_proj", "latent projections", hidden * latent, pieces=1)
-        yield Module(f"{mlp}.fc2_latent_proj", "latent projections", latent * hidden, pieces=1)
+        # kept at 16 bit in the repository of Kimi K3, whatever its quantization config says of linear layers
+        yield Module(f"{mlp}.fc1_latent_proj", "latent projections", hidden * latent, "kept", pieces=1)
+        yield Module(f"{mlp}.fc2_latent_proj", "latent projections", latent * hidden, "kept", pieces=1)
     if widths.get("shared_intermediate") and not beside:
         shared = widths.shared_intermediate
         yield from _mlp(f"{mlp}.shared_experts", "shared experts", hidden, shared, matrices)
