@@ -1,0 +1,165 @@
+"""The tables of open-weight models, made of pinned wheels and of what a person has read (models_read.json).
+
+A config.json is read by the function that `--config` uses, so that both give the same shapes.
+Not here: the sources (model_sources). A shape that none of them states stays unknown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from inferplan.catalog.open_weights import Model
+from inferplan.catalog.refresh import model_sources, rows
+from inferplan.sizing.config_json import shapes_from_config
+from inferplan.sizing.shapes import ModelShapes, Supplement
+
+READ = Path(__file__).with_name("models_read.json")
+LIKE = "like "  # the shapes of another row
+# what a row of `models` calls a field of the shapes
+NAMES = {
+    "arch": "architecture",
+    "params": "parameters",
+    "active": "active_parameters",
+    "ctx": "context",
+    "kv_type": "attention",
+    "full_attn_layers": "full_attention_layers",
+    "experts_per_tok": "experts_per_token",
+}
+PROVENANCE = {"source", "as_of", "verified", "unverified_parts"}
+# fields of models_read.json that say how a row is made and are not in it
+MAKING = {"shapes", "config", "recipe_gb", "read", *PROVENANCE}
+
+
+def read() -> list[dict[str, Any]]:
+    """What a person has read, a row per model."""
+    found: list[dict[str, Any]] = json.loads(READ.read_text("utf-8"))
+    return found
+
+
+def _default(field: str) -> Any:
+    return {one.name: one.default for one in msgspec.structs.fields(Model)}.get(field)
+
+
+FIELDS = tuple(field for field in Model.__struct_fields__ if field not in PROVENANCE)
+SHAPES = tuple(
+    field
+    for field in FIELDS
+    if NAMES.get(field, field) in ModelShapes.__struct_fields__ and field not in {"id", "note", "vllm_since"}
+)
+REQUIRED = {one.name for one in msgspec.structs.fields(Model) if one.required}
+EXTRA = tuple(field for field in Supplement.__struct_fields__ if field not in {"model", "note", *PROVENANCE})
+
+
+def config_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The config.json of a row, put together of its sources; what stands first wins."""
+    found: dict[str, Any] = dict(row.get("config", {}))
+    for source in row.get("shapes", ()):
+        more = (
+            config_of(known[source.removeprefix(LIKE)], known)
+            if source.startswith(LIKE)
+            else model_sources.config_of(source)
+        )
+        found = {**more, **found}
+    return found
+
+
+def sources(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Where the shapes of a row come from, then what a person has read."""
+    found: list[str] = []
+    for source in row.get("shapes", ()):
+        if source.startswith(LIKE):
+            found += sources(known[source.removeprefix(LIKE)], known)
+        else:
+            found.append(model_sources.cited(source))
+    return list(dict.fromkeys([*found, *row["source"]]))
+
+
+def stated(shapes: ModelShapes | None) -> dict[str, Any]:
+    """The shapes under the names of a row of `models`."""
+    if shapes is None:
+        return {}
+    found = {field: getattr(shapes, NAMES.get(field, field)) for field in SHAPES}
+    found["chunk" if shapes.chunked else "sliding"] = shapes.window
+    if str(shapes.attention).startswith("mla"):
+        found["head_dim"] = None  # the heads have none of one width
+    if not shapes.is_moe:
+        found["active"] = None
+    return found
+
+
+def row_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any] | None]:
+    """The row of `models` and, where sizing needs more than it holds, the one of `model_shapes`."""
+    config = config_of(row, known)
+    if row.get("params"):
+        config = {"num_parameters": row["params"], **config}
+    shapes = shapes_from_config(config, row["id"]) if _is_whole(config) else None
+    values = stated(shapes) | {field: value for field, value in row.items() if field in FIELDS}
+    cited, as_of = sources(row, known), row["as_of"]
+    unread = {
+        "params": not values.get("params_verified", True),
+        "shapes": not values.get("shapes_verified", True),
+        "license": not values["license_verified"],
+        "gated": True,  # only the hub states it, and nobody has read it there
+    }
+    parts = [part for part, is_unread in unread.items() if is_unread]
+    yield {
+        **_written(values),
+        "verified": "partial",
+        "unverified_parts": parts,
+        "source": cited,
+        "as_of": as_of,
+    }
+    more = {field: getattr(shapes, field) for field in EXTRA} if shapes is not None else {}
+    blank = {one.name: one.default for one in msgspec.structs.fields(ModelShapes)}
+    more = {field: value for field, value in more.items() if value is not None and value != blank.get(field)}
+    if "tie_word_embeddings" not in {**config, **(config.get("text_config") or {})}:
+        more.pop("tied_embeddings", None)  # it follows from the parameters
+    more |= {field: row[field] for field in EXTRA if field in row and field not in FIELDS}
+    for field in EXTRA:
+        if field in FIELDS or NAMES.get(field) in FIELDS or field == "experts_per_token":
+            more.pop(field, None)
+    yield {"model": row["id"], **more, "verified": True, "source": cited, "as_of": as_of} if more else None
+
+
+def _is_whole(config: Mapping[str, Any]) -> bool:
+    """Whether a source states the shapes; mteb alone states a size and a longest input."""
+    return "num_hidden_layers" in config.get("text_config", config)
+
+
+def _written(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a row in the order of the record: those that must be, and what is no default."""
+    found: dict[str, Any] = {}
+    for field in FIELDS:
+        value = values.get(field)
+        if field in REQUIRED or (value is not None and value != _default(field)):
+            found[field] = value
+    return found
+
+
+def tables() -> dict[str, list[dict[str, Any]]]:
+    """Both tables, as they should read."""
+    written = read()
+    known = {row["id"]: row for row in written}
+    made = [tuple(row_of(row, known)) for row in written]
+    return {
+        "models": [row for row, _ in made if row],
+        "model_shapes": [more for _, more in made if more],
+    }
+
+
+def main() -> None:
+    """Rewrite the tables and say what changed."""
+    fresh = tables()
+    for name, key in (("models", "id"), ("model_shapes", "model")):
+        for line in rows.changes(rows.read(name), fresh[name], key):
+            rows.tell(f"{name}: {line}")
+        rows.write(name, fresh[name])
+
+
+if __name__ == "__main__":
+    main()
