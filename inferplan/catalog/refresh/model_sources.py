@@ -1,6 +1,6 @@
 """What pinned wheels state of open-weight models, each as the config.json-like mapping that sizing reads.
 
-Not here: how rows are made of it (models) and what no wheel states (models_read.json, read by a person).
+Not here: how rows are made of it (models), and what no wheel states and a person has read.
 """
 
 from __future__ import annotations
