@@ -37,7 +37,8 @@ class Model(Row, frozen=True, kw_only=True):
     moe_intermediate: int | None = None
     vocab: int | None
     ctx: int | None  # longest context in tokens
-    dtype: Literal["bfloat16", "float16", "float32", "fp8", "mxfp4"]  # of the published weights
+    dtype: Literal["bfloat16", "float16", "float32", "fp8", "mxfp8", "nvfp4", "mxfp4", "int8", "w4a16"]
+    """Of the published weights; where several formats are mixed, of most parameters (`tensors` says all)."""
     kv_type: KvType | None
     sliding: int | None = None  # window in tokens
     chunk: int | None = None
@@ -56,6 +57,7 @@ class Model(Row, frozen=True, kw_only=True):
     license_covers: str | None = None  # the entry of the license's `covers` that names this family
     base_license_ids: tuple[str, ...] = ()  # of the models it was made from; they apply too
     base_models: tuple[str, ...] = ()
+    quantizes: str | None = None  # the row whose weights this repository holds in another format
     gated: bool | None
     vllm: Literal["generate", "pooling", "vllm-omni", "no"]
     vllm_since: str | None
@@ -160,6 +162,15 @@ def model(name: str) -> Model:
         close = near(name, names, 3)
         raise UnknownName("model", name, tuple(dict.fromkeys(names[key] for key in close)))
     return models()[found]
+
+
+def published_as(model_id: str, weight_format: str) -> tuple[str, ...]:
+    """Repositories that hold the weights of a model in a format (a row of weight_formats), sorted."""
+    return tuple(
+        sorted(
+            row.id for row in models().values() if row.quantizes == model_id and row.dtype == weight_format
+        )
+    )
 
 
 @cache

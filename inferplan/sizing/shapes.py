@@ -16,6 +16,7 @@ from inferplan.catalog.open_weights import KvType
 from inferplan.catalog.table import Row, rows
 from inferplan.records.plan import Record, Source
 
+GATED_ENCODERS = ("ModernBert", "NomicBert")
 ENCODERS = ("Bert", "Roberta", "XLMRoberta", "ModernBert", "NomicBert", "Distilbert", "DistilBert")
 UNGATED = (
     "Bloom",
@@ -26,7 +27,7 @@ UNGATED = (
     "Opt",
     "OPT",
     "Falcon",
-    *ENCODERS,
+    *(name for name in ENCODERS if name not in GATED_ENCODERS),
 )  # two MLP matrices
 
 

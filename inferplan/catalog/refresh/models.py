@@ -16,7 +16,9 @@ import msgspec
 from inferplan.catalog.open_weights import Model
 from inferplan.catalog.refresh import model_sources, rows
 from inferplan.sizing.config_json import shapes_from_config
+from inferplan.sizing.formats import weight_format
 from inferplan.sizing.shapes import ModelShapes, Supplement
+from inferplan.sizing.weights import SIXTEEN_BIT
 
 READ = Path(__file__).with_name("models_read.json")
 LIKE = "like "  # the shapes of another row
@@ -84,6 +86,7 @@ def stated(shapes: ModelShapes | None) -> dict[str, Any]:
     if shapes is None:
         return {}
     found = {field: getattr(shapes, NAMES.get(field, field)) for field in SHAPES}
+    found["dtype"] = shapes.dtype if shapes.dtype in SIXTEEN_BIT else weight_format(shapes.dtype).id
     found["chunk" if shapes.chunked else "sliding"] = shapes.window
     if str(shapes.attention).startswith("mla"):
         found["head_dim"] = None  # the heads have none of one width
@@ -97,6 +100,8 @@ def row_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> It
     config = config_of(row, known)
     if row.get("params"):
         config = {"num_parameters": row["params"], **config}
+    if row.get("arch"):
+        config["architectures"] = [row["arch"]]
     shapes = shapes_from_config(config, row["id"]) if _is_whole(config) else None
     values = stated(shapes) | {field: value for field, value in row.items() if field in FIELDS}
     cited, as_of = sources(row, known), row["as_of"]
