@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.open_weights import model_serving as model_serving
     from inferplan.catalog.open_weights import models as models
     from inferplan.catalog.open_weights import published_as as published_as
+    from inferplan.catalog.open_weights import transcribers as transcribers
     from inferplan.catalog.places import CountryGroup as CountryGroup
     from inferplan.catalog.places import Partition as Partition
     from inferplan.catalog.places import Regime as Regime
@@ -135,7 +136,7 @@ _EXPORTS = {
     "standing": "Fact facts is_fact may_be_vouched_for names_host",
     "hardware": "Gpu Instance gpu gpus instance instances",
     "open_weights": "ImageModel License LicenseStanding Model ModelHubHost ModelServing license_of "
-    "image_models licenses model model_hub_hosts model_serving models published_as",
+    "image_models licenses model model_hub_hosts model_serving models published_as transcribers",
     "places": "CountryGroup Partition Regime Region SectorExtra countries countries_without_region "
     "country_groups expand_places partition partitions regimes region regions sector_extras",
     "prices": "BASE_REGION InstancePrice ServicePrice instance_price is_region_priced region_prices "

@@ -60,6 +60,7 @@ class Model(Row, frozen=True, kw_only=True):
     quantizes: str | None = None  # the row whose weights this repository holds in another format
     gated: bool | None
     vllm: Literal["generate", "pooling", "vllm-omni", "no"]
+    transcribes: Literal["only", "too"] | None = None  # speech into text, by vLLM's audio API
     vllm_since: str | None
     note: str | None = None
 
@@ -171,6 +172,12 @@ def published_as(model_id: str, weight_format: str) -> tuple[str, ...]:
             row.id for row in models().values() if row.quantizes == model_id and row.dtype == weight_format
         )
     )
+
+
+@cache
+def transcribers() -> Mapping[str, Literal["only", "too"]]:
+    """Architectures that write down speech, and whether they can do something else, too."""
+    return {row.arch: row.transcribes for row in models().values() if row.arch and row.transcribes}
 
 
 @cache

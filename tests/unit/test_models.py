@@ -6,14 +6,20 @@ Not here: that references resolve (test_catalog_facts) and how shapes become mem
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
+from plan_edits import AS_OF, declared, with_backend, with_route
 
 from inferplan import catalog
 from inferplan.catalog import table
 from inferplan.catalog.refresh import model_sources, models, wheels
 from inferplan.catalog.refresh import rows as refresh_rows
+from inferplan.plan.make import make_plan
+from inferplan.records.no_plan import NoPlan
+from inferplan.spec.declaration import Declaration
+from policies.gates import gates
 
 READ = models.read()
 MISSING = [package for package in model_sources.PACKAGES if wheels.fetched(package) is None]
@@ -59,3 +65,61 @@ def test_the_architecture_is_one_that_vllm_serves(model: catalog.Model) -> None:
     bodies = {f"{stem}For{task}" for task in ("CausalLM", "ConditionalGeneration")}
 
     assert model.arch in served or (stem != model.arch and bodies & set(served))
+
+
+# -- speech ----------------------------------------------------------------------------------------
+WHISPER = "openai/whisper-large-v3-turbo"
+
+
+def serving(api: str, model: str) -> Declaration:
+    """The smallest example with another model behind another API."""
+    said = with_backend(declared("minimal"), "small", weights=f"hf://{model}", quantization=None)
+    return with_route(said, api=api, redaction=None, load={"input_tokens": None, "output_tokens": None})
+
+
+def test_speech_is_an_api_of_its_own() -> None:
+    """Callers reach the path of transcriptions, and the gateway and vLLM know the kind."""
+    plan = make_plan(serving("transcription", WHISPER), AS_OF, gates)
+    (server,), (entry,) = plan.servers, plan.gateway.config["model_list"]
+
+    assert "/v1/audio/transcriptions" in plan.gateway.paths
+    assert entry["model_info"]["mode"] == "audio_transcription"
+    assert "--runner" not in server.flags
+    assert server.max_model_len <= 448
+    assert any("vllm[audio]" in said for said in plan.warnings)
+
+
+@pytest.mark.parametrize(
+    ("api", "model", "reason"),
+    [
+        ("chat", WHISPER, "it writes down speech only"),
+        ("embeddings", WHISPER, "it writes down speech only"),
+        ("transcription", "Qwen/Qwen3-4B", "models that do: .*whisper-large-v3"),
+        ("transcription", "BAAI/bge-m3", "writes down no speech"),
+    ],
+)
+def test_speech_needs_a_model_that_listens(api: str, model: str, reason: str) -> None:
+    """Both ways: a model of speech serves nothing else, and no other model serves speech."""
+    with pytest.raises(NoPlan) as caught:
+        make_plan(serving(api, model), AS_OF, gates)
+
+    assert re.search(reason, str(caught.value.conflicts[0].reason))
+
+
+def test_some_models_chat_and_listen() -> None:
+    """vLLM serves Voxtral on both paths."""
+    for api in ("chat", "transcription"):
+        assert make_plan(serving(api, "mistralai/Voxtral-Mini-3B-2507"), AS_OF, gates).servers
+
+
+@pytest.mark.parametrize(
+    ("api", "model"),
+    [("rerank", "BAAI/bge-reranker-v2-m3"), ("rerank", "Qwen/Qwen3-Reranker-0.6B"),
+     ("embeddings", "Qwen/Qwen3-Embedding-4B"), ("embeddings", "Snowflake/snowflake-arctic-embed-l-v2.0")],
+)  # fmt: skip
+def test_models_that_embed_and_score_are_planned(api: str, model: str) -> None:
+    """The API kinds have models of their own."""
+    (server,) = make_plan(serving(api, model), AS_OF, gates).servers
+
+    assert server.model == model
+    assert "pooling" in server.flags

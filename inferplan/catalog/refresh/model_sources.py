@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -155,18 +155,39 @@ def mteb(name: str) -> Config:
     }
 
 
+def _tables() -> Iterator[tuple[str, str, tuple[str, str]]]:
+    """Per architecture of vLLM's registry its table, and the module and class that run it."""
+    with ZipFile(wheels.wheel("vllm")) as archive:
+        tree = ast.parse(archive.read(REGISTRY))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+            table = ast.unparse(node.targets[0])
+            for key, value in zip(node.value.keys, node.value.values, strict=True):
+                if table in POOLING | GENERATING and key is not None:
+                    yield table, ast.literal_eval(key), ast.literal_eval(value)
+
+
+@cache
+def transcribers() -> Mapping[str, str]:
+    """Architectures whose class in vLLM writes down speech: "only", or something else, too."""
+    found: dict[str, str] = {}
+    with ZipFile(wheels.wheel("vllm")) as archive:
+        for _, architecture, (module, name) in _tables():
+            path = module.replace(".", "/") if "." in module else f"vllm/model_executor/models/{module}"
+            text = archive.read(f"{path}.py") if f"{path}.py" in archive.namelist() else b""
+            for node in ast.parse(text).body if b"SupportsTranscription" in text else ():
+                if not (isinstance(node, ast.ClassDef) and node.name == name):
+                    continue
+                if "SupportsTranscription" in map(ast.unparse, node.bases):
+                    is_only = "supports_transcription_only = True" in ast.unparse(node)
+                    found[architecture] = "only" if is_only else "too"
+    return found
+
+
 @cache
 def served() -> Mapping[str, frozenset[str]]:
     """Per architecture that vLLM serves, how: generate, pooling, or both."""
-    with ZipFile(wheels.wheel("vllm")) as archive:
-        tree = ast.parse(archive.read(REGISTRY))
     found: dict[str, set[str]] = {}
-    for node in tree.body:
-        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)):
-            continue
-        table = ast.unparse(node.targets[0])
-        how = "pooling" if table in POOLING else "generate" if table in GENERATING else None
-        for key in node.value.keys if how else ():
-            if isinstance(key, ast.Constant):
-                found.setdefault(str(key.value), set()).add(str(how))
+    for table, architecture, _ in _tables():
+        found.setdefault(architecture, set()).add("pooling" if table in POOLING else "generate")
     return {name: frozenset(ways) for name, ways in found.items()}

@@ -104,6 +104,7 @@ def row_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> It
         config["architectures"] = [row["arch"]]
     shapes = shapes_from_config(config, row["id"]) if _is_whole(config) else None
     values = stated(shapes) | {field: value for field, value in row.items() if field in FIELDS}
+    values["transcribes"] = model_sources.transcribers().get(str(values.get("arch")))
     cited, as_of = sources(row, known), row["as_of"]
     unread = {
         "params": not values.get("params_verified", True),
