@@ -18,6 +18,7 @@ from inferplan.catalog.refresh import wheels
 
 Config = dict[str, Any]
 PACKAGES = ("aiconfigurator-core", "litgpt", "transformers", "mteb", "vllm")
+BESIDE = "hf_quant_config"
 CONFIGS = "aiconfigurator_core/model_configs/"
 REVIEWS = "mteb/models/model_implementations/"
 REGISTRY = "vllm/model_executor/models/registry.py"
@@ -70,15 +71,12 @@ def cited(source: str) -> str:
 
 
 def aiconfigurator(name: str) -> Config:
-    """A copy of a config.json; what a hf_quant_config.json beside it says of quantization is put into it."""
+    """A copy of a config.json; the hf_quant_config.json beside it, where there is one, under its name."""
     with ZipFile(wheels.wheel("aiconfigurator-core")) as archive:
         found: Config = json.loads(archive.read(f"{CONFIGS}{name}_config.json"))
-        beside = f"{CONFIGS}{name}_hf_quant_config.json"
-        if beside in archive.namelist() and "quantization_config" not in found:
-            found["quantization_config"] = {
-                "quant_method": "modelopt",
-                **json.loads(archive.read(beside))["quantization"],
-            }
+        beside = f"{CONFIGS}{name}_{BESIDE}.json"
+        if beside in archive.namelist():
+            found[BESIDE] = json.loads(archive.read(beside))
     return found
 
 

@@ -7,20 +7,25 @@ Not here: the sources (model_sources). A shape that none of them states stays un
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from inferplan.catalog.open_weights import Model
+from inferplan.catalog.open_weights import CacheLayers, Model, Tensors
 from inferplan.catalog.refresh import model_sources, rows
 from inferplan.sizing.config_json import shapes_from_config
 from inferplan.sizing.formats import weight_format
-from inferplan.sizing.shapes import ModelShapes, Supplement
-from inferplan.sizing.weights import SIXTEEN_BIT
+from inferplan.sizing.kv_cache import kv_layout
+from inferplan.sizing.shapes import ModelShapes, Supplement, count_parameters, missing
+from inferplan.sizing.tensors import SIXTEEN_BIT
+from inferplan.sizing.weights import weights
 
 READ = Path(__file__).with_name("models_read.json")
+SAME = 0.005  # bytes that differ by less are the same to a row
 LIKE = "like "  # the shapes of another row
 # what a row of `models` calls a field of the shapes
 NAMES = {
@@ -86,7 +91,11 @@ def stated(shapes: ModelShapes | None) -> dict[str, Any]:
     if shapes is None:
         return {}
     found = {field: getattr(shapes, NAMES.get(field, field)) for field in SHAPES}
+    if shapes.unread:  # the size or the cache is not known, so the model cannot be sized
+        return found | {"kv_type": None, "tensors": (), "caches": (), "note": "; ".join(shapes.unread)}
     found["dtype"] = shapes.dtype if shapes.dtype in SIXTEEN_BIT else weight_format(shapes.dtype).id
+    found["tensors"] = msgspec.to_builtins(_tensors(shapes))
+    found["caches"] = msgspec.to_builtins(_caches(shapes))
     found["chunk" if shapes.chunked else "sliding"] = shapes.window
     if str(shapes.attention).startswith("mla"):
         found["head_dim"] = None  # the heads have none of one width
@@ -95,14 +104,33 @@ def stated(shapes: ModelShapes | None) -> dict[str, Any]:
     return found
 
 
+def _tensors(shapes: ModelShapes) -> tuple[Tensors, ...]:
+    """The tensors, where the other fields would give other bytes or parameters; none where they suffice."""
+    plain = msgspec.structs.replace(shapes, tensors=())
+    claimed = count_parameters(plain)
+    if claimed is None or claimed > (shapes.parameters or 0) * (1 + SAME):
+        return shapes.tensors
+    same = all(
+        math.isclose(weights(plain, None, ranks).per_gpu_gib, held.per_gpu_gib, rel_tol=SAME)
+        and math.isclose(weights(plain, None, ranks).repository_gib, held.repository_gib, rel_tol=SAME)
+        for ranks in (1, 8)
+        for held in (weights(shapes, None, ranks),)
+    )
+    return () if same else shapes.tensors
+
+
+def _caches(shapes: ModelShapes) -> tuple[CacheLayers, ...]:
+    """The caches, where the other fields of a row would give others."""
+    plain = msgspec.structs.replace(shapes, caches=())
+    if missing(plain):
+        return shapes.caches
+    return () if kv_layout(plain) == kv_layout(shapes) else shapes.caches
+
+
 def row_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any] | None]:
     """The row of `models` and, where sizing needs more than it holds, the one of `model_shapes`."""
     config = config_of(row, known)
-    if row.get("params"):
-        config = {"num_parameters": row["params"], **config}
-    if row.get("arch"):
-        config["architectures"] = [row["arch"]]
-    shapes = shapes_from_config(config, row["id"]) if _is_whole(config) else None
+    shapes = _shapes(row, config) if _is_whole(config) else None
     values = stated(shapes) | {field: value for field, value in row.items() if field in FIELDS}
     values["transcribes"] = model_sources.transcribers().get(str(values.get("arch")))
     cited, as_of = sources(row, known), row["as_of"]
@@ -132,9 +160,28 @@ def row_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> It
     yield {"model": row["id"], **more, "verified": True, "source": cited, "as_of": as_of} if more else None
 
 
+def _shapes(row: Mapping[str, Any], config: Mapping[str, Any]) -> ModelShapes:
+    """The shapes of a row by its config.json; where that does not say whether the tables are tied, the
+    parameters do.
+    """
+    said = {key: value for key, value in config.items() if key != model_sources.BESIDE}
+    if row.get("arch"):
+        said["architectures"] = [row["arch"]]
+    read_config = partial(shapes_from_config, name=row["id"], beside=config.get(model_sources.BESIDE))
+    total = row.get("params")
+    if total is None:
+        return read_config(said)
+    if "tie_word_embeddings" not in {**said, **(said.get("text_config") or {})}:
+        untied = read_config({**said, "tie_word_embeddings": False})
+        head = (untied.vocab or 0) * (untied.hidden or 0)
+        counted = untied.parameters or 0
+        said["tie_word_embeddings"] = abs(total - (counted - head)) < abs(total - counted)
+    return read_config({"num_parameters": total, **said})
+
+
 def _is_whole(config: Mapping[str, Any]) -> bool:
     """Whether a source states the shapes; mteb alone states a size and a longest input."""
-    return "num_hidden_layers" in config.get("text_config", config)
+    return "hidden_size" in config.get("text_config", config)
 
 
 def _written(values: Mapping[str, Any]) -> dict[str, Any]:
