@@ -16,6 +16,7 @@ from inferplan.catalog.open_weights import CacheLayers, KvType, Tensors
 from inferplan.catalog.table import Row, rows
 from inferplan.records.plan import Record, Source
 
+GATED_ENCODERS = ("ModernBert", "NomicBert")
 ENCODERS = ("Bert", "Roberta", "XLMRoberta", "ModernBert", "NomicBert", "Distilbert", "DistilBert")
 UNGATED = (
     "Bloom",
@@ -37,7 +38,7 @@ UNGATED = (
     "Persimmon",
     "PhiFor",
     "Starcoder2",
-    *ENCODERS,
+    *(name for name in ENCODERS if name not in GATED_ENCODERS),
 )  # two MLP matrices
 
 

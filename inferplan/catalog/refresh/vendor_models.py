@@ -33,6 +33,7 @@ VENDORS = {
 }
 PREFIX = re.compile(r"^(azure|codestral|deepseek|gemini|mistral|openai|perplexity|vertex_ai)/")
 # Prices of sizes and of tuned models, and names of places: not ids of models.
+STREAM = re.compile(r"realtime|\blive\b")  # a voice stream of its own, which no gateway offers
 NO_MODEL = re.compile(r"^ft:|/|^container$|\*")
 APIS = {
     "chat": ["chat"],
@@ -42,6 +43,7 @@ APIS = {
     "rerank": ["rerank"],
     "moderation": ["classify"],
     "image_generation": ["images"],
+    "audio_transcription": ["transcription"],
 }
 
 
@@ -88,10 +90,11 @@ def _ends_apart(model: str, facts: Mapping[str, Any], found: Mapping[str, Mappin
 def _row(vendor: str, model: str, facts: Mapping[str, Any], source: str, as_of: str) -> dict[str, Any]:
     ends, successor = facts.get("deprecation_date"), facts.get("successor_model")
     also = facts.get("deprecation_source")
+    is_stream = facts.get("mode") == "audio_transcription" and STREAM.search(model)
     return {
         "provider": vendor,
         "model": model,
-        "apis": APIS.get(str(facts.get("mode")), []),
+        "apis": [] if is_stream else APIS.get(str(facts.get("mode")), []),
         **({"ends": ends} if ends else {}),
         **({"successor": PREFIX.sub("", successor)} if successor else {}),
         "verified": "partial",
