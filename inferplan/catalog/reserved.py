@@ -26,6 +26,7 @@ KEPT: dict[str, dict[str, str]] = {
         "License": "note",
         "ModelHubHost": "use",
         "NamedSystem": "documents",
+        "NoFloat16": "model_type",
         "Partition": "name launched note",
         "Purpose": "meaning",
         "Region": "name note bedrock_runtime_basis zones_verified zones_source",

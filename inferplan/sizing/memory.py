@@ -211,6 +211,7 @@ def fit(
         compute_capability=compute_capability,
         max_model_len=length,
         vllm_version=vllm_version,
+        quantization=quantization,
     )
     activation = activation_gib(model, tensor_parallel, batched, sequences)
     pool = (
