@@ -70,15 +70,7 @@ def _pool(draft: Draft, pool: Pool) -> CostLine:
         case "spot":
             return _spot(draft, pool, line)
         case "capacity-block":
-            return unpriced(
-                name,
-                "fixed",
-                notes(note, "a capacity block has no list price: its offer states it"),
-                group="gpus",
-                quantity=line.quantity,
-                unit=line.unit,
-                pool=pool.name,
-            )
+            return _block(draft, pool, line)
     return line
 
 
@@ -99,7 +91,7 @@ def _spot(draft: Draft, pool: Pool, line: CostLine) -> CostLine:
     High is on demand: the most that is paid without a higher bid, and what replaces lost nodes.
     """
     family = pool.instance_type.partition(".")[0]
-    row = catalog.service_prices().get((f"spot-{family}", draft.target.region))
+    row = catalog.spot_price(pool.instance_type, draft.target.region)
     if row is None or row.low is None or row.high is None or line.expected_usd is None:
         return unpriced(
             line.name,
@@ -124,6 +116,38 @@ def _spot(draft: Draft, pool: Pool, line: CostLine) -> CostLine:
             line.note,
             f"spot snapshot: {row.low:.0%} to {row.high:.0%} below on demand ({row.note}); "
             "expected is its dearest zone, high the on-demand price",
+        ),
+    )
+
+
+def _block(draft: Draft, pool: Pool, line: CostLine) -> CostLine:
+    """A capacity block at the rate that AWS published last, paid ahead for every hour of the month."""
+    rate = catalog.block_price(pool.instance_type, draft.target.region)
+    if rate is None:
+        return unpriced(
+            line.name,
+            "fixed",
+            notes(line.note, "no source states the rate of its capacity block: the offer does"),
+            group="gpus",
+            quantity=line.quantity,
+            unit=line.unit,
+            pool=pool.name,
+        )
+    usd = round(rate.usd_hour * HOURS_PER_MONTH * pool.nodes, 2)
+    return replace(
+        line,
+        low_usd=usd,
+        expected_usd=usd,
+        high_usd=usd,
+        quantity=pool.nodes * HOURS_PER_MONTH,
+        unit_usd=rate.usd_hour,
+        estimated=True,
+        source="; ".join(rate.source),
+        as_of=rate.as_of,
+        note=notes(
+            f"{pool.nodes} x {pool.instance_type} around the clock",
+            f"the rate of capacity blocks published on {rate.as_of}, which changes with demand; the offer "
+            "states what is paid, ahead",
         ),
     )
 

@@ -94,7 +94,7 @@ def _development(spec: InferenceStack, plan: Plan) -> Iterator[str]:
 def _spot(pool: Pool, region: str, bill: float) -> str:
     """What the price table says of spot for the family in the Region."""
     family = pool.instance_type.partition(".")[0]
-    row = catalog.service_prices().get((f"spot-{family}", region))
+    row = catalog.spot_price(pool.instance_type, region)
     if row is None or row.low is None or row.high is None:
         return (
             f"no source states what {family} costs as spot in {region}; nodes may be taken away at any time"
