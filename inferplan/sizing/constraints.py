@@ -184,8 +184,8 @@ def _formats(
         bad.append(f"{form.id} stores experts; {shapes.id} has none")
     group = shapes.weight_block if origin == "published" and "gptq" in shapes.dtype else None
     if group not in (None, *_MARLIN_GROUPS) and version_key(version) >= version_key(_GROUPED_FROM):
-        known = ", ".join(map(str, _MARLIN_GROUPS))
-        bad.append(f"GPTQ in groups of {group}: vLLM {version} has kernels for groups of {known} alone")
+        groups = ", ".join(map(str, _MARLIN_GROUPS))
+        bad.append(f"GPTQ in groups of {group}: vLLM {version} has kernels for groups of {groups} alone")
 
 
 def _methods(
