@@ -88,8 +88,10 @@ class Model(Row, frozen=True, kw_only=True):
     license_covers: str | None = None  # the entry of the license's `covers` that names this family
     base_license_ids: tuple[str, ...] = ()  # of the models it was made from; they apply too
     base_models: tuple[str, ...] = ()
+    quantizes: str | None = None  # the row whose weights this repository holds in another format
     gated: bool | None
     vllm: Literal["generate", "pooling", "vllm-omni", "no"]
+    transcribes: Literal["only", "too"] | None = None  # speech into text, by vLLM's audio API
     vllm_since: str | None
     note: str | None = None
 
@@ -192,6 +194,21 @@ def model(name: str) -> Model:
         close = near(name, names, 3)
         raise UnknownName("model", name, tuple(dict.fromkeys(names[key] for key in close)))
     return models()[found]
+
+
+def published_as(model_id: str, weight_format: str) -> tuple[str, ...]:
+    """Repositories that hold the weights of a model in a format (a row of weight_formats), sorted."""
+    return tuple(
+        sorted(
+            row.id for row in models().values() if row.quantizes == model_id and row.dtype == weight_format
+        )
+    )
+
+
+@cache
+def transcribers() -> Mapping[str, Literal["only", "too"]]:
+    """Architectures that write down speech, and whether they can do something else, too."""
+    return {row.arch: row.transcribes for row in models().values() if row.arch and row.transcribes}
 
 
 @cache

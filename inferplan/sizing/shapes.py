@@ -16,6 +16,7 @@ from inferplan.catalog.open_weights import CacheLayers, KvType, Tensors
 from inferplan.catalog.table import Row, rows
 from inferplan.records.plan import Record, Source
 
+GATED_ENCODERS = ("ModernBert", "NomicBert")
 ENCODERS = ("Bert", "Roberta", "XLMRoberta", "ModernBert", "NomicBert", "Distilbert", "DistilBert")
 UNGATED = (
     "Bloom",
@@ -37,7 +38,7 @@ UNGATED = (
     "Persimmon",
     "PhiFor",
     "Starcoder2",
-    *ENCODERS,
+    *(name for name in ENCODERS if name not in GATED_ENCODERS),
 )  # two MLP matrices
 
 
@@ -96,11 +97,6 @@ class ModelShapes(Record, frozen=True):
     def is_moe(self) -> bool:
         """Whether only some experts work on a token."""
         return bool(self.experts and self.experts_per_token)
-
-    @property
-    def is_latent(self) -> bool:
-        """Whether its growing cache is one latent, the same on every rank."""
-        return (self.attention or "").startswith("mla")
 
     @property
     def is_multimodal(self) -> bool:

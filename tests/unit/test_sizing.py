@@ -328,12 +328,23 @@ class TestWeights:
 
     @pytest.mark.parametrize("model", COUNTABLE)
     def test_parameters_agree_with_the_shapes(self, model: str) -> None:
-        """Shapes give the count within 1 %; 12 % where it is rounded or a vision tower is in it."""
-        shapes = shapes_of(model)
+        """Shapes give the count within 1 %, an encoder's, which has positions, too, within 3 %.
 
-        assert shapes.parameters == pytest.approx(
-            count_parameters(shapes), rel=0.01 if shapes.verified else 0.12
-        )
+        12 % where it is rounded; the published count may hold an encoder of images or sound, at most two
+        billion, and of a model that embeds or scores the output head.
+        """
+        shapes = shapes_of(model)
+        counted = count_parameters(shapes)
+        assert counted is not None
+        if shapes.tensors:
+            loaded = sum(one.parameters for one in shapes.tensors if one.kind != "unused")
+            assert loaded == pytest.approx(shapes.parameters, rel=0.01)
+            return
+        extra = 2.1e9 if shapes.is_multimodal else 0
+        extra += (shapes.vocab or 0) * (shapes.hidden or 0) if shapes.serves == "pooling" else 0
+        share = 0.12 if not shapes.verified else 0.03 if shapes.serves == "pooling" else 0.01
+
+        assert counted * (1 - share) <= (shapes.parameters or 0) <= counted * (1 + share) + extra
 
     def test_most_models_can_be_counted(self) -> None:
         """The count is possible for every dense and plain mixture model with known widths."""
@@ -595,7 +606,7 @@ class TestUnknown:
     @pytest.mark.parametrize(
         ("model", "reason"),
         [
-            ("Qwen/Qwen3.6-27B", "its shapes are not known: layers, hidden"),
+            ("Qwen/Qwen3.8-27B", "its shapes are not known: layers, hidden"),
             ("mistralai/Mistral-Large-3-675B-Instruct-2512", "its shapes are not known"),
             ("stabilityai/stable-diffusion-3.5-large", "vllm-omni"),
             ("stable-diffusion-v1-5/stable-diffusion-v1-5", "diffusers"),
@@ -640,7 +651,9 @@ class TestUnknown:
 
     def test_width_is_solved_where_it_is_not_published(self) -> None:
         """e5-mistral has Mistral's 14,336, found from its parameter count within 0.1 %."""
-        width = feed_forward_width(shapes_of("intfloat/e5-mistral-7b-instruct"))
+        width = feed_forward_width(
+            msgspec.structs.replace(shapes_of("intfloat/e5-mistral-7b-instruct"), intermediate=None)
+        )
 
         assert width is not None
         assert width[0] == pytest.approx(14336, rel=1e-3)
