@@ -22,13 +22,12 @@ if TYPE_CHECKING:
     from inferplan.catalog.bedrock import bedrock_regions_inside as bedrock_regions_inside
     from inferplan.catalog.bedrock import bedrock_retention as bedrock_retention
     from inferplan.catalog.bedrock import bedrock_retentions as bedrock_retentions
+    from inferplan.catalog.capacity_blocks import BlockPrice as BlockPrice
+    from inferplan.catalog.capacity_blocks import block_price as block_price
+    from inferplan.catalog.capacity_blocks import block_prices as block_prices
     from inferplan.catalog.costing import CostAssumption as CostAssumption
-    from inferplan.catalog.costing import RequestPrice as RequestPrice
     from inferplan.catalog.costing import cost_assumption as cost_assumption
     from inferplan.catalog.costing import cost_assumptions as cost_assumptions
-    from inferplan.catalog.costing import request_price as request_price
-    from inferplan.catalog.costing import token_price as token_price
-    from inferplan.catalog.costing import token_prices as token_prices
     from inferplan.catalog.hardware import Gpu as Gpu
     from inferplan.catalog.hardware import Instance as Instance
     from inferplan.catalog.hardware import gpu as gpu
@@ -64,6 +63,8 @@ if TYPE_CHECKING:
     from inferplan.catalog.open_weights import model_hub_hosts as model_hub_hosts
     from inferplan.catalog.open_weights import model_serving as model_serving
     from inferplan.catalog.open_weights import models as models
+    from inferplan.catalog.open_weights import published_as as published_as
+    from inferplan.catalog.open_weights import transcribers as transcribers
     from inferplan.catalog.places import CountryGroup as CountryGroup
     from inferplan.catalog.places import Partition as Partition
     from inferplan.catalog.places import Regime as Regime
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.prices import region_prices as region_prices
     from inferplan.catalog.prices import service_price as service_price
     from inferplan.catalog.prices import service_prices as service_prices
+    from inferplan.catalog.prices import spot_price as spot_price
     from inferplan.catalog.resource_types import ResourceModule as ResourceModule
     from inferplan.catalog.resource_types import doing as doing
     from inferplan.catalog.resource_types import harmless as harmless
@@ -121,6 +123,11 @@ if TYPE_CHECKING:
     from inferplan.catalog.table import Verified as Verified
     from inferplan.catalog.table import digest as digest
     from inferplan.catalog.table import stated_date as stated_date
+    from inferplan.catalog.token_rates import Asked as Asked
+    from inferplan.catalog.token_rates import RequestPrice as RequestPrice
+    from inferplan.catalog.token_rates import request_price as request_price
+    from inferplan.catalog.token_rates import token_price as token_price
+    from inferplan.catalog.token_rates import token_prices as token_prices
     from inferplan.catalog.weighing import Criterion as Criterion
     from inferplan.catalog.weighing import DecisionSetting as DecisionSetting
     from inferplan.catalog.weighing import LeadTimeItem as LeadTimeItem
@@ -130,18 +137,19 @@ if TYPE_CHECKING:
     from inferplan.catalog.weighing import lead_times as lead_times
 
 _EXPORTS = {
-    "costing": "CostAssumption RequestPrice cost_assumption cost_assumptions request_price token_price "
-    "token_prices",
+    "capacity_blocks": "BlockPrice block_price block_prices",
+    "costing": "CostAssumption cost_assumption cost_assumptions",
+    "token_rates": "Asked RequestPrice request_price token_price token_prices",
     "weighing": "Criterion DecisionSetting LeadTimeItem Side criteria decision_settings lead_times",
     "standing": "Fact facts is_fact may_be_vouched_for names_host",
     "hardware": "Gpu Instance gpu gpus instance instances",
     "open_weights": "ImageModel License LicenseStanding Model ModelHubHost ModelServing license_of "
-    "image_models licenses model model_hub_hosts model_serving models",
+    "image_models licenses model model_hub_hosts model_serving models published_as transcribers",
     "places": "CountryGroup Partition Regime Region SectorExtra countries countries_without_region "
     "country_groups expand_places partition partitions regimes region regions sector_extras",
     "price_list": "PriceListProduct price_list_products",
     "prices": "BASE_REGION InstancePrice ServicePrice instance_price is_region_priced region_prices "
-    "service_price service_prices",
+    "service_price service_prices spot_price",
     "resource_types": "ResourceModule doing harmless resource_modules",
     "serving": "GlobalService NamedSystem ServingSetting global_service global_services named_system "
     "named_systems purposes redaction_languages redaction_models redaction_recognizers serving_settings "

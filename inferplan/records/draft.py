@@ -32,6 +32,8 @@ class Traffic(Record, frozen=True, kw_only=True):
     input_tokens: int
     output_tokens: int
     growth_percent_per_month: float
+    cached_input_share: float = 0.0  # of the input tokens, at a vendor that has a prompt cache
+    batch_share: float = 0.0  # of the requests, which may wait for hours
 
 
 class Labor(Record, frozen=True, kw_only=True):

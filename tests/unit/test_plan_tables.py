@@ -102,11 +102,11 @@ DESK = (1_450.0, 1_590.0)
 #   eu-south-2 1.961 USD/h (eu-north-1 1.974, eu-central-1 2.327): 2 x 730 x 1.961 = 2,863 USD. Beside:
 #   EKS 73, two m6i.xlarge (no price in eu-south-2: 0.192 x 1.054) 295, 11 endpoints x 2 zones x 0.01 x
 #   730 = 161, database 100, cache 37, the rest about 32: 698. Together 3,561 USD. Managed: Mistral Large
-#   300,000 x (800 x 4 + 300 x 12) / 1e6 = 2,040 USD; five endpoints 73, Fargate 79, database 100, cache
-#   37, the rest 6 = 294. Together 2,334 USD, in Paris or Dublin, the Regions of the EEA that have it.
+#   300,000 x (800 x 5.2 + 300 x 15.6) / 1e6 = 2,652 USD; five endpoints 73, Fargate 79, database 100, cache
+#   37, the rest 6 = 294. Together 2,946 USD, in Paris or Dublin, the Regions of the EEA that have it.
 #   Neither has an L40S, so hybrid is dearer: four T4 in tensor parallel hold a replica, and 2 x
 #   g4dn.12xlarge in Dublin at 4.366 USD/h are 2 x 730 x 4.366 = 6,374 USD. Beside: EKS 73, two m6i.xlarge
-#   312, 12 endpoints 193, database 100, cache 37, the rest about 32: 747; tokens 2,040. Together 9,161.
+#   312, 12 endpoints 193, database 100, cache 37, the rest about 32: 747; tokens 2,652. Together 9,773.
 BOTH_GPUS = ("g6e", range(2, 3), 2 * HOURS * 1.961)
 DUBLIN_GPUS = ("g4dn", range(8, 9), 2 * HOURS * 4.366)
 
@@ -123,9 +123,9 @@ ROWS = (
     Row("eu-support-desk", "managed-api", "managed-api", "eu-west-1", *NO_GPUS, *DESK),
     Row("eu-support-desk", "auto", "managed-api", "eu-west-1", *NO_GPUS, *DESK),
     Row("eu-both-ways", "self-hosted", "self-hosted", "eu-south-2", *BOTH_GPUS, 3_400.0, 3_720.0),
-    Row("eu-both-ways", "managed-api", "managed-api", "eu-west-3", *NO_GPUS, 2_250.0, 2_420.0),
-    Row("eu-both-ways", "hybrid", "hybrid", "eu-west-1", *DUBLIN_GPUS, 8_900.0, 9_400.0),
-    Row("eu-both-ways", "auto", "managed-api", "eu-west-3", *NO_GPUS, 2_250.0, 2_420.0),
+    Row("eu-both-ways", "managed-api", "managed-api", "eu-west-3", *NO_GPUS, 2_860.0, 3_040.0),
+    Row("eu-both-ways", "hybrid", "hybrid", "eu-west-1", *DUBLIN_GPUS, 9_510.0, 10_020.0),
+    Row("eu-both-ways", "auto", "managed-api", "eu-west-3", *NO_GPUS, 2_860.0, 3_040.0),
 )
 
 # What the other modes lack: the backends of their routes.
