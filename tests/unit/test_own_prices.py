@@ -141,14 +141,17 @@ def test_spot_is_what_the_organization_has_seen() -> None:
 
 
 def test_a_capacity_block_has_a_price_where_offers_were_seen() -> None:
-    """Its price is that of the offers; without any there is none, with the reason."""
+    """Its price is that of the offers, else the published rate; without either there is none, and why."""
     row = {"instance": "p5.48xlarge", "region": "us-east-1", "low_usd_hour": 31.5, "high_usd_hour": 40.0}
     own = PriceBook(prices(capacity_blocks=[{**row, "offers": 4}]))
 
     found = own.instance("p5.48xlarge", "us-east-1", "capacity-block")
     assert (found.low, found.usd, found.high) == (31.5, 40.0, 40.0)
     assert "4 offers" in found.basis
-    lacking = PriceBook().instance("p5.48xlarge", "us-east-1", "capacity-block")
+    published = PriceBook().instance("p5.48xlarge", "us-east-1", "capacity-block")
+    assert (published.origin, published.estimated) == ("catalog", True)
+    assert published.usd is not None
+    lacking = PriceBook().instance("g6.xlarge", "us-east-1", "capacity-block")
     assert lacking.usd is None
     assert lacking.basis
 
@@ -163,8 +166,10 @@ def test_a_block_is_paid_whatever_the_load() -> None:
 
     found = line(price(msgspec.structs.replace(given, pools=(block,), prices=own)), "GPU nodes gpu-llama")
     assert (found.low_usd, found.expected_usd, found.high_usd) == (43800.0, 58400.0, 58400.0)
-    lacking = line(price(msgspec.structs.replace(given, pools=(block,), prices=PriceBook())), found.name)
-    assert (lacking.expected_usd, lacking.origin) == (None, None)
+    assert found.origin == "organization"
+    listed = line(price(msgspec.structs.replace(given, pools=(block,), prices=PriceBook())), found.name)
+    assert listed.origin == "catalog"
+    assert listed.low_usd == listed.expected_usd == listed.high_usd
 
 
 def test_a_savings_plan_is_the_rate_that_was_read() -> None:
