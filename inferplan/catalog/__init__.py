@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from inferplan.catalog.open_weights import model_hub_hosts as model_hub_hosts
     from inferplan.catalog.open_weights import model_serving as model_serving
     from inferplan.catalog.open_weights import models as models
+    from inferplan.catalog.open_weights import published_as as published_as
+    from inferplan.catalog.open_weights import transcribers as transcribers
     from inferplan.catalog.places import CountryGroup as CountryGroup
     from inferplan.catalog.places import Partition as Partition
     from inferplan.catalog.places import Regime as Regime
@@ -73,6 +75,8 @@ if TYPE_CHECKING:
     from inferplan.catalog.places import region as region
     from inferplan.catalog.places import regions as regions
     from inferplan.catalog.places import sector_extras as sector_extras
+    from inferplan.catalog.price_list import PriceListProduct as PriceListProduct
+    from inferplan.catalog.price_list import price_list_products as price_list_products
     from inferplan.catalog.prices import BASE_REGION as BASE_REGION
     from inferplan.catalog.prices import InstancePrice as InstancePrice
     from inferplan.catalog.prices import ServicePrice as ServicePrice
@@ -137,9 +141,10 @@ _EXPORTS = {
     "standing": "Fact facts is_fact may_be_vouched_for names_host",
     "hardware": "Gpu Instance gpu gpus instance instances",
     "open_weights": "ImageModel License LicenseStanding Model ModelHubHost ModelServing license_of "
-    "image_models licenses model model_hub_hosts model_serving models",
+    "image_models licenses model model_hub_hosts model_serving models published_as transcribers",
     "places": "CountryGroup Partition Regime Region SectorExtra countries countries_without_region "
     "country_groups expand_places partition partitions regimes region regions sector_extras",
+    "price_list": "PriceListProduct price_list_products",
     "prices": "BASE_REGION InstancePrice ServicePrice instance_price is_region_priced region_prices "
     "service_price service_prices",
     "resource_types": "ResourceModule doing harmless resource_modules",

@@ -27,6 +27,7 @@ KEPT: dict[str, dict[str, str]] = {
         "ModelHubHost": "use",
         "NamedSystem": "documents",
         "Partition": "name launched note",
+        "PriceListProduct": "note",
         "Purpose": "meaning",
         "Region": "name note bedrock_runtime_basis zones_verified zones_source",
         "ServingSetting": "kind want why",

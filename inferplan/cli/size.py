@@ -28,7 +28,8 @@ COUNT = click.IntRange(1, 10**8)
     "--config",
     "config_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A local Hugging Face config.json, for a model that the catalog does not know.",
+    help="A local Hugging Face config.json, for a model that the catalog does not know; an "
+    "hf_quant_config.json beside it is read too.",
 )
 @click.option("--gpu", required=True, help="A GPU of the catalog, or any name with --total-gib.")
 @click.option(
@@ -119,20 +120,27 @@ def _shapes(model: str | None, config_file: Path | None) -> Any:
         return sizing.shapes_of(model)
     if config_file is None or model is not None:
         raise ValueError("give either --model or --config")
+    beside = config_file.with_name("hf_quant_config.json")  # the engine reads it where config.json is silent
+    quantization = _json(beside) if beside.is_file() else None
+    return sizing.shapes_from_config(_json(config_file), str(config_file), beside=quantization)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """The object in a file; raises ValueError with what is wrong with it."""
     try:
-        with config_file.open("rb") as file:
+        with path.open("rb") as file:
             text = file.read(MAX_CONFIG_BYTES + 1)
         config = json.loads(text) if len(text) <= MAX_CONFIG_BYTES else None
     except json.JSONDecodeError as problem:
-        raise ValueError(f"{config_file}:{problem.lineno}:{problem.colno}: not valid JSON") from None
+        raise ValueError(f"{path}:{problem.lineno}:{problem.colno}: not valid JSON") from None
     except (OSError, ValueError, RecursionError) as problem:
         reason = getattr(problem, "strerror", None) or "not JSON text"
-        raise ValueError(f"{config_file} cannot be read: {reason}") from None
+        raise ValueError(f"{path} cannot be read: {reason}") from None
     if len(text) > MAX_CONFIG_BYTES:
-        raise ValueError(f"{config_file}: larger than {MAX_CONFIG_BYTES >> 20} MiB")
+        raise ValueError(f"{path}: larger than {MAX_CONFIG_BYTES >> 20} MiB")
     if not isinstance(config, dict):
-        raise ValueError(f"{config_file} holds no model configuration: it must be a JSON object")
-    return sizing.shapes_from_config(config, str(config_file))
+        raise ValueError(f"{path} holds no model configuration: it must be a JSON object")
+    return config
 
 
 def _gpu(name: str, total_gib: float | None, capability: str | None) -> tuple[str | None, float, str | None]:

@@ -1,6 +1,7 @@
 """What vendors charge for tokens: one typical request priced with its tiers, times the requests of a month.
 
-Not here: the price table (catalog.costing) and how a vendor is reached (plan.vendor_backends).
+Not here: the price table (catalog.costing), the organization's own prices (contracted_tokens), and how a
+vendor is reached (plan.vendor_backends).
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import NamedTuple
 
 from inferplan import catalog
 from inferplan.cost.lines import notes, unpriced
-from inferplan.cost.usage import Usage
 from inferplan.records.draft import Draft, Traffic
 from inferplan.records.plan import CostLine, Vendor
 
@@ -27,15 +27,6 @@ class Uplift(NamedTuple):
     expected: float
     high: float
     note: str
-
-
-def token_lines(draft: Draft) -> Iterator[Usage]:
-    """One line for every route that a vendor serves first."""
-    vendors = {vendor.backend: vendor for vendor in draft.vendors}
-    for traffic in draft.traffic:
-        if traffic.backend in vendors:
-            line = token_line(draft, vendors[traffic.backend], traffic)
-            yield Usage(line, {traffic.route: 1.0})
 
 
 def token_line(draft: Draft, vendor: Vendor, traffic: Traffic) -> CostLine:

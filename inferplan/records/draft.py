@@ -17,6 +17,7 @@ from inferplan.records.plan import (
     Target,
     Vendor,
 )
+from inferplan.spec.price_book import PriceBook
 
 
 class Traffic(Record, frozen=True, kw_only=True):
@@ -59,3 +60,4 @@ class Draft(Record, frozen=True, kw_only=True):
     labor: Labor
     log_retention_days: int
     weights_gib: float  # stored once in the weights bucket
+    prices: PriceBook  # those of the organization on that day

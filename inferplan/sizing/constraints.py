@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from inferplan import catalog
 from inferplan.records.plan import Record
 from inferplan.sizing.constants import removed_architectures, version_key
 from inferplan.sizing.formats import KvFormat, WeightFormat, capability, runs_natively
@@ -156,9 +157,11 @@ def _formats(
     if not form.supported and (form.until is None or version_key(version) > version_key(form.until)):
         bad.append(f"{form.id} is not in vLLM {version}: {form.note or 'use fp8 or awq'}")
     if origin == "other_repository":
+        known = catalog.published_as(shapes.id, form.id)
         note.append(
             f"{shapes.id} is not published as {form.id}: "
-            "sized as a repository in that format, which must be named"
+            f"sized as a repository in that format, which must be named{': ' if known else ''}"
+            + " or ".join(known)
         )
         if form.id == "w4a16":
             for what, width, fitting in _ragged(shapes, tensor, _USUAL_GROUP):

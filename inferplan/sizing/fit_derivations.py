@@ -10,6 +10,7 @@ from typing import Any
 from inferplan.records.plan import Derivation, Source
 from inferplan.sizing.constants import constants, engine_default
 from inferplan.sizing.formats import kv_format, weight_format
+from inferplan.sizing.kv_cache import cache_dtype
 from inferplan.sizing.memory import Fit
 from inferplan.sizing.shapes import feed_forward_width
 
@@ -167,7 +168,7 @@ def _cache(fit: Fit, add: Any) -> None:
         "mla": "layers x (KV rank + rope dimension) x bytes, not divided by tensor parallel",
         "mla+sparse_indexer": "layers x (latent + indexer) bytes, not divided by tensor parallel",
     }.get(shape.attention or "", "layers x max(1, KV heads / tensor parallel) x 2 x head dimension x bytes")
-    kv = kv_format(fit.kv_cache_dtype)
+    kv = kv_format(cache_dtype(shape, fit.kv_cache_dtype))
     kv_source = tuple(Source(source=text, as_of=kv.as_of) for text in kv.source)
     add(
         "kv_bytes_per_token",

@@ -14,7 +14,7 @@ from inferplan.records.plan import Derivation, Memory, Record
 from inferplan.sizing.constants import GIB, constant, engine_default, version_key
 from inferplan.sizing.constraints import check
 from inferplan.sizing.formats import kv_format, weight_format
-from inferplan.sizing.kv_cache import KvLayout, kv_layout
+from inferplan.sizing.kv_cache import KvLayout, cache_dtype, kv_layout
 from inferplan.sizing.shapes import ModelShapes, feed_forward_width, missing
 from inferplan.sizing.weights import Weights, weights
 
@@ -81,6 +81,8 @@ class Fit(Record, frozen=True):
     def confidence(self) -> str:
         """`low` where the published rows show errors as large as the margin, else `medium` or `high`."""
         if self.margin_gib is None or abs(self.margin_gib) < constant("uncertain_margin_gib"):
+            return "low"
+        if self.shapes.guessed:
             return "low"
         return "high" if self.shapes.verified and self.kv_is_linear else "medium"
 
@@ -200,11 +202,12 @@ def fit(
     if unsized is not None:
         return _undecided(common, unsized)
     held = weights(model, quantization, tensor_parallel, pipeline_parallel)
+    cache_type = cache_dtype(model, kv_cache_dtype)
     verdicts = check(
         model,
         weight_format(held.format),
         held.origin,
-        kv_format(kv_cache_dtype),
+        kv_format(cache_type),
         tensor_parallel=tensor_parallel,
         pipeline_parallel=pipeline_parallel,
         decode_context_parallel=decode_context_parallel,
@@ -224,7 +227,7 @@ def fit(
         "weights": held,
         "activation_gib": activation,
         "kv_cache_gib": pool,
-        "cautions": verdicts.cautions,
+        "cautions": (*verdicts.cautions, *model.guessed, *_followed(kv_cache_dtype, cache_type)),
     }
     return _judge(common, model, pool, list(verdicts.violations))
 
@@ -286,11 +289,20 @@ def _judge(common: dict[str, Any], model: ModelShapes, pool: float, reasons: lis
     )
 
 
+def _followed(said: str, taken: str) -> tuple[str, ...]:
+    """What is to be said of a cache type that nobody named."""
+    if said == taken:
+        return ()
+    return (f"the repository asks for a KV cache in {taken}, and kv_cache_dtype {said} follows it",)
+
+
 def cannot_be_sized(model: ModelShapes) -> str | None:
     """Why the memory of a model cannot be computed, or None if it can."""
     if model.serves in {"no", "vllm-omni"}:
         server = "a diffusers server" if model.serves == "no" else "vllm-omni"
         return f"{model.id} cannot be sized because it is not a language model of vLLM: it runs on {server}"
+    if model.unread:
+        return f"{model.id} cannot be sized: {'; '.join(model.unread)}"
     gaps = missing(model)
     if gaps:
         return f"{model.id} cannot be sized because its shapes are not known: {', '.join(gaps)}"

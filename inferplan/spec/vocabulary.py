@@ -15,7 +15,7 @@ API_VERSION = "inferplan/v1beta1"
 Mode = Literal["self-hosted", "managed-api", "hybrid", "auto"]
 DataClass = Literal["public", "internal", "confidential", "restricted"]
 DATA_CLASSES: tuple[DataClass, ...] = ("public", "internal", "confidential", "restricted")  # loosest first
-Api = Literal["chat", "embeddings", "rerank", "classify", "images"]
+Api = Literal["chat", "embeddings", "rerank", "classify", "images", "transcription"]
 Purpose = Literal[
     "general", "drafting", "summarization", "customer-support", "coding", "search", "translation",
     "decision-support", "medical-advice", "legal-advice", "law-enforcement", "military", "other",

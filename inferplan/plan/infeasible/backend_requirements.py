@@ -101,12 +101,15 @@ def precision(name: str, backend: Backend) -> list[Requirement]:
         model = shapes(name, backend)
     except (catalog.UnknownName, sizing.ShapesError):  # a backend that the gates have left out
         return []
-    _, origin = format_of(model, said)
+    form, origin = format_of(model, said)
     cache_open = backend.engine.kv_cache_dtype in {None, "auto"} and model.attention != "none"
     path, value = f"backends.{name}.quantization", said or f"as published ({model.dtype})"
 
     def quantized(text: str | None) -> Edit:
         return edit_backend(name, lambda one: replace(one, quantization=text))
+
+    def another(repository: str) -> Edit:
+        return edit_backend(name, lambda one: replace(one, weights=f"hf://{repository}", quantization=None))
 
     def small_cache(declaration: Declaration) -> Declaration:
         return edit_engine(name, lambda one: replace(one, kv_cache_dtype="fp8"))(declaration)
@@ -122,6 +125,8 @@ def precision(name: str, backend: Backend) -> list[Requirement]:
                 )
             )
     elif origin == "other_repository":
+        for repository in catalog.published_as(model.id, form.id):
+            changes.append(Change(edit=another(repository), say=always(f"the weights of {repository}")))
         changes.append(Change(edit=quantized(None), say=always(f"as published ({model.dtype})")))
     elif cache_open:
         changes.append(Change(edit=small_cache, say=always("engine.kv_cache_dtype fp8")))

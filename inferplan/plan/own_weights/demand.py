@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from inferplan import catalog, sizing
-from inferplan.plan.apis import check_api, note_systems
+from inferplan.plan.apis import check_api, note_speech, note_systems
 from inferplan.plan.case import Case
 from inferplan.plan.own_weights.image_layouts import ImageDemand
 from inferplan.plan.own_weights.layouts import Demand
@@ -63,6 +63,7 @@ def demands(case: Case, notes: Notes) -> dict[str, Demand | ImageDemand]:
             if name in route.backends:
                 check_api(name, route.api, shape, f"routes[{index}]")
         note_systems(name, shape.id, notes)
+        note_speech(name, [route.api for route in case.spec.routes if name in route.backends], notes)
         found[name] = (
             _image_demand(case, name, shape.id)
             if shape.id in catalog.image_models()

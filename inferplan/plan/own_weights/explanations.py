@@ -109,7 +109,7 @@ def explain(index: int, wish: Wish, choice: Choice, notes: Notes) -> None:
         f"the default of {vllm} by GPU",
         gpu,
     )
-    price = catalog.instance_price(choice.instance.type, choice.region)
+    price = wish.prices.instance(choice.instance.type, choice.region)
     notes.derive(
         f"pools[{index}].nodes",
         choice.nodes,
@@ -119,7 +119,7 @@ def explain(index: int, wish: Wish, choice: Choice, notes: Notes) -> None:
             "replicas": choice.replicas,
             "pods_per_node": choice.pods_per_node,
             "zones": choice.zones,
-            "usd_per_node_hour": price.usd_hour,
+            "usd_per_node_hour": price.usd,
             "price_basis": price.basis,
         },
         sources=tuple(Source(source=text, as_of=price.as_of) for text in price.source),

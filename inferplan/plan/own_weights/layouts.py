@@ -83,8 +83,10 @@ def layout(demand: Demand, gpu: str, tensor_parallel: int, pipeline_parallel: in
         return NoLayout(reason="; ".join(point.misses))
     stored = point.fit.weights
     if stored is not None and stored.origin == "other_repository":
+        known = catalog.published_as(demand.shapes.id, stored.format)
         return NoLayout(
             reason=f"{demand.shapes.id} is not published as {stored.format}: name the repository that is"
+            + (f", such as {known[0]}" if known else "")
         )
     rate = point.performance.requests_per_second
     both = demand.requests_per_second + demand.fallback_requests_per_second

