@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from inferplan.catalog.bedrock import bedrock_profiles as bedrock_profiles
     from inferplan.catalog.bedrock import bedrock_providers as bedrock_providers
     from inferplan.catalog.bedrock import bedrock_regions_inside as bedrock_regions_inside
+    from inferplan.catalog.capacity_blocks import BlockPrice as BlockPrice
+    from inferplan.catalog.capacity_blocks import block_price as block_price
+    from inferplan.catalog.capacity_blocks import block_prices as block_prices
     from inferplan.catalog.costing import CostAssumption as CostAssumption
     from inferplan.catalog.costing import cost_assumption as cost_assumption
     from inferplan.catalog.costing import cost_assumptions as cost_assumptions
@@ -85,6 +88,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.prices import region_prices as region_prices
     from inferplan.catalog.prices import service_price as service_price
     from inferplan.catalog.prices import service_prices as service_prices
+    from inferplan.catalog.prices import spot_price as spot_price
     from inferplan.catalog.resource_types import ResourceModule as ResourceModule
     from inferplan.catalog.resource_types import doing as doing
     from inferplan.catalog.resource_types import harmless as harmless
@@ -135,6 +139,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.weighing import lead_times as lead_times
 
 _EXPORTS = {
+    "capacity_blocks": "BlockPrice block_price block_prices",
     "costing": "CostAssumption cost_assumption cost_assumptions",
     "token_rates": "Asked RequestPrice request_price token_price token_prices",
     "weighing": "Criterion DecisionSetting LeadTimeItem Side criteria decision_settings lead_times",
@@ -146,7 +151,7 @@ _EXPORTS = {
     "country_groups expand_places partition partitions regimes region regions sector_extras",
     "price_list": "PriceListProduct price_list_products",
     "prices": "BASE_REGION InstancePrice ServicePrice instance_price is_region_priced region_prices "
-    "service_price service_prices",
+    "service_price service_prices spot_price",
     "resource_types": "ResourceModule doing harmless resource_modules",
     "serving": "GlobalService NamedSystem ServingSetting global_service global_services named_system "
     "named_systems purposes redaction_languages redaction_models redaction_recognizers serving_settings "

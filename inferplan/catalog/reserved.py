@@ -26,6 +26,7 @@ KEPT: dict[str, dict[str, str]] = {
         "License": "note",
         "ModelHubHost": "use",
         "NamedSystem": "documents",
+        "NoFloat16": "model_type",
         "Partition": "name launched note",
         "PriceListProduct": "note",
         "Purpose": "meaning",

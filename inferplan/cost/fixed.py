@@ -37,10 +37,16 @@ def pool_volume_gib(pool: Pool) -> int:
 
 
 def _pool(draft: Draft, pool: Pool) -> CostLine:
-    hours = pool_hours(pool)
-    when = "around the clock" if pool.running is None else f"for the {hours:g} hours a month of schedule"
+    # a block is paid ahead for all of its hours, so another load or a schedule makes it no cheaper
+    is_block = pool.capacity == "capacity-block"
+    hours = HOURS_PER_MONTH if is_block else pool_hours(pool)
+    when = (
+        "around the clock"
+        if is_block or pool.running is None
+        else f"for the {hours:g} hours a month of schedule"
+    )
     name, note = f"GPU nodes {pool.name}", f"{pool.nodes} x {pool.instance_type} {when}"
-    low, high = _nodes(draft, pool)
+    low, high = (pool.nodes, pool.nodes) if is_block else _nodes(draft, pool)
     if {low, high} != {pool.nodes}:
         note += f"; {low} in the low case, {high} in the high case"
     line = instances(

@@ -148,6 +148,7 @@ def fit(
     compute_capability: str | None = None,
     decode_context_parallel: int = 1,
     engine: str | None = None,
+    expert_parallel: bool = False,
 ) -> Fit:
     """Whether `model` starts on GPUs with `gpu_total_gib` usable GiB each, and what is left.
 
@@ -214,6 +215,8 @@ def fit(
         compute_capability=compute_capability,
         max_model_len=length,
         vllm_version=vllm_version,
+        quantization=quantization,
+        expert_parallel=expert_parallel,
     )
     activation = activation_gib(model, tensor_parallel, batched, sequences)
     pool = (

@@ -190,10 +190,9 @@ class PriceBook:
         return replace(spot, high=above, basis=f"{spot.basis}, high the on-demand price")
 
     def _spot_of_catalog(self, instance: str, region: str) -> Price:
-        listed, family = self._listed(instance, region), _family(instance)
-        row = catalog.service_prices().get((f"spot-{family}", region))
+        listed, row = self._listed(instance, region), catalog.spot_price(instance, region)
         if row is None or row.low is None or row.high is None or listed.usd is None or listed.low is None:
-            return _none(f"no spot snapshot of {family} in {region}")
+            return _none(f"no spot snapshot of {_family(instance)} in {region}")
         return replace(
             listed,
             usd=listed.usd * (1 - row.low),
@@ -207,16 +206,32 @@ class PriceBook:
 
     def _capacity_block(self, instance: str, region: str) -> Price:
         row = self._section("capacity_blocks").get((region, instance))
-        if not isinstance(row, CapacityBlockPrice):
-            return _none("a capacity block has no list price: its offer states it")
-        told = f"{row.offers} offers of {row.low_usd_hour:g} to {row.high_usd_hour:g} USD an hour"
-        price = replace(
-            _own(row.high_usd_hour, row),
-            low=row.low_usd_hour,
-            basis=f"{OWN}, {told}; expected is the dearest",
-            estimated=True,
-        )
+        price = self._block_of_catalog(instance, region)
+        if isinstance(row, CapacityBlockPrice):
+            told = f"{row.offers} offers of {row.low_usd_hour:g} to {row.high_usd_hour:g} USD an hour"
+            price = replace(
+                _own(row.high_usd_hour, row),
+                low=row.low_usd_hour,
+                basis=f"{OWN}, {told}; expected is the dearest",
+                estimated=True,
+            )
         return self._reduced(price, INSTANCES, region, family=_family(instance), purchase="capacity-block")
+
+    def _block_of_catalog(self, instance: str, region: str) -> Price:
+        """The rate that AWS published last; the offer states what is paid."""
+        rate = catalog.block_price(instance, region)
+        if rate is None:
+            return _none("no source states the rate of its capacity block: the offer does")
+        return Price(
+            usd=rate.usd_hour,
+            low=rate.usd_hour,
+            high=rate.usd_hour,
+            estimated=True,
+            basis=f"the rate of capacity blocks published on {rate.as_of}, which changes with demand; "
+            "the offer states what is paid, ahead",
+            source=rate.source,
+            as_of=rate.as_of,
+        )
 
     def _service(self, part: str, region: str) -> Price:
         found = catalog.service_price(part, region)

@@ -121,9 +121,8 @@ def _section(one: Table) -> list[str]:
 
 def _origin(name: str) -> str:
     origin = ORIGINS[name]
-    made = (
-        f"Made by `refresh/{origin.generator}.py` from {', '.join(origin.reads)}." if origin.generator else ""
-    )
+    inputs = ", ".join(origin.reads or ("what a person has read",))
+    made = f"Made by `refresh/{origin.generator}.py` from {inputs}." if origin.generator else ""
     read = f"Read by a person: {origin.person}." if origin.person else ""
     return f"{made} {read}".strip()
 

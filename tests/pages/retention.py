@@ -11,7 +11,7 @@ from inferplan import catalog
 from inferplan.catalog import BEDROCK
 from tests.pages.markdown import GENERATED, code, page, table
 
-APIS = frozenset({"chat", "embeddings", "rerank", "classify"})
+APIS = frozenset({"chat", "embeddings", "rerank", "classify", "transcription"})
 
 
 def text() -> str:

@@ -15,7 +15,7 @@ from inferplan.spec.declaration import Declaration
 from inferplan.spec.model import Data, Load, Retention
 from policies.evaluate import evaluate
 
-APIS = {"chat", "embeddings"}
+APIS = {"chat", "embeddings", "transcription"}
 KNOWN = {
     provider: {
         row.model
@@ -65,6 +65,7 @@ SILENT = {
     "azure-openai/gpt-audio-2025-08-28", "azure-openai/gpt-audio-mini",
     "azure-openai/gpt-audio-mini-2025-10-06", "azure-openai/mistral-large-2402",
     "azure-openai/mistral-large-latest", "azure-openai/model-router",
+    "google-vertex/chirp_2", "google-vertex/chirp_3",
     "google-vertex/deep-research-pro-preview-12-2025", "google-vertex/medlm-large",
     "google-vertex/medlm-medium", "google-vertex/text-unicorn", "google-vertex/text-unicorn@001",
 }  # fmt: skip

@@ -59,7 +59,9 @@ def changes(
     before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]], *key: str
 ) -> Iterator[str]:
     """What a refresh changes: a line per row that is new, gone or says something else."""
-    old, new = ({tuple(row[part] for part in key): row for row in table} for table in (before, after))
+    old, new = (
+        {tuple(str(row.get(part)) for part in key): row for row in table} for table in (before, after)
+    )
     for name in sorted(old.keys() | new.keys()):
         was, now = old.get(name, {}), new.get(name, {})
         told = [part for part in {**was, **now} if part not in TAIL and was.get(part) != now.get(part)]
@@ -69,12 +71,14 @@ def changes(
 
 
 def key(table: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The columns that tell the rows of a table apart: as many of the first as it takes."""
-    columns = tuple(part for part in table[0] if part not in TAIL) if table else ()
-    for count in range(1, len(columns) + 1):
-        if len({tuple(str(row.get(part)) for part in columns[:count]) for row in table}) == len(table):
-            return columns[:count]
-    return columns
+    """The columns that tell the rows of a table apart: the first, with one other where it takes two."""
+    columns = [part for part in table[0] if part not in TAIL] if table else []
+    pairs = (tuple(dict.fromkeys((columns[0], part))) for part in columns)
+    return next((pair for pair in pairs if _is_unique(table, pair)), tuple(columns))
+
+
+def _is_unique(table: Sequence[Mapping[str, Any]], columns: tuple[str, ...]) -> bool:
+    return len({tuple(str(row.get(part)) for part in columns) for row in table}) == len(table)
 
 
 def replace(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

@@ -42,6 +42,9 @@ ORIGINS: dict[str, Origin] = {
     "vllm_methods": Origin("vllm_registry", ("vllm",)),
     "removed_architectures": Origin("vllm_registry", ("vllm",), "architectures that became plugins"),
     "vllm_omni_flags": Origin("vllm_registry", ("vllm-omni",)),
+    "region_prices": Origin("instance_prices", (), "price files of karpenter and SkyPilot, row by row"),
+    "service_prices": Origin("instance_prices", (), "price files in public repositories, and AWS's pages"),
+    "block_prices": Origin(person="the rates of AWS's page on capacity blocks, as public pages quote them"),
     "config_architectures": Origin(person="predictions against counts and published sizes of public configs"),
     "config_fields": Origin(person="public config.json files, and what vLLM reads of them"),
     "cost_assumptions": Origin(person="this project's own estimates"),
@@ -65,11 +68,7 @@ ORIGINS: dict[str, Origin] = {
     "purposes": Origin(person="the source documents"),
     "reference_points": Origin(person="published logs of vLLM"),
     "regimes": Origin(person="the laws, and what authorities and law firms publish on them"),
-    "region_prices": Origin(
-        person="price files of karpenter and SkyPilot, at the commits that the rows name"
-    ),
     "sector_extras": Origin(person="the laws of sectors, and what is published on them"),
-    "service_prices": Origin(person="price files in public repositories, and AWS's pages"),
     "serving_settings": Origin(person="documentation of vLLM and Hugging Face"),
     "sizing_constants": Origin(person="fitted on published measurements"),
     "startup": Origin(person="published logs, AWS's documentation and experience"),
