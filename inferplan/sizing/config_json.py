@@ -64,6 +64,8 @@ def shapes_from_config(
     storage, method = Storage(SIXTEEN), None
     try:
         storage, method = storage_of(merged, beside)
+        if not storage.is_whole:
+            unread.append("exclude_modules is missing: which modules stay at 16 bit is not said")
     except UnknownName as unknown:
         problems.append(str(unknown))
     except Unclear as unclear:

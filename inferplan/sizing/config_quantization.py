@@ -64,7 +64,9 @@ class Storage:
         groups: Iterable[tuple[tuple[str, ...], Stored]] = (),
         experts: Stored | None = None,
         scope: str = "linear",
+        is_whole: bool = True,
     ) -> None:
+        self.is_whole = is_whole  # whether the modules that stay at 16 bit are named
         self._base, self._experts, self._scope = base, experts, scope
         self._names, self._expressions = _matchers(excluded)
         self._listed = {_spelled(name): stored for name, stored in (listed or {}).items()}
@@ -182,7 +184,7 @@ def _modelopt(said: Mapping[str, Any], config: Mapping[str, Any]) -> Storage:
         return Storage(base, listed=listed)
     if algorithm == "MIXED_PRECISION":
         raise Unclear("quant_algo MIXED_PRECISION without quantized_layers: which layer is how is not said")
-    return Storage(_algorithm(algorithm, "quant_algo"), excluded)
+    return Storage(_algorithm(algorithm, "quant_algo"), excluded, is_whole=bool(excluded))
 
 
 def _compressed_tensors(said: Mapping[str, Any]) -> Storage:

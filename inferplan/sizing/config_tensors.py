@@ -229,8 +229,9 @@ def _feeding(widths: Widths, layer: Layer, base: str, matrices: int, one_kind: b
         size = experts * count * (latent or hidden) * width
         yield Module(f"{mlp}.experts.0.{name}", "experts", size, "expert")
     if latent:
-        yield Module(f"{mlp}.fc1_latent_proj", "latent projections", hidden * latent, pieces=1)
-        yield Module(f"{mlp}.fc2_latent_proj", "latent projections", latent * hidden, pieces=1)
+        # kept at 16 bit in the repository of Kimi K3, whatever its quantization config says of linear layers
+        yield Module(f"{mlp}.fc1_latent_proj", "latent projections", hidden * latent, "kept", pieces=1)
+        yield Module(f"{mlp}.fc2_latent_proj", "latent projections", latent * hidden, "kept", pieces=1)
     if widths.get("shared_intermediate") and not beside:
         shared = widths.shared_intermediate
         yield from _mlp(f"{mlp}.shared_experts", "shared experts", hidden, shared, matrices)
