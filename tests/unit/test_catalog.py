@@ -261,7 +261,7 @@ def test_sector_extras_and_countries_without_region_resolve() -> None:
 
 # -- hardware --------------------------------------------------------------------------------------
 GPU_NAMES = {
-    "T4", "T4g", "A10G", "A100-40GB", "A100-80GB", "L4", "L40S", "H100", "H200", "B200", "B300",
+    "T4", "T4g", "A10G", "A100-40GB", "A100-80GB", "L4", "L40S", "H100", "H200", "B200", "GB200", "B300",
     "RTX-PRO-6000", "RTX-PRO-4500",
 }  # fmt: skip
 
