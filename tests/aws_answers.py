@@ -128,9 +128,12 @@ class PriceList:
         common = {"servicecode": code, "regionCode": region}
         if "capacitystatus" in filters:
             instance = {"instanceType": filters["instanceType"], "operation": "RunInstances"}
-            usd = f"{self.gpu_usd:.10f}"
+            usage, usd = f"BoxUsage:{filters['instanceType']}", f"{self.gpu_usd:.10f}"
+            unused = {**instance, "usagetype": f"EUC1-Unused{usage}"}
+            instance["usagetype"] = f"EUC1-{usage}"
             reserved = {**instance, "marketoption": "CapacityBlock"}
             return [
+                product(f"U{filters['instanceType']}", "0.6", **common, **unused),
                 product(f"B{filters['instanceType']}", "0.5", **common, **reserved),
                 product(f"G{filters['instanceType']}", usd, **common, **instance),
             ]
@@ -138,6 +141,9 @@ class PriceList:
             return [
                 product("N1", "0.052", **common, usagetype="EUC1-NatGateway-Hours"),
                 product("N2", "0.9", **common, usagetype="EUC1-RegionalNatGateway-Hours"),
+                product(
+                    "N4", "0.09", **common, usagetype="EUC1-NatGateway-Hours", locationType="AWS Local Zone"
+                ),
                 product("N3", "0.05", "GB", **common, usagetype="EUC1-NatGateway-Bytes"),
             ]
         if code == "AmazonS3":

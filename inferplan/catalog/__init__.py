@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from inferplan.catalog.bedrock import bedrock_profiles as bedrock_profiles
     from inferplan.catalog.bedrock import bedrock_providers as bedrock_providers
     from inferplan.catalog.bedrock import bedrock_regions_inside as bedrock_regions_inside
-    from inferplan.catalog.bedrock import bedrock_retention as bedrock_retention
-    from inferplan.catalog.bedrock import bedrock_retentions as bedrock_retentions
     from inferplan.catalog.capacity_blocks import BlockPrice as BlockPrice
     from inferplan.catalog.capacity_blocks import block_price as block_price
     from inferplan.catalog.capacity_blocks import block_prices as block_prices
@@ -95,6 +93,10 @@ if TYPE_CHECKING:
     from inferplan.catalog.resource_types import doing as doing
     from inferplan.catalog.resource_types import harmless as harmless
     from inferplan.catalog.resource_types import resource_modules as resource_modules
+    from inferplan.catalog.retention import ModelRetention as ModelRetention
+    from inferplan.catalog.retention import model_retention as model_retention
+    from inferplan.catalog.retention import model_retentions as model_retentions
+    from inferplan.catalog.retention import storing_features as storing_features
     from inferplan.catalog.serving import GlobalService as GlobalService
     from inferplan.catalog.serving import NamedSystem as NamedSystem
     from inferplan.catalog.serving import ServingSetting as ServingSetting
@@ -156,8 +158,8 @@ _EXPORTS = {
     "vllm_env vllm_flags vllm_gone_flags vllm_methods vllm_omni_flags vllm_versions",
     "table": "Row UnknownName Verified digest stated_date",
     "bedrock": "BedrockModel BedrockProfile bedrock_base bedrock_callers bedrock_ids bedrock_ids_inside "
-    "bedrock_models bedrock_profile bedrock_profiles bedrock_providers bedrock_regions_inside "
-    "bedrock_retention bedrock_retentions",
+    "bedrock_models bedrock_profile bedrock_profiles bedrock_providers bedrock_regions_inside",
+    "retention": "ModelRetention model_retention model_retentions storing_features",
     "lifetimes": "End VendorModel kin model_end model_ids vendor_models",
     "managed_apis": "BEDROCK DeploymentType GuardrailProfile Host KnownHost Vendor guardrail_profiles "
     "known_host vendor vendors",

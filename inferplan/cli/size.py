@@ -58,6 +58,9 @@ COUNT = click.IntRange(1, 10**8)
 @click.option("--total-gib", type=click.FloatRange(0, 10**6, min_open=True), help="Usable GiB per GPU.")
 @click.option("--compute-capability", help="Such as 8.6, for a GPU that is not in the catalog.")
 @click.option("--enforce-eager", is_flag=True, help="No CUDA graphs.")
+@click.option("--enable-expert-parallel", "expert_parallel", is_flag=True, help="Whole experts on every GPU.")
+@click.option("--max-loras", type=click.IntRange(0, 1024), default=0, help="LoRA adapters at once.")
+@click.option("--max-lora-rank", type=click.IntRange(1, 512), default=16, show_default=True)
 @click.option("--format", "output", type=click.Choice(("text", "json")), default="text", show_default=True)
 def size(
     model: str | None,
@@ -225,6 +228,9 @@ def _report(found: Any, helps: Any) -> dict[str, Any]:
             "gpu_memory_utilization": found.gpu_memory_utilization,
             "vllm_version": found.vllm_version,
             "enforce_eager": found.enforce_eager,
+            "expert_parallel": found.expert_parallel,
+            "max_loras": found.max_loras,
+            "max_lora_rank": found.max_lora_rank if found.max_loras else None,
         },
         "reasons": list(found.reasons),
         "cautions": list(found.cautions),

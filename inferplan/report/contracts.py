@@ -195,6 +195,9 @@ class SizeSettings(Struct, frozen=True):
     gpu_memory_utilization: share of the usable memory that vLLM asks for, from 0 to 1
     vllm_version: whose arithmetic was followed
     enforce_eager: without CUDA graphs
+    expert_parallel: whether every GPU holds whole experts
+    max_loras: LoRA adapters at once
+    max_lora_rank: the largest rank of one; null: no adapters
     """
 
     tensor_parallel: int
@@ -207,6 +210,9 @@ class SizeSettings(Struct, frozen=True):
     gpu_memory_utilization: float
     vllm_version: str
     enforce_eager: bool
+    expert_parallel: bool
+    max_loras: int
+    max_lora_rank: int | None
 
 
 class SizeDocument(Struct, frozen=True):

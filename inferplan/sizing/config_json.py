@@ -54,7 +54,8 @@ def shapes_from_config(
     if "num_hidden_layers" not in merged and (count := layer_count(merged)) is not None:
         merged["num_hidden_layers"] = count
     values, problems = numbers(merged, name)
-    problems += [*contradictions(values), *_odd_quantization(config, merged)]
+    odd = _odd_quantization(config, merged, name)
+    problems += [*contradictions(values), *odd]
     architectures = config.get("architectures") or merged.get("architectures")
     listed = isinstance(architectures, list | tuple) and architectures
     architecture = str(architectures[0]) if architectures and listed else None
@@ -63,7 +64,8 @@ def shapes_from_config(
         unread.append(f"{values['experts']} experts, and how many of them a token passes is not said")
     storage, method = Storage(SIXTEEN), None
     try:
-        storage, method = storage_of(merged, beside)
+        if not odd:
+            storage, method = storage_of(merged, beside)
         if not storage.is_whole:
             unread.append("exclude_modules is missing: which modules stay at 16 bit is not said")
     except UnknownName as unknown:
@@ -270,9 +272,14 @@ def _quantization(config: Mapping[str, Any], merged: Mapping[str, Any]) -> Mappi
     return said if isinstance(said, Mapping) else {}
 
 
-def _odd_quantization(config: Mapping[str, Any], merged: Mapping[str, Any]) -> list[str]:
+def _odd_quantization(config: Mapping[str, Any], merged: Mapping[str, Any], name: str) -> list[str]:
     said = config.get("quantization_config") or merged.get("quantization_config")
-    return [] if said is None or isinstance(said, Mapping) else ["quantization_config must be a mapping"]
+    if said is not None and not isinstance(said, Mapping):
+        return ["quantization_config must be a mapping"]
+    method = (said or {}).get("quant_method")
+    if method is not None and not isinstance(method, str):
+        return [f"the number format must be text, not {describe(node_of(method, name))}"]
+    return []
 
 
 def _first_group(said: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -73,10 +73,11 @@ def _weights(fit: Fit, add: Any) -> None:
     form = weight_format(held.format)
     add(
         "weights_gib",
-        held.per_gpu_gib,
+        fit.weights_gib,
         "GiB per GPU",
         "(quantized parameters x bytes x padding + other parameters x 2) / tensor parallel, "
-        "layers / pipeline parallel, plus what every rank repeats",
+        "layers / pipeline parallel, plus what every rank repeats"
+        + (", plus a pair of matrices of the rank beside every layer for each adapter" * (fit.max_loras > 0)),
         {
             "parameters": held.parameters,
             "quantized_parameters": held.quantized_parameters,
@@ -88,6 +89,7 @@ def _weights(fit: Fit, add: Any) -> None:
             "pipeline_parallel": fit.pipeline_parallel,
             "replicated_gib": held.replicated_gib,
             "tied_embeddings": fit.shapes.tied_embeddings,
+            **_adapters(fit),
         },
         *fit.shapes.sources,
         *form.sources,
@@ -100,6 +102,13 @@ def _weights(fit: Fit, add: Any) -> None:
         {"format_origin": _ORIGINS[held.origin], "published_dtype": fit.shapes.dtype},
         *fit.shapes.sources,
     )
+
+
+def _adapters(fit: Fit) -> dict[str, Any]:
+    if not fit.max_loras:
+        return {}
+    asked = {"max_loras": fit.max_loras, "max_lora_rank": fit.max_lora_rank}
+    return {**asked, "adapters_gib": fit.adapters_gib}
 
 
 def _overheads(fit: Fit, add: Any) -> None:

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from inferplan.records.plan import Derivation, Memory, Record
+from inferplan.sizing.adapters import RANKS, adapters_gib
 from inferplan.sizing.constants import GIB, constant, engine_default, version_key
 from inferplan.sizing.constraints import check
 from inferplan.sizing.formats import kv_format, weight_format
@@ -66,11 +67,15 @@ class Fit(Record, frozen=True):
     gpu: str | None
     compute_capability: str | None
     graphs_in_budget: bool
+    expert_parallel: bool = False
+    max_loras: int = 0  # adapters at once; 0: none
+    max_lora_rank: int = 16
+    adapters_gib: float = 0.0  # set aside for them, beside the weights
 
     @property
     def weights_gib(self) -> float | None:
-        """Weights on one GPU."""
-        return None if self.weights is None else self.weights.per_gpu_gib
+        """Weights on one GPU, with the room for adapters that vLLM makes while it loads them."""
+        return None if self.weights is None else self.weights.per_gpu_gib + self.adapters_gib
 
     @property
     def is_tight(self) -> bool:
@@ -105,7 +110,7 @@ class Fit(Record, frozen=True):
         return Memory(
             total_gib=self.total_gib,
             requested_gib=self.requested_gib,
-            weights_gib=self.weights.per_gpu_gib,
+            weights_gib=self.weights.per_gpu_gib + self.adapters_gib,
             activation_gib=self.activation_gib,
             non_torch_gib=self.non_torch_gib,
             cuda_graphs_gib=self.cuda_graphs_gib,
@@ -149,6 +154,8 @@ def fit(
     decode_context_parallel: int = 1,
     engine: str | None = None,
     expert_parallel: bool = False,
+    max_loras: int = 0,
+    max_lora_rank: int = 16,
 ) -> Fit:
     """Whether `model` starts on GPUs with `gpu_total_gib` usable GiB each, and what is left.
 
@@ -195,7 +202,12 @@ def fit(
         "gpu": gpu,
         "compute_capability": compute_capability,
         "graphs_in_budget": in_budget,
+        "expert_parallel": expert_parallel,
+        "max_loras": max_loras,
+        "max_lora_rank": max_lora_rank,
     }
+    if max_lora_rank not in RANKS:
+        raise ValueError(f"max_lora_rank is one of {', '.join(map(str, RANKS))}, not {max_lora_rank}")
     kv_format(kv_cache_dtype)
     if quantization is not None:
         weight_format(quantization)
@@ -217,17 +229,23 @@ def fit(
         vllm_version=vllm_version,
         quantization=quantization,
         expert_parallel=expert_parallel,
+        lora=max_loras > 0,
+    )
+    adapters = adapters_gib(
+        model, tensor_parallel, pipeline_parallel, max_loras, max_lora_rank, expert_parallel
     )
     activation = activation_gib(model, tensor_parallel, batched, sequences)
     pool = (
         common["requested_gib"]
         - held.per_gpu_gib
+        - adapters
         - activation
         - common["non_torch_gib"]
         - common["cuda_graphs_gib"]
     )
     common |= {
         "weights": held,
+        "adapters_gib": adapters,
         "activation_gib": activation,
         "kv_cache_gib": pool,
         "cautions": (*verdicts.cautions, *model.guessed, *_followed(kv_cache_dtype, cache_type)),

@@ -23,7 +23,6 @@ from inferplan.spec.model import InferenceAccount, InferenceStack, Spec
 from inferplan.spec.organization import Lock, Organization, Waiver
 from inferplan.spec.position import joined, look_up, place
 from inferplan.spec.price_file import Prices
-from inferplan.spec.price_reading import read_prices
 from inferplan.spec.problem import Problem
 from inferplan.spec.schema import SPEC_KINDS
 from inferplan.spec.structure import convert, kind_of
@@ -254,11 +253,17 @@ def _cached_organization(changes: tuple[tuple[str, int, int], ...], rules: RuleI
         if waiver_node is not None and waiver is not None:
             problems.attempt(_raise, registers.waiver_problems(waiver, rules), waiver_node)
             waivers.append(waiver)
-    prices = problems.attempt(read_prices, price_paths[0]) if price_paths else None
+    prices = problems.attempt(_read_prices, price_paths[0]) if price_paths else None
     if problems.found or organization is None or node is None:
         raise SpecErrors(problems.found)
     sources = {f"waivers[{index}]": found for index, found in enumerate(waiver_nodes) if found is not None}
     return _Folder(OrganizationFiles(organization, tuple(waivers), prices), {"organization": node} | sources)
+
+
+def _read_prices(path: Path) -> Prices:
+    from inferplan.spec.price_reading import read_prices
+
+    return read_prices(path)
 
 
 # -- extends

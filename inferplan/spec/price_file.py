@@ -157,6 +157,10 @@ class Prices(Record):
     services: tuple[PartPrice, ...] = ()
     tokens: tuple[TokenPrice, ...] = ()
 
+    def __hash__(self) -> int:
+        # a plan asks for its book of prices many times, and the rows are thousands; equality compares them
+        return hash(tuple(len(getattr(self, section)) for section in KEYS))
+
 
 PriceRow = OnDemandPrice | SpotPrice | SavingsPlanRate | CapacityBlockPrice | PartPrice | TokenPrice
 # What tells the rows of a section apart, in the order in which they are sorted.

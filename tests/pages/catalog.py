@@ -16,9 +16,11 @@ from typing import Any
 
 import msgspec
 
+from inferplan import catalog
 from inferplan.catalog.refresh.sources import ORIGINS
 from inferplan.catalog.reserved import reserved
 from inferplan.catalog.table import raw, stated_date, table_names
+from inferplan.sizing.shapes import missing, shapes_of
 from tests.pages.markdown import GENERATED, code, page, prose, table
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +92,7 @@ def text() -> str:
                     for one in tables
                 ),
             ),
+            *_publishers(),
             *(line for one in tables for line in _section(one)),
         ]
     )
@@ -99,6 +102,27 @@ def made_from(name: str) -> str:
     """The packages that a table is made from; "people" where somebody reads all or a part of it."""
     origin = ORIGINS[name]
     return ", ".join([*origin.reads, *(["people"] if origin.person else [])])
+
+
+def _publishers() -> list[str]:
+    """Open-weight models by publisher: those that can be sized, and those that cannot, with the reason."""
+    lines = ["", "## Models by publisher"]
+    every = catalog.models().values()
+    sized = {one.id for one in every if not missing(shapes_of(one.id)) or one.id in catalog.image_models()}
+    lines += ["", f"{len(every)} models, {len(sized)} of which can be sized."]
+    for publisher in sorted({one.id.partition("/")[0] for one in every}, key=str.lower):
+        names = [one.id.partition("/")[2] for one in every if one.id in sized and _of(publisher, one)]
+        if names:
+            lines += ["", f"**{publisher}**: {', '.join(names)}"]
+    lines += ["", "Not sized, for want of what no source states or the reader does not model:", ""]
+    for one in every:
+        if one.id not in sized:
+            lines.append(f"- {one.id}: {one.note if one.layers else ', '.join(missing(shapes_of(one.id)))}")
+    return lines
+
+
+def _of(publisher: str, one: catalog.Model) -> bool:
+    return one.id.partition("/")[0] == publisher
 
 
 def _section(one: Table) -> list[str]:

@@ -354,14 +354,14 @@ def test_ends_are_days_and_models_of_their_vendors() -> None:
     [
         ("anthropic.claude-fable-5-1", 30), ("global.openai.gpt-6-sol", 30), ("openai.gpt-oss-120b-1:0", 0),
         ("eu.anthropic.claude-sonnet-4-6", 0), ("mistral.mistral-large-2402-v1:0", 0),
-        ("anthropic.claude-sonnet-5-5", None), ("xai.grok-4.6", None),
+        ("anthropic.claude-sonnet-5-5", 0), ("xai.grok-4.6", None),
     ],
 )  # fmt: skip
 def test_what_is_kept_is_told_per_model(model: str, days: int | None) -> None:
     """Some keep every prompt, some those that are flagged, and of some no source says."""
-    kept = catalog.bedrock_retention(model)
+    kept = catalog.model_retention(BEDROCK, model)
 
-    assert (kept.days if kept is not None else None) == days
+    assert (kept.least_days if kept is not None else None) == days
 
 
 def test_every_example_names_models_that_live() -> None:

@@ -31,7 +31,6 @@ READERS: dict[str, Callable[[], Collection[Any]]] = {
     "bedrock_models": catalog.bedrock_models,
     "bedrock_profiles": catalog.bedrock_profiles,
     "bedrock_providers": catalog.bedrock_providers,
-    "bedrock_retention": catalog.bedrock_retentions,
     "cost_assumptions": catalog.cost_assumptions,
     "countries": catalog.countries,
     "countries_without_region": catalog.countries_without_region,
@@ -42,6 +41,7 @@ READERS: dict[str, Callable[[], Collection[Any]]] = {
     "instances": catalog.instances,
     "licenses": catalog.licenses,
     "model_hub_hosts": catalog.model_hub_hosts,
+    "model_retention": catalog.model_retentions,
     "model_serving": catalog.model_serving,
     "models": catalog.models,
     "named_systems": catalog.named_systems,
@@ -261,7 +261,7 @@ def test_sector_extras_and_countries_without_region_resolve() -> None:
 
 # -- hardware --------------------------------------------------------------------------------------
 GPU_NAMES = {
-    "T4", "T4g", "A10G", "A100-40GB", "A100-80GB", "L4", "L40S", "H100", "H200", "B200", "B300",
+    "T4", "T4g", "A10G", "A100-40GB", "A100-80GB", "L4", "L40S", "H100", "H200", "B200", "GB200", "B300",
     "RTX-PRO-6000", "RTX-PRO-4500",
 }  # fmt: skip
 

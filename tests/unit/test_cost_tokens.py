@@ -114,7 +114,9 @@ def test_requests_cost_what_the_library_says(size: tuple[int, int], waiting: boo
         except LookupError:  # a row for other ids than its own name
             continue
         found = catalog.token_price(SELLER[seller], model)
-        if ours is None:
+        if ours is None and found is not None and found.row.reason is not None:
+            assert found.row.reason.startswith("sound is paid"), (seller, model)
+        elif ours is None:
             price = theirs.model_price
             assert price.input_mtok is None or price.output_mtok is None, (seller, model)
         elif found is not None and found.row.other is not None:
@@ -515,3 +517,12 @@ def test_what_a_plan_makes_of_the_shares_is_said(tmp_path: Path, mode: str, word
     assert all(any(word in text for text in told) for word in words)
     plain = make_plan(written(tmp_path, ("mode: auto", f"mode: {mode}")), AS_OF, gates)
     assert not any("_share: " in text for text in plain.warnings)
+
+
+def test_sound_is_not_priced_as_text() -> None:
+    """What transcribes is paid by the second or by tokens of sound; a load states neither."""
+    told = bill_of("gpt-4o-transcribe")
+
+    assert told.expected_usd is None
+    assert "sound is paid by the second" in told.note
+    assert bill_of("gpt-4o").expected_usd is not None

@@ -112,7 +112,7 @@ def test_every_gpu_family_of_the_planner_has_a_spot_row() -> None:
         if instance.vllm in {"ok", "partition"}
         and not any(catalog.spot_price(instance.type, region) for region in instance.offered)
     }
-    assert missing == {"g7", "p5e"}
+    assert missing == {"g7", "p5e", "p6e-gb200"}
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,12 @@ def test_every_gpu_family_of_the_planner_has_a_spot_row() -> None:
         ("p6-b200.48xlarge", "us-east-1", 113.664, "2026-10-07"),
         ("p6-b200.48xlarge", "us-gov-west-1", 118.408, "2026-10-07"),
         ("p4d.24xlarge", "us-east-2", 13.568, "2026-10-07"),
+        ("p6e-gb200.36xlarge", "us-east-1", 42.328, "2026-09-19"),
         ("trn2.48xlarge", "us-east-2", 35.7608, "2026-01-31"),
     ],
 )
 def test_block_rates_are_the_published_ones(instance: str, region: str, usd_hour: float, as_of: str) -> None:
-    """Eight accelerators at the rate of each, with the day from which it holds."""
+    """The accelerators of an instance at the rate of each, with the day from which it holds."""
     rate = catalog.block_price(instance, region)
     assert rate is not None
     assert (rate.usd_hour, rate.as_of) == (usd_hour, as_of)

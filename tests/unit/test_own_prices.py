@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from priced_stacks import AS_OF, ROOT, declared, line
+from priced_stacks import AS_OF, ROOT, declared, draft, line
 from spec_texts import GOOD, changed, refused
 
+from inferplan.cost import price
 from inferplan.decision import Question
 from inferplan.plan.make import make_plan
 from inferplan.plan.search import cheapest
@@ -140,16 +141,35 @@ def test_spot_is_what_the_organization_has_seen() -> None:
 
 
 def test_a_capacity_block_has_a_price_where_offers_were_seen() -> None:
-    """Its price is that of the offers; without any there is none, with the reason."""
+    """Its price is that of the offers, else the published rate; without either there is none, and why."""
     row = {"instance": "p5.48xlarge", "region": "us-east-1", "low_usd_hour": 31.5, "high_usd_hour": 40.0}
     own = PriceBook(prices(capacity_blocks=[{**row, "offers": 4}]))
 
     found = own.instance("p5.48xlarge", "us-east-1", "capacity-block")
     assert (found.low, found.usd, found.high) == (31.5, 40.0, 40.0)
     assert "4 offers" in found.basis
-    lacking = PriceBook().instance("p5.48xlarge", "us-east-1", "capacity-block")
+    published = PriceBook().instance("p5.48xlarge", "us-east-1", "capacity-block")
+    assert (published.origin, published.estimated) == ("catalog", True)
+    assert published.usd is not None
+    lacking = PriceBook().instance("g6.xlarge", "us-east-1", "capacity-block")
     assert lacking.usd is None
     assert lacking.basis
+
+
+def test_a_block_is_paid_whatever_the_load() -> None:
+    """The bill of a pool in a block: its offers are the range, and its nodes are the same in every case."""
+    given = draft("in-bank-assistant")
+    (pool,) = given.pools
+    row = {"instance": pool.instance_type, "region": given.target.region, "offers": 2}
+    own = PriceBook(prices(capacity_blocks=[{**row, "low_usd_hour": 30.0, "high_usd_hour": 40.0}]))
+    block = msgspec.structs.replace(pool, capacity="capacity-block")
+
+    found = line(price(msgspec.structs.replace(given, pools=(block,), prices=own)), "GPU nodes gpu-llama")
+    assert (found.low_usd, found.expected_usd, found.high_usd) == (43800.0, 58400.0, 58400.0)
+    assert found.origin == "organization"
+    listed = line(price(msgspec.structs.replace(given, pools=(block,), prices=PriceBook())), found.name)
+    assert listed.origin == "catalog"
+    assert listed.low_usd == listed.expected_usd == listed.high_usd
 
 
 def test_a_savings_plan_is_the_rate_that_was_read() -> None:
@@ -373,6 +393,19 @@ def test_outputs_say_whose_prices_they_show(tmp_path: Path) -> None:
     assert first["unit_usd"] == pytest.approx(4.1 * 0.95)
     assert "the organization's own" in explained
     assert "EDP-7, approved by cfo" in explained
+
+
+def test_validate_counts_what_the_folder_holds(tmp_path: Path) -> None:
+    """Discounts and prices of its own, where there are any."""
+    one = "{name: edp, percent: 5, service: AWS, reason: E, approved_by: c, valid_until: 2028-12-31}"
+    said = f"\ndiscounts: [{one}]\n"
+    here = folder(tmp_path, prices(on_demand=[{**G7E, "usd_hour": 4.1}]), said)
+    told = inferplan("validate", "--organization", "organization", cwd=here).out
+    plain = inferplan("validate", "--organization", "organization").out
+
+    assert ", 1 discount, 1 own price; bar:" in told
+    assert "discount" not in plain
+    assert "own price" not in plain
 
 
 BAD_FILES = [

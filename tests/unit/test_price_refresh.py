@@ -536,3 +536,72 @@ def test_the_filters_of_a_question_are_attributes_of_the_list(here: Path) -> Non
     assert all(one["Type"] == "TERM_MATCH" for question in asked for one in question["Filters"])
     assert all({"regionCode", "fromRegionCode"} & asked_for(question).keys() for question in asked)
     assert {asked_for(question).get("regionCode", REGION) for question in asked} == {REGION}
+
+
+NOVA = {"model": "Nova Lite", "feature": "On-demand Inference", "regionCode": REGION}
+IN = {"inferenceType": "Input tokens", "usagetype": "EUC1-NovaLite-input-tokens"}
+OUT = {"inferenceType": "Output tokens", "usagetype": "EUC1-NovaLite-output-tokens"}
+NOT_PLAIN: list[dict[str, str]] = [
+    {"inferenceType": "Input tokens flex"},
+    {"usagetype": "EUC1-NovaLite-input-tokens-batch"},
+    {"usagetype": "EUC1-NovaLite-input-tokens-cache-read"},
+    {"usagetype": "EUC1-NovaLite-input-tokens-cross-region"},
+    {"feature": "Model Customization"},
+    {"model": "Nova Lite 9"},
+    {"unit": "Images"},
+]
+
+
+def token_rows(*said: dict[str, str]) -> list[tuple[str, str, float, float]]:
+    """What is read of products that are described so."""
+    texts = [
+        product(f"T{index}", **({"usd": "0.001", "unit": "1K tokens"} | one))
+        for index, one in enumerate(said)
+    ]
+    rows = answers.tokens(answers.products(texts), REGION, DAY)
+    return [(row.model, row.reach, row.input_usd, row.output_usd) for row in rows]
+
+
+def test_tokens_are_read_from_plain_products_alone() -> None:
+    """Both ways of one model, at one price each; a special kind of request, or another unit, is none."""
+    nova = ("amazon.nova-lite-v1:0", "regional", 1.0, 1.0)
+    assert token_rows(NOVA | IN, NOVA | OUT) == [nova]
+    assert token_rows(NOVA | IN) == []
+    for change in NOT_PLAIN:
+        assert token_rows(NOVA | IN | change, NOVA | OUT) == [], change
+    assert token_rows(NOVA | IN, NOVA | IN | {"usd": "0.002"}, NOVA | OUT) == []
+    worldwide = {"usagetype": "EUC1-NovaLite-tokens-cross-region-global"}
+    assert token_rows(NOVA | IN | worldwide, NOVA | OUT | worldwide) == [
+        ("amazon.nova-lite-v1:0", "global", 1.0, 1.0)
+    ]
+
+
+NAMES = [
+    ("Claude Sonnet 4.6", "anthropic.claude-sonnet-4-6"),
+    ("Llama 3.3 70B Instruct", "meta.llama3-3-70b-instruct-v1:0"),
+    ("gpt-oss-120b", "openai.gpt-oss-120b"),  # the other spelling, -1:0, is another id
+    ("Nova 2 Lite", "amazon.nova-2-lite-v1:0"),
+    ("Mistral Large", None),
+    ("Claude", None),
+]
+
+
+@pytest.mark.parametrize(("name", "model"), NAMES)
+def test_a_name_is_one_model_or_none(name: str, model: str | None) -> None:
+    """The words of the name are those of the id, without provider, day and first version."""
+    rows = token_rows(NOVA | IN | {"model": name}, NOVA | OUT | {"model": name})
+
+    assert [row[0] for row in rows] == ([] if model is None else [model])
+
+
+def test_two_rates_of_one_plan_are_none() -> None:
+    """As with prices: which of them counts is not said."""
+    asked = {
+        "filters": [{"name": "instanceType", "values": ["g5.xlarge"]}, {"name": "region", "values": [REGION]}]
+    }
+    (first, *_) = PriceList()._plans(asked, REGION)
+
+    assert [row.usd_hour for row in answers.savings_plans([first, first], REGION, DAY)] == [0.9]
+    assert [*answers.savings_plans([first, first | {"rate": "0.8"}], REGION, DAY)] == []
+    upfront = first["savingsPlanOffering"] | {"paymentOption": "All Upfront"}
+    assert [*answers.savings_plans([first | {"savingsPlanOffering": upfront}], REGION, DAY)] == []

@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -87,3 +88,32 @@ def test_a_refresh_names_each_table_and_row(tmp_path: Path, monkeypatch: pytest.
     rows.replace({"prices": before})
     rows.replace({"prices": [{"place": "a", "kind": "x", "usd": 3}, {"place": "b", "kind": "y", "usd": 2}]})
     assert told[-3:] == ["prices: changed (usd): a x", "prices: gone: a y", "prices: new: b y"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "memory_gib", "found"),
+    [
+        ("max_num_batched_tokens", 24, 2048),
+        ("max_num_batched_tokens", 80, 8192),
+        ("max_num_batched_tokens", 180, 16384),
+    ],
+)
+def test_what_people_read_of_the_engine_is_in_its_source(setting: str, memory_gib: int, found: int) -> None:
+    """The defaults of the pinned vLLM's API server by the memory of a GPU, as its source has them."""
+    wheel = wheels.fetched("vllm")
+    if wheel is None:
+        pytest.skip("the wheel of vllm is not fetched: make wheels")
+    with ZipFile(wheel) as archive:
+        source = archive.read("vllm/engine/arg_utils.py").decode()
+        cache = archive.read("vllm/config/cache.py").decode()
+    body = source[source.index("def get_batch_defaults") :]
+    served = [int(text) for text in re.findall(r"UsageContext\.OPENAI_API_SERVER: (\d+)", body)]
+    listed = [row for row in rows.read("engine_defaults") if row["setting"] == setting]
+    rule = max(
+        (row for row in listed if row["since"] == "0.8.0" and row.get("min_gib", 0) <= memory_gib),
+        key=lambda row: row.get("min_gib", 0),
+    )
+    assert rule["value"] == found
+    assert found in served[:6]
+    (utilization,) = re.findall(r"gpu_memory_utilization: float = Field\(default=([\d.]+)", cache)
+    assert float(utilization) == rows.read("engine_defaults")[1]["value"]

@@ -1,8 +1,8 @@
 """Area of concern: what vLLM would not start is refused, and only that: by its own source and answers.
 
 `vllm_attention_answers.json` holds what the selector of vLLM 0.33.0 (`get_valid_backends` of its CUDA
-platform, told a compute capability in place of a GPU) answered on 2026-11-28: the backend that it would take,
-or null.
+platform, told a compute capability in place of a GPU) answered on 2026-11-28: the backend that it would
+take, or null.
 Not here: the tables by release (test_engine_limits), and public reports (test_public_reports).
 """
 

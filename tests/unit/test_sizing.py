@@ -760,6 +760,7 @@ class TestProperties:
         """Bytes per token stop falling once every rank holds one head; MLA never falls."""
         shapes = shapes_of(model)
         heads = 1 if shapes.attention in {"mla", "mla+sparse_indexer"} else shapes.kv_heads or 1
+        heads = max([heads, *(one.heads for one in shapes.caches)])  # layers may differ
         at, above = kv_layout(shapes, heads), kv_layout(shapes, heads * factor)
         if at is None or above is None:
             assert shapes.attention in {"none", "hybrid_compressed"}

@@ -91,9 +91,9 @@ def stated(shapes: ModelShapes | None) -> dict[str, Any]:
     if shapes is None:
         return {}
     found = {field: getattr(shapes, NAMES.get(field, field)) for field in SHAPES}
+    found["dtype"] = shapes.dtype if shapes.dtype in SIXTEEN_BIT else weight_format(shapes.dtype).id
     if shapes.unread:  # the size or the cache is not known, so the model cannot be sized
         return found | {"kv_type": None, "tensors": (), "caches": (), "note": "; ".join(shapes.unread)}
-    found["dtype"] = shapes.dtype if shapes.dtype in SIXTEEN_BIT else weight_format(shapes.dtype).id
     found["tensors"] = msgspec.to_builtins(_tensors(shapes))
     found["caches"] = msgspec.to_builtins(_caches(shapes))
     found["chunk" if shapes.chunked else "sliding"] = shapes.window

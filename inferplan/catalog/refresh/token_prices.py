@@ -32,6 +32,10 @@ FIRST, SECOND = "litellm", "genai-prices"
 AS_OF = {FIRST: vendor_models.AS_OF, SECOND: "2026-11-20"}  # the days on which the pins were current
 TOLERANCE = 0.05
 TOKENS = frozenset({"chat", "responses", "completion", "embedding", "rerank", "moderation"})
+SOUND, BY_SOUND = (
+    "audio_transcription",
+    "sound is paid by the second or by tokens of its own, which no load states",
+)
 APIS = frozenset({"chat", "embeddings", "rerank"})  # whose models are paid by tokens or requests
 SIDES = {
     "input_usd": ("input_cost_per_token", "input_mtok"),
@@ -225,6 +229,8 @@ def _plain(listed: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _ordered(one: Mapping[str, Any]) -> dict[str, Any]:
     """A rate as the table writes it, without what is not stated."""
     found = {key: one[key] for key in ORDER if key in one and one[key] is not None}
+    if "hours" in found:
+        found["hours"] = list(found["hours"])
     if "tiers" in found:
         found["tiers"] = _plain(found["tiers"])
     if "batch" in found:
@@ -257,11 +263,15 @@ def at_vendors(
         found: dict[str, dict[str, Any]] = {}
         for key, facts in sorted(listed.items()):
             model = vendor_models.PREFIX.sub("", key)
-            fits = re.fullmatch(name, str(facts.get("litellm_provider"))) and facts.get("mode") in TOKENS
+            wanted = facts.get("mode") in {*TOKENS, SOUND}
+            fits = wanted and re.fullmatch(name, str(facts.get("litellm_provider")))
             if fits and not vendor_models.NO_MODEL.search(model):
                 found[model] = {**found.get(model, {}), **facts}
         each = {}
         for model, facts in found.items():
+            if facts.get("mode") == SOUND:
+                each[model] = {"rates": [], "reason": BY_SOUND, **_standing(FIRST)}
+                continue
             second = matching(clauses, vendor, model)
             row = merged(stated(facts), second)
             if not row["rates"]:

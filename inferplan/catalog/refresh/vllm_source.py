@@ -163,6 +163,11 @@ class Release:
     def _class(self, name: str, near: str) -> tuple[str, ast.ClassDef] | None:
         """A class by name: of the same file, else as imported there, else the only one, NVIDIA's first."""
         found = self._classes.get(name.rpartition(".")[2], [])
+        made = _assigned(self.tree(near), name) if not found else None
+        if isinstance(made, ast.Call) and made.args:  # such as `as_embedding_model(LlamaForCausalLM)`
+            made = made.args[0]
+        if isinstance(made, ast.Name) and made.id != name:
+            return self._class(made.id, near)
         here = [one for one in found if one[0] == near]
         known = here or self._imported(near, name) or [one for one in found if "/nvidia/" in one[0]] or found
         return known[0] if known else None

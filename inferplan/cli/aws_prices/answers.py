@@ -22,6 +22,7 @@ from inferplan.spec.price_file import (
     TokenPrice,
 )
 
+IN_A_REGION = "AWS Region"  # and no Local or Wavelength Zone
 FAR = 5.0  # a price that is so many times the catalog's, or a fraction of it, is in another unit
 YEARS = {31_536_000: 1, 94_608_000: 3}  # seconds
 PLANS: dict[str, PlanType] = {"Compute": "compute", "EC2Instance": "ec2-instance"}
@@ -63,10 +64,12 @@ class Product(NamedTuple):
 
 
 def products(texts: Iterable[str]) -> Iterator[Product]:
-    """Products that have one on-demand price in US dollars above nothing."""
+    """Products of a Region that have one on-demand price in US dollars above nothing."""
     for text in texts:
         held = json.loads(text)
         product = held.get("product", {})
+        if product.get("attributes", {}).get("locationType", IN_A_REGION) != IN_A_REGION:
+            continue
         terms = [*held.get("terms", {}).get("OnDemand", {}).values()]
         if len(terms) != 1:
             continue
@@ -92,6 +95,7 @@ def on_demand(found: Iterable[Product], instance: str, region: str, day: str) ->
         and one.attributes.get("regionCode", region) == region
         and one.attributes.get("marketoption", "OnDemand") == "OnDemand"
         and one.attributes.get("operation", "RunInstances") == "RunInstances"
+        and re.search(r"(^|-)BoxUsage:", one.attributes.get("usagetype", ""))
         and one.unit == "Hrs"
     ]
     one = _only(fitting)

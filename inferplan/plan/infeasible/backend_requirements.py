@@ -40,11 +40,13 @@ def model(declaration: Declaration, name: str) -> list[Requirement]:
     known = catalog.models().get(current) or _catalogued(current)
     size = known.params if known is not None else math.inf
     kind = known.vllm if known is not None else _kind(spec, name)
+    listens = any(route.api == "transcription" for route in spec.routes if name in route.backends)
     longest = backend.engine.max_model_len or 1
     smaller = [
         model
         for model in sorted(catalog.models().values(), key=lambda model: (-model.params, model.id))
         if model.vllm == kind
+        and (model.transcribes is not None if listens else model.transcribes != "only")
         and model.params < size
         and model.params_verified
         and model.shapes_verified

@@ -10,6 +10,7 @@ import math
 from inferplan import catalog, sizing
 from inferplan.plan.apis import check_api, note_speech, note_systems
 from inferplan.plan.case import Case
+from inferplan.plan.own_weights.engine_options import engine_options
 from inferplan.plan.own_weights.image_layouts import ImageDemand
 from inferplan.plan.own_weights.layouts import Demand
 from inferplan.plan.traffic import GENERATES
@@ -126,6 +127,7 @@ def _demand(
         availability_percent=max(
             objective.availability_percent or DEFAULT_AVAILABILITY for objective in objectives
         ),
+        options=engine_options(name, backend, notes),
     )
 
 

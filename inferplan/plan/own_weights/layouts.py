@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from inferplan import catalog, sizing
+from inferplan.plan.own_weights.engine_options import EngineOptions
 from inferplan.records.plan import Record
 from inferplan.sizing import FAILURE_UTILIZATION
 
@@ -26,6 +27,7 @@ class Demand(Record, frozen=True, kw_only=True):
     fallback_requests_per_second: float  # of the routes it stands in for
     objectives: sizing.Objectives
     availability_percent: float
+    options: EngineOptions
 
 
 class Layout(Record, frozen=True, kw_only=True):
@@ -74,6 +76,10 @@ def layout(demand: Demand, gpu: str, tensor_parallel: int, pipeline_parallel: in
             quantization=demand.quantization,
             kv_cache_dtype=demand.kv_cache_dtype,
             max_model_len=demand.max_model_len,
+            enforce_eager=demand.options.enforce_eager,
+            expert_parallel=demand.options.expert_parallel,
+            max_loras=demand.options.max_loras,
+            max_lora_rank=demand.options.max_lora_rank,
         )
     except sizing.NoThroughput as reason:
         return NoLayout(reason=str(reason))
