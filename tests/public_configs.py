@@ -76,14 +76,21 @@ def names() -> list[str]:
     return sorted(one for one in bare if not one.endswith("_hf_quant"))
 
 
-def shapes(name: str) -> ModelShapes:
-    """The shapes that the file of that name gives."""
+def content(name: str, file: str = "config.json") -> dict[str, Any]:
+    """What a file of that model says."""
     found = archive()
     assert found is not None
-    inside = set(found.namelist())
-    path, beside = f"{_FOLDER}{name}_config.json", f"{_FOLDER}{name}_hf_quant_config.json"
-    quantization: dict[str, Any] | None = json.loads(found.read(beside)) if beside in inside else None
-    return shapes_from_config(json.loads(found.read(path)), name, "2026-11-20", quantization)
+    said: dict[str, Any] = json.loads(found.read(f"{_FOLDER}{name}_{file}"))
+    return said
+
+
+def shapes(name: str) -> ModelShapes:
+    """The shapes that the files of that name give."""
+    found = archive()
+    assert found is not None
+    has_more = f"{_FOLDER}{name}_hf_quant_config.json" in found.namelist()
+    beside = content(name, "hf_quant_config.json") if has_more else None
+    return shapes_from_config(content(name), name, "2026-11-20", beside)
 
 
 def on_a_node(model: ModelShapes) -> Fit:

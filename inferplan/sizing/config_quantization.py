@@ -158,7 +158,7 @@ def _expert_storage(config: Mapping[str, Any]) -> Stored | None:
     said = config.get("expert_dtype")
     if said is None:
         return None
-    if said not in _EXPERT_TYPES:
+    if not isinstance(said, str) or said not in _EXPERT_TYPES:
         raise Unclear(f"expert_dtype {said!r:.40} is not understood")
     return _format(_EXPERT_TYPES[said])
 
@@ -215,7 +215,7 @@ def _packed(weights: Mapping[str, Any]) -> Stored:
         return Stored("w4a16", 0.5 + (2 + zero) / group) if group else _format("w4a16")
     if bits == 8:
         return _format("int8" if kind == "int" else "mxfp8" if group == 32 else "fp8")
-    if bits in {16, None}:
+    if bits in (16, None):  # a file may hold what no set can
         return SIXTEEN
     raise Unclear(f"quantization_config: {bits!r:.20} bits are not understood")
 
@@ -223,7 +223,7 @@ def _packed(weights: Mapping[str, Any]) -> Stored:
 def _grouped(said: Mapping[str, Any]) -> Stored:
     """AWQ and GPTQ: a scale and a zero point per group."""
     bits = said.get("bits") or said.get("w_bit") or 4
-    if bits not in {4, 8}:
+    if bits not in (4, 8):  # a file may hold what no set can
         raise Unclear(f"quantization_config: {bits!r:.20} bits are not understood")
     group = _positive(said.get("group_size") or said.get("q_group_size"))
     if bits == 8:

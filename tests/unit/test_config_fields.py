@@ -63,6 +63,8 @@ def of(shapes: ModelShapes, name: str) -> int:
         ({"quantization_config": {"quant_method": "modelopt", "quant_algo": "NVFP4"}}, "exclude_modules"),
         ({"expert_dtype": "fp3", "quantization_config": {"quant_method": "fp8"}}, "expert_dtype 'fp3'"),
         ({"num_experts": 64}, "64 experts"),
+        ({"expert_dtype": {"a": 1}, "quantization_config": {"quant_method": "fp8"}}, "expert_dtype {'a': 1}"),
+        ({"quantization_config": {"quant_method": "awq", "bits": [4]}}, "[4] bits are not understood"),
     ],
 )
 def test_check_1_what_is_not_understood_is_undecided_and_named(extra: dict[str, Any], named: str) -> None:

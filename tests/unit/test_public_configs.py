@@ -6,9 +6,14 @@ Not here: made-up configs (test_sizing_cli) and the catalog's own rows (test_siz
 
 from __future__ import annotations
 
+import copy
+from random import Random
+from typing import Any
+
 import pytest
 
-from tests.public_configs import PublicConfig, archive, names, on_a_node, predict, shapes, table
+from inferplan.sizing import ShapesError, fit, shapes_from_config
+from tests.public_configs import PublicConfig, archive, content, names, on_a_node, predict, shapes, table
 
 GIB = 2**30
 ROWS = [pytest.param(row, id=row.file) for row in table()]
@@ -73,3 +78,26 @@ def test_check_1_each_is_decided_or_the_reason_is_named(row: PublicConfig) -> No
 def test_the_table_holds_what_is_predicted_today(row: PublicConfig) -> None:
     """The page is made from it: `python -m tests.public_configs` writes it again."""
     assert row.predicted == predict(row.file)
+
+
+ODD: list[Any] = [None, True, 0, -1, 3, 10**9, 1.5, "x", "", [], [1], ["a"], {}, {"a": 1}, [None], [[1]]]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_check_1_a_damaged_file_is_read_or_refused_in_words(seed: int) -> None:
+    """One to three fields with values that nobody meant: shapes that can be judged, or ShapesError."""
+    random = Random(seed)
+    for _ in range(25):
+        config = copy.deepcopy(content(random.choice(names())))
+        for _ in range(random.randint(1, 3)):
+            part = config.get("text_config") if random.random() < 0.5 else config
+            part = part if isinstance(part, dict) and part else config
+            inner = part.get("quantization_config")
+            if isinstance(inner, dict) and inner and random.random() < 0.4:
+                part = inner
+            part[random.choice(sorted(part))] = random.choice(ODD)
+        try:
+            found = shapes_from_config(config)
+        except ShapesError:
+            continue
+        assert fit(found, 178.35, 8).fits in {True, False, None}
