@@ -145,6 +145,14 @@ def cache_dtype(shapes: ModelShapes, said: str) -> str:
     return shapes.kv_dtype if said == "auto" and shapes.kv_dtype is not None else said
 
 
+def note_on_cache_dtype(shapes: ModelShapes, said: str) -> tuple[str, ...]:
+    """What is to be said of a cache type that nobody named."""
+    taken = cache_dtype(shapes, said)
+    if taken == said:
+        return ()
+    return (f"the repository asks for a KV cache in {taken}, and kv_cache_dtype {said} follows it",)
+
+
 def caches_of(shapes: ModelShapes) -> tuple[CacheLayers, ...]:
     """What each kind of layer keeps, given with the shapes or following from them; growing layers first."""
     if shapes.caches:

@@ -15,7 +15,7 @@ from inferplan.sizing.adapters import RANKS, adapters_gib
 from inferplan.sizing.constants import GIB, constant, engine_default, version_key
 from inferplan.sizing.constraints import check
 from inferplan.sizing.formats import kv_format, weight_format
-from inferplan.sizing.kv_cache import KvLayout, cache_dtype, kv_layout
+from inferplan.sizing.kv_cache import KvLayout, cache_dtype, kv_layout, note_on_cache_dtype
 from inferplan.sizing.shapes import ModelShapes, feed_forward_width, missing
 from inferplan.sizing.weights import Weights, weights
 
@@ -215,12 +215,11 @@ def fit(
     if unsized is not None:
         return _undecided(common, unsized)
     held = weights(model, quantization, tensor_parallel, pipeline_parallel)
-    cache_type = cache_dtype(model, kv_cache_dtype)
     verdicts = check(
         model,
         weight_format(held.format),
         held.origin,
-        kv_format(cache_type),
+        kv_format(cache_dtype(model, kv_cache_dtype)),
         tensor_parallel=tensor_parallel,
         pipeline_parallel=pipeline_parallel,
         decode_context_parallel=decode_context_parallel,
@@ -248,7 +247,7 @@ def fit(
         "adapters_gib": adapters,
         "activation_gib": activation,
         "kv_cache_gib": pool,
-        "cautions": (*verdicts.cautions, *model.guessed, *_followed(kv_cache_dtype, cache_type)),
+        "cautions": (*verdicts.cautions, *model.guessed, *note_on_cache_dtype(model, kv_cache_dtype)),
     }
     return _judge(common, model, pool, list(verdicts.violations))
 
@@ -308,13 +307,6 @@ def _judge(common: dict[str, Any], model: ModelShapes, pool: float, reasons: lis
             "margin_gib": pool - request,
         }
     )
-
-
-def _followed(said: str, taken: str) -> tuple[str, ...]:
-    """What is to be said of a cache type that nobody named."""
-    if said == taken:
-        return ()
-    return (f"the repository asks for a KV cache in {taken}, and kv_cache_dtype {said} follows it",)
 
 
 def cannot_be_sized(model: ModelShapes) -> str | None:

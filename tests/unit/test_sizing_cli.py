@@ -135,6 +135,9 @@ class TestVerb:
             "gpu_memory_utilization": 0.8,
             "vllm_version": "0.30.1",
             "enforce_eager": True,
+            "expert_parallel": False,
+            "max_lora_rank": None,
+            "max_loras": 0,
         }
         assert found["total_gib"] == 47.5
         assert found["requested_gib"] == pytest.approx(38.0)
@@ -150,7 +153,7 @@ class TestVerb:
 
     def test_undecided_is_null(self) -> None:
         """Unknown shapes are null, not 0 and not false."""
-        found = report("--model", "Qwen/Qwen3.6-27B", "--gpu", "H100")
+        found = report("--model", "mistralai/Mistral-Large-3-675B-Instruct-2512", "--gpu", "H100")
 
         assert found["fits"] is None
         assert found["weights_gib"] is None
