@@ -48,6 +48,7 @@ class Model(Row, frozen=True, kw_only=True):
     qk_rope_head_dim: int | None = None
     experts: int | None = None
     experts_per_tok: int | None = None
+    weight_block: int | None = None  # side of the blocks or groups of quantized weights; None: none is known
     params_verified: bool = True
     shapes_verified: bool = True
     license: str | None  # the tag on the hub

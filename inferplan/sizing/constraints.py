@@ -171,8 +171,8 @@ def _formats(
             f"{shapes.id} is not published as {form.id}: "
             "sized as a repository in that format, which must be named"
         )
-        if form.id == "w4a16":
-            note += usual_groups(shapes, tensor)
+    if form.id == "w4a16" and (origin == "other_repository" or shapes.weight_block is None):
+        note += usual_groups(shapes, tensor)
     if origin == "at_load":
         note.append(
             f"{form.id} at load: the 16-bit repository is mirrored and read, about twice the bytes on the GPU"

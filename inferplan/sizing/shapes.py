@@ -174,6 +174,7 @@ def shapes_of(model_id: str) -> ModelShapes:
         "qk_rope_head_dim": row.qk_rope_head_dim,
         "experts": row.experts,
         "experts_per_token": row.experts_per_tok,
+        "weight_block": row.weight_block,
         "serves": row.vllm,
         "vllm_since": row.vllm_since,
         "verified": row.params_verified and row.shapes_verified,

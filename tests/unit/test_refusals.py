@@ -283,6 +283,18 @@ def test_deepseek_needs_kernels_that_few_gpus_have() -> None:
     assert refused(plain, 8, "keeps fp8_ds_mla", cc="9.0", kv_cache_dtype="fp8_ds_mla")
 
 
+def test_rows_of_the_catalog_know_their_blocks() -> None:
+    """A repository in FP8 blocks is cut as its config.json would be: 25600 columns are 200 blocks."""
+    row = shapes_of("Qwen/Qwen3-32B-FP8")
+
+    assert row.weight_block == 128
+    assert not refused(row, 8, "blocks of 128")
+    assert refused(row, 16, "feed-forward layers are 25600 wide and stored in blocks of 128")
+    for name in ("deepseek-ai/DeepSeek-V3", "deepseek-ai/DeepSeek-R1", "deepseek-ai/DeepSeek-V3.2"):
+        assert not refused(shapes_of(name), 16, "blocks of 128")
+        assert refused(shapes_of(name), 32, "blocks of 128")
+
+
 # -- layouts ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("architecture", "pipeline", "lora"),
