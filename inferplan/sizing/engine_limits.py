@@ -73,7 +73,8 @@ S = TypeVar("S", bound=Span)
 CONVERTED = (
     "ForCausalLM", "ForConditionalGeneration", "ChatModel", "LMHeadModel", "ForTextEncoding",
     "EmbeddingModel", "ForSequenceClassification", "ForTokenClassification", "ForAudioClassification",
-    "ForImageClassification", "ForVideoClassification", "ClassificationModel", "ForRewardModeling", "RewardModel", "Model",
+    "ForImageClassification", "ForVideoClassification", "ClassificationModel", "ForRewardModeling",
+    "RewardModel", "Model",
 )  # fmt: skip
 CONVERTS_FROM = "0.10.1"
 
