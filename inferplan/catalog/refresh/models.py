@@ -94,8 +94,8 @@ def stated(shapes: ModelShapes | None) -> dict[str, Any]:
     found["dtype"] = shapes.dtype if shapes.dtype in SIXTEEN_BIT else weight_format(shapes.dtype).id
     if shapes.unread:  # the size or the cache is not known, so the model cannot be sized
         return found | {"kv_type": None, "tensors": (), "caches": (), "note": "; ".join(shapes.unread)}
-    found["tensors"] = msgspec.to_builtins(_tensors(shapes))
-    found["caches"] = msgspec.to_builtins(_caches(shapes))
+    found["tensors"] = list(msgspec.to_builtins(_tensors(shapes))) or None
+    found["caches"] = list(msgspec.to_builtins(_caches(shapes))) or None
     found["chunk" if shapes.chunked else "sliding"] = shapes.window
     if str(shapes.attention).startswith("mla"):
         found["head_dim"] = None  # the heads have none of one width
