@@ -58,9 +58,7 @@ COUNT = click.IntRange(1, 10**8)
 @click.option("--total-gib", type=click.FloatRange(0, 10**6, min_open=True), help="Usable GiB per GPU.")
 @click.option("--compute-capability", help="Such as 8.6, for a GPU that is not in the catalog.")
 @click.option("--enforce-eager", is_flag=True, help="No CUDA graphs.")
-@click.option(
-    "--enable-expert-parallel", "expert_parallel", is_flag=True, help="Whole experts on every GPU."
-)
+@click.option("--enable-expert-parallel", "expert_parallel", is_flag=True, help="Whole experts on every GPU.")
 @click.option("--max-loras", type=click.IntRange(0, 1024), default=0, help="LoRA adapters at once.")
 @click.option("--max-lora-rank", type=click.IntRange(1, 512), default=16, show_default=True)
 @click.option("--format", "output", type=click.Choice(("text", "json")), default="text", show_default=True)
