@@ -83,6 +83,7 @@ ORIGINS: dict[str, Origin] = {
     "throughput_points": Origin(person="published measurements"),
     "vendors": Origin(person="documentation and contracts of the vendors"),
     "vllm_gone_flags": Origin(person="pull requests of vLLM"),
+    "vllm_memory_flags": Origin(person="what vLLM's source does with each flag"),
     "weight_formats": Origin(person="capability checks in vLLM's source"),
 }
 
