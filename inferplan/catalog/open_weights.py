@@ -80,6 +80,7 @@ class Model(Row, frozen=True, kw_only=True):
     tensors: tuple[Tensors, ...] = ()  # where the other fields do not say how each part is stored
     caches: tuple[CacheLayers, ...] = ()  # where layers differ in more than the other fields say
     kv_dtype: Literal["fp8", "nvfp4"] | None = None  # of the cache, where the repository asks for one
+    weight_block: int | None = None  # side of the blocks or groups of quantized weights; None: none is known
     params_verified: bool = True
     shapes_verified: bool = True
     license: str | None  # the tag on the hub

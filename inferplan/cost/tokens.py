@@ -1,6 +1,6 @@
 """What vendors charge for tokens: one typical request priced with its tiers, times the requests of a month.
 
-Not here: the price table (catalog.costing), the organization's own prices (contracted_tokens), and how a
+Not here: the price table (catalog.token_rates), the organization's own prices (contracted_tokens), and how a
 vendor is reached (plan.vendor_backends).
 """
 

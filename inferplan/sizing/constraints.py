@@ -13,12 +13,12 @@ from inferplan.sizing.constants import removed_architectures, version_key
 from inferplan.sizing.engine_limits import (
     MethodLimits,
     architectures,
-    has,
     is_unread,
     last_with_method,
     method_names,
     methods,
     releases,
+    served_as,
     without_float16,
 )
 from inferplan.sizing.formats import KvFormat, WeightFormat, capability, runs_natively
@@ -124,7 +124,7 @@ def _architecture(
 ) -> None:
     name = shapes.architecture or ""
     spans = architectures().get(name, ())
-    held = next((row for row in spans if has(row, version)), None)
+    held = served_as(name, version)
     removed = removed_architectures().get(name)
     if held is None and spans and version_key(version) < version_key(spans[0].since):
         bad.append(f"{name} needs vLLM {spans[0].since} or newer, not {version}")
@@ -174,8 +174,8 @@ def _formats(
             f"sized as a repository in that format, which must be named{': ' if known else ''}"
             + " or ".join(known)
         )
-        if form.id == "w4a16":
-            note += usual_groups(shapes, tensor)
+    if form.id == "w4a16" and (origin == "other_repository" or shapes.weight_block is None):
+        note += usual_groups(shapes, tensor)
     if origin == "at_load":
         note.append(
             f"{form.id} at load: the 16-bit repository is mirrored and read, about twice the bytes on the GPU"

@@ -69,6 +69,14 @@ class Release(Row, frozen=True):
 
 
 S = TypeVar("S", bound=Span)
+# Ends of names that vLLM takes for one another, in its order: config/model.py, _SUFFIX_TO_DEFAULTS.
+CONVERTED = (
+    "ForCausalLM", "ForConditionalGeneration", "ChatModel", "LMHeadModel", "ForTextEncoding",
+    "EmbeddingModel", "ForSequenceClassification", "ForTokenClassification", "ForAudioClassification",
+    "ForImageClassification", "ForVideoClassification", "ClassificationModel", "ForRewardModeling",
+    "RewardModel", "Model",
+)  # fmt: skip
+CONVERTS_FROM = "0.10.1"
 
 
 @cache
@@ -150,6 +158,21 @@ def architectures() -> dict[str, tuple[Architecture, ...]]:
     for row in rows("vllm_architectures", Architecture):
         found[row.architecture] = (*found.get(row.architecture, ()), row)
     return found
+
+
+@cache
+def served_as(name: str, version: str) -> Architecture | None:
+    """The architecture that serves a name in a version: itself, or the one that vLLM makes it from.
+
+    What ends as a classifier, an embedder or a reward model is made of the model that generates, where there
+    is no class of its own (registry.py, _normalize_arch).
+    """
+    names = [name]
+    suffix = next((one for one in CONVERTED if name.endswith(one)), None)
+    if suffix is not None and version_key(version) >= version_key(CONVERTS_FROM):
+        names += [name.removesuffix(suffix) + other for other in CONVERTED]
+    rows_of = (row for one in names for row in architectures().get(one, ()))
+    return next((row for row in rows_of if has(row, version)), None)
 
 
 @cache

@@ -194,6 +194,7 @@ def shapes_of(model_id: str) -> ModelShapes:
         "tensors": row.tensors,
         "caches": row.caches,
         "kv_dtype": row.kv_dtype,
+        "weight_block": row.weight_block,
         "serves": row.vllm,
         "vllm_since": row.vllm_since,
         "verified": row.params_verified and row.shapes_verified,

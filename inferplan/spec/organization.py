@@ -218,7 +218,7 @@ class VendorEntry(Record):
     monthly_limit_usd: most that the gateway spends there in a month
     key: how its key is kept
     review_by: date by which terms and models are reviewed
-    features: vendor-only features in use
+    features: vendor-only features in use, in the words of docs/retention.md where they store something
     """
 
     provider: Text

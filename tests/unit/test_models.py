@@ -9,6 +9,7 @@ import json
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from plan_edits import AS_OF, declared, with_backend, with_route
 
@@ -22,6 +23,7 @@ from inferplan.sizing.shapes import missing, shapes_of
 from inferplan.sizing.weights import weights
 from inferplan.spec.declaration import Declaration
 from policies.gates import gates
+from tests import how_to_rows
 
 READ = models.read()
 MISSING = [package for package in model_sources.PACKAGES if wheels.fetched(package) is None]
@@ -49,6 +51,18 @@ def test_a_row_says_where_it_comes_from(row: dict[str, Any]) -> None:
     assert row.get("shapes") or row["source"]
     assert row["as_of"] == "unknown" or table.stated_date(row["as_of"]) is not None
     assert catalog.models()[row["id"]].source
+
+
+@needs_wheels
+def test_the_row_of_the_how_to_is_one_that_the_generator_reads() -> None:
+    """Shapes come from the wheel that it names, and its own configuration wins."""
+    shown = json.loads(how_to_rows.shown()["models"])
+    made, _ = models.row_of(shown, {})
+    model = msgspec.convert(made, catalog.Model)
+
+    assert (model.layers, model.hidden, model.kv_heads, model.ctx) == (32, 4096, 8, 131072)
+    assert model.unverified_parts == ("license", "gated")
+    assert any("litgpt" in source for source in model.source)
 
 
 # -- judged by vLLM's registry ---------------------------------------------------------------------

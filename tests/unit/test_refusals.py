@@ -22,6 +22,7 @@ from inferplan.catalog.refresh import wheels
 from inferplan.sizing.cache_types import cache_problems
 from inferplan.sizing.config_json import shapes_from_config
 from inferplan.sizing.constraints import check
+from inferplan.sizing.engine_limits import CONVERTED
 from inferplan.sizing.formats import kv_format, weight_format
 from inferplan.sizing.memory import Fit, fit
 from inferplan.sizing.shapes import ModelShapes, shapes_of
@@ -283,6 +284,18 @@ def test_deepseek_needs_kernels_that_few_gpus_have() -> None:
     assert refused(plain, 8, "keeps fp8_ds_mla", cc="9.0", kv_cache_dtype="fp8_ds_mla")
 
 
+def test_rows_of_the_catalog_know_their_blocks() -> None:
+    """A repository in FP8 blocks is cut as its config.json would be: 25600 columns are 200 blocks."""
+    row = shapes_of("Qwen/Qwen3-32B-FP8")
+
+    assert row.weight_block == 128
+    assert not refused(row, 8, "blocks of 128")
+    assert refused(row, 16, "feed-forward layers are 25600 wide and stored in blocks of 128")
+    for name in ("deepseek-ai/DeepSeek-V3", "deepseek-ai/DeepSeek-R1", "deepseek-ai/DeepSeek-V3.2"):
+        assert not refused(shapes_of(name), 16, "blocks of 128")
+        assert refused(shapes_of(name), 32, "blocks of 128")
+
+
 # -- layouts ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("architecture", "pipeline", "lora"),
@@ -303,6 +316,38 @@ def test_what_an_architecture_can_do_is_asked(architecture: str, pipeline: bool,
 
     assert any("pipeline parallel" in text for text in said) is not pipeline
     assert any("LoRA" in text for text in said) is not lora
+
+
+@pytest.mark.parametrize(
+    ("architecture", "version", "starts"),
+    [
+        ("Qwen3ForSequenceClassification", "0.33.0", True),
+        ("Qwen3VLForSequenceClassification", "0.33.0", True),
+        ("BaichuanForSequenceClassification", "0.33.0", True),  # not known to be refused
+        ("BaichuanForCausalLM", "0.33.0", False),
+        ("Qwen3ForCausalLM", "0.8.3", False),
+        ("GptOssForCausalLM", "0.10.0", False),
+    ],
+)
+def test_an_architecture_is_asked_for_by_its_version(architecture: str, version: str, starts: bool) -> None:
+    """A classifier without a class of its own is made of the model that generates."""
+    assert (sized(shape(architectures=[architecture]), version=version).reasons == ()) is starts
+
+
+def test_names_are_converted_as_the_engine_does_it(engine: Any) -> None:
+    """The ends of names, in the engine's order."""
+    path = wheels.fetched("vllm")
+    assert path is not None
+    with ZipFile(path) as archive:
+        tree = ast.parse(archive.read("vllm/config/model.py"))
+    values = {
+        node.target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    pairs = ast.literal_eval(values["_SUFFIX_TO_DEFAULTS"])  # type: ignore[arg-type]
+
+    assert tuple(suffix for suffix, _ in pairs) == CONVERTED
 
 
 def test_experts_that_are_spread_are_not_cut() -> None:

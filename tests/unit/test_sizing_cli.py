@@ -153,7 +153,7 @@ class TestVerb:
 
     def test_undecided_is_null(self) -> None:
         """Unknown shapes are null, not 0 and not false."""
-        found = report("--model", "mistralai/Mistral-Large-3-675B-Instruct-2512", "--gpu", "H100")
+        found = report("--model", "Qwen/Qwen3.8-27B", "--gpu", "H100")
 
         assert found["fits"] is None
         assert found["weights_gib"] is None

@@ -1,4 +1,4 @@
-"""The tables of open-weight models, made of pinned wheels and of what a person has read (models_read.json).
+"""The tables of open-weight models, made of pinned wheels and of what people have read (hand_read).
 
 A config.json is read by the function that `--config` uses, so that both give the same shapes.
 Not here: the sources (model_sources). A shape that none of them states stays unknown.
@@ -24,7 +24,7 @@ from inferplan.sizing.shapes import ModelShapes, Supplement, count_parameters, m
 from inferplan.sizing.tensors import SIXTEEN_BIT
 from inferplan.sizing.weights import weights
 
-READ = Path(__file__).with_name("models_read.json")
+READ = Path(__file__).parent / "hand_read" / "models.json"
 SAME = 0.005  # bytes that differ by less are the same to a row
 LIKE = "like "  # the shapes of another row
 # what a row of `models` calls a field of the shapes
@@ -38,7 +38,7 @@ NAMES = {
     "experts_per_tok": "experts_per_token",
 }
 PROVENANCE = {"source", "as_of", "verified", "unverified_parts"}
-# fields of models_read.json that say how a row is made and are not in it
+# fields of what a person read that say how a row is made and are not in it
 MAKING = {"shapes", "config", "recipe_gb", "read", *PROVENANCE}
 
 
@@ -94,8 +94,8 @@ def stated(shapes: ModelShapes | None) -> dict[str, Any]:
     found["dtype"] = shapes.dtype if shapes.dtype in SIXTEEN_BIT else weight_format(shapes.dtype).id
     if shapes.unread:  # the size or the cache is not known, so the model cannot be sized
         return found | {"kv_type": None, "tensors": (), "caches": (), "note": "; ".join(shapes.unread)}
-    found["tensors"] = msgspec.to_builtins(_tensors(shapes))
-    found["caches"] = msgspec.to_builtins(_caches(shapes))
+    found["tensors"] = list(msgspec.to_builtins(_tensors(shapes))) or None
+    found["caches"] = list(msgspec.to_builtins(_caches(shapes))) or None
     found["chunk" if shapes.chunked else "sliding"] = shapes.window
     if str(shapes.attention).startswith("mla"):
         found["head_dim"] = None  # the heads have none of one width

@@ -83,7 +83,8 @@ def _is_unique(table: Sequence[Mapping[str, Any]], columns: tuple[str, ...]) -> 
 
 def replace(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write tables anew and say what changed in each."""
-    for table, fresh in tables.items():
+    for table, made in tables.items():
+        fresh = json.loads(render(made))  # as it is read back: a tuple is a list
         before = read(table) if (DATA / f"{table}.json").exists() else []
         for line in changes(before, fresh, *max(key(before), key(fresh), key=len)):
             tell(f"{table}: {line}")
