@@ -49,7 +49,7 @@ KEPT: dict[str, dict[str, str]] = {
         "Constant": "low high",
         "Gpu": "aic",
         "ReferencePoint": "dtype instance block_size kv_dtype cudagraph_gib batch_hint note",
-        "ThroughputPoint": "weights input_tokens_per_second_per_gpu published_rule_tpot_ms note",
+        "ThroughputPoint": "all_at_once input_tokens_per_second_per_gpu note",
     },
     "rules on licenses and on the origin of weights": {
         "License": "restrictions duties geographic_limits required_notices output_use trains_others_barred",

@@ -224,6 +224,7 @@ def _growth(draft: Draft, cost: Cost, notes: Notes) -> None:
                 "servers": [
                     {
                         "requests_per_second_of_a_replica": need.per_second,
+                        "requests_per_second_at_failure_utilization": need.sure_per_second,
                         "peaks": dict(need.first),
                         "stands_in_for": dict(need.fallback),
                         "pods_per_node": need.pods_per_node,

@@ -127,6 +127,7 @@ class Server(Record, frozen=True, kw_only=True):
     tensor_parallel: int
     pipeline_parallel: int
     replicas: int
+    sized_at: Literal["expected", "slow end"] | None  # speed the peak is carried at; None: not known
     min_replicas: int
     max_replicas: int
     max_model_len: int | None  # None: it makes images, which have no tokens

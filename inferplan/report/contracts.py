@@ -13,7 +13,7 @@ from msgspec import Struct
 from inferplan.records.base import Derivation, Record, Source
 from inferplan.records.no_plan import Conflict
 from inferplan.records.outcome import Flow
-from inferplan.records.plan import Endpoint, Plan, Route
+from inferplan.records.plan import Endpoint, Plan, Route, Throughput
 from inferplan.records.verdicts import CitedLine, Finding, Level, Report, RuleResult, StateFile
 from inferplan.sizing.remedies import Remedy
 from inferplan.spec.declaration import Bar
@@ -240,6 +240,8 @@ class SizeDocument(Struct, frozen=True):
     reasons: why it does not fit, or cannot be decided
     cautions: what to know beside the answer
     remedies: single changes with which it would fit
+    speed: of one replica; null: not asked for, or `speed_notes` say why there is none
+    speed_notes: what to know beside the speed, or why there is none
     derivations: how each number came about, by the names of the fields
     """
 
@@ -265,6 +267,8 @@ class SizeDocument(Struct, frozen=True):
     reasons: tuple[str, ...]
     cautions: tuple[str, ...]
     remedies: tuple[Remedy, ...]
+    speed: Throughput | None
+    speed_notes: tuple[str, ...]
     derivations: dict[str, Derivation]
 
 

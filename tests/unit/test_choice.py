@@ -180,7 +180,7 @@ def test_weights_are_served_as_published_unless_the_spec_says_otherwise() -> Non
     assert "--quantization" not in published[1].flags
     assert chosen[1].quantization == said[1].quantization == "fp8"
     assert chosen[0].cost.monthly_usd == said[0].cost.monthly_usd
-    assert published[0].cost.monthly_usd.expected > 2 * chosen[0].cost.monthly_usd.expected
+    assert published[0].cost.monthly_usd.expected > 1.5 * chosen[0].cost.monthly_usd.expected
     assert chosen[0].derivations["servers[0].quantization"].value == "fp8"
 
 
@@ -624,7 +624,7 @@ def test_a_zone_and_another_backend_are_not_lost_at_once() -> None:
     plan = make_plan(said, AS_OF, gates, "self-hosted")
     server = next(one for one in plan.servers if one.backend == "mistral-own")
     inputs = plan.derivations[f"servers[{plan.servers.index(server)}].replicas"].inputs
-    rate = inputs["requests_per_second_of_a_replica"]
+    rate = inputs["requests_per_second_of_a_replica_at_the_slow_end"]
 
     together = math.ceil(31 / (rate * 0.95))
     alone = math.ceil(1 / (rate * 0.95))

@@ -52,14 +52,14 @@ def test_break_even_utilization_of_published_examples(
 
 
 def test_utilization_of_a_spec_that_names_both_kinds() -> None:
-    """2 x g4dn.12xlarge at 4.3614 against 0.00884 USD a request: 8.7228 / 3600 / (requests/s x 0.00884)."""
+    """2 x g6.12xlarge at 5.841 against 0.00884 USD a request: 11.682 / 3600 / (requests/s x 0.00884)."""
     (found,) = even(plan("eu-both-ways"))["utilization"]
     own = draft("eu-both-ways", "hybrid")
     (server,) = own.servers
     assert server.throughput is not None
     requests = server.throughput.output_tokens_per_second / 300 * server.replicas
 
-    assert found["utilization"] == pytest.approx(2 * 4.3614 / 3600 / (requests * 0.00884), abs=1e-4)
+    assert found["utilization"] == pytest.approx(2 * 5.841 / 3600 / (requests * 0.00884), abs=1e-4)
     assert found["vendor_usd_per_million_tokens"] == pytest.approx(0.00884 / 1100 * 1e6, abs=1e-4)
     assert found["input_to_output_tokens"] == "800:300"
     assert found["confidence"] in {"low", "medium"}

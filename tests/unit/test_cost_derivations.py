@@ -116,6 +116,7 @@ def test_growth_follows_from_its_inputs() -> None:
     (server,) = told.inputs["servers"]
     need = Need(
         per_second=server["requests_per_second_of_a_replica"],
+        sure_per_second=server["requests_per_second_at_failure_utilization"],
         first=tuple(server["peaks"].items()),
         fallback=tuple(server["stands_in_for"].items()),
         pods_per_node=server["pods_per_node"],

@@ -261,8 +261,8 @@ def p5e() -> Declaration:
         pytest.param(
             lambda: clinic_with(ttft_ms=Percentiles(p95=150)),
             "routes[0].objectives.ttft_ms",
-            "p95 940 ms",
-            lambda said: with_route(said, objectives={"ttft_ms": Percentiles(p95=940)}),
+            "p95 540 ms",
+            lambda said: with_route(said, objectives={"ttft_ms": Percentiles(p95=540)}),
             id="the limit that the hardware of the budget keeps",
         ),
         pytest.param(

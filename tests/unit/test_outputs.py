@@ -42,7 +42,12 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "resources": (*(("resources", spec) for spec in SPECS), ("resources", DESK, "--layer", "workload")),
     "rules": (("rules",), ("rules", "SOV-001"), ("rules", "LOCK-MISSING")),
-    "size": ((*SIZE, "L40S"), (*SIZE, "H100"), (*SIZE, "unheard-of", "--total-gib", "80")),
+    "size": (
+        (*SIZE, "L40S"), (*SIZE, "H100"), (*SIZE, "unheard-of", "--total-gib", "80"),
+        (*SIZE, "H100", "--input-tokens", "1000", "--output-tokens", "300"),
+        (*SIZE, "H100", "--input-tokens", "1000", "--output-tokens", "300", "--concurrency", "8"),
+        (*SIZE, "L4", "--input-tokens", "1000", "--output-tokens", "300"),
+    ),
     "explain": tuple(
         ("explain", CLINIC, *subject)
         for subject in ((), *((one,) for one in ("servers[0].replicas", *TOPICS, "SOV-016")))

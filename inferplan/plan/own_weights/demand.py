@@ -12,7 +12,7 @@ from inferplan.plan.apis import check_api, note_speech, note_systems
 from inferplan.plan.case import Case
 from inferplan.plan.own_weights.engine_options import engine_options
 from inferplan.plan.own_weights.image_layouts import ImageDemand
-from inferplan.plan.own_weights.layouts import Demand
+from inferplan.plan.own_weights.layouts import Demand, must_hold
 from inferplan.plan.traffic import GENERATES
 from inferplan.records.draft import Traffic
 from inferplan.records.no_plan import Conflict, NoPlan
@@ -110,6 +110,7 @@ def _demand(
     _check_length(name, backend, length, [(load, routes[load.route]) for load in every])
     objectives = [route.objectives for route in serving]
     _warn_percentiles(name, objectives, notes)
+    availability = max(objective.availability_percent or DEFAULT_AVAILABILITY for objective in objectives)
     return Demand(
         backend=name,
         shapes=shape,
@@ -124,9 +125,8 @@ def _demand(
             ttft_p95_ms=_tightest([objective.ttft_ms for objective in objectives]),
             tpot_p95_ms=None if pooling else _tightest([objective.tpot_ms for objective in objectives]),
         ),
-        availability_percent=max(
-            objective.availability_percent or DEFAULT_AVAILABILITY for objective in objectives
-        ),
+        availability_percent=availability,
+        at_slow_end=must_hold(case.environment, availability),
         options=engine_options(name, backend, notes),
     )
 

@@ -62,11 +62,14 @@ def explain(index: int, wish: Wish, choice: Choice, notes: Notes) -> None:
         "peak_requests_per_second": demand.requests_per_second,
         "fallback_requests_per_second": demand.fallback_requests_per_second,
         "failure_utilization": FAILURE_UTILIZATION,
+        "requests_per_second_of_a_replica_at_the_slow_end": speed.requests_per_second_low,
+        "speed_counted_on_without_reserve": found.sized_at,
     }
     formula = (
         "peak requests per second over what a replica does at the planning utilization, and together with "
-        "the load it "
-        "stands in for at the failure utilization; the larger, at least one"
+        "the load it stands in for at the failure utilization"
+        + (", at the slow end of the speed's range" if demand.at_slow_end else "")
+        + "; the larger, at least one"
     )
     if choice.replicas_per_zone is not None:
         inputs |= {"zones": choice.zones, "replicas_per_zone": choice.replicas_per_zone}
@@ -81,6 +84,13 @@ def explain(index: int, wish: Wish, choice: Choice, notes: Notes) -> None:
         inputs,
         sources=sized.sources,
         confidence=sized.confidence,
+    )
+    notes.derive(
+        f"{path}.sized_at",
+        found.sized_at,
+        "end of the speed's range",
+        "the slow end in production or from 99.9 percent of availability, else the expected speed",
+        {"availability_percent": demand.availability_percent},
     )
     notes.derive(
         f"{path}.tensor_parallel",

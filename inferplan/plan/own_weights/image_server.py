@@ -66,6 +66,7 @@ def plan_image_server(case: Case, index: int, choice: Choice, pool: Pool, notes:
         pool=pool.name,
         tensor_parallel=1,
         pipeline_parallel=1,
+        sized_at=None,
         replicas=choice.replicas,
         min_replicas=choice.zones if choice.replicas_per_zone is not None else 1,
         max_replicas=most_replicas(pool, choice),

@@ -14,7 +14,7 @@ from inferplan import catalog
 from inferplan.cost import gpu_monthly_usd
 from inferplan.plan.images import VLLM_VERSION
 from inferplan.plan.own_weights.image_layouts import ImageDemand, ImageLayout, image_layout
-from inferplan.plan.own_weights.layouts import Demand, Layout, NoLayout, layout
+from inferplan.plan.own_weights.layouts import Demand, Layout, NoLayout, layout, must_hold
 from inferplan.records.plan import Candidate, Record
 from inferplan.sizing.weights import format_of
 from inferplan.spec.model import Capacity
@@ -22,7 +22,6 @@ from inferplan.spec.price_book import PriceBook
 
 TENSOR_PARALLEL = (1, 2, 4, 8)
 PIPELINE_PARALLEL = (2, 4)
-SURVIVE_FROM_PERCENT = 99.9
 # Host memory and vCPUs of a pod beside its GPUs: working estimates for the API server, one worker per GPU,
 # and IPC.
 BASE_MEMORY_GIB = 6
@@ -77,7 +76,7 @@ def node_memory_gib(instance: catalog.Instance) -> int:
 
 def must_survive(environment: str, availability_percent: float, zones: int) -> bool:
     """Whether the loss of a zone must be survived: production or 99.9 percent, where there are two zones."""
-    return zones >= 2 and (environment == "production" or availability_percent >= SURVIVE_FROM_PERCENT)
+    return zones >= 2 and must_hold(environment, availability_percent)
 
 
 def spread(layout_: Layout | ImageLayout, zones: int) -> int:

@@ -153,6 +153,7 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
         tensor_parallel=found.tensor_parallel,
         pipeline_parallel=found.pipeline_parallel,
         replicas=choice.replicas,
+        sized_at=found.sized_at,
         min_replicas=choice.zones if choice.replicas_per_zone is not None else 1,
         max_replicas=most_replicas(pool, choice),
         max_model_len=fit.max_model_len,
