@@ -207,11 +207,7 @@ def tables() -> dict[str, list[dict[str, Any]]]:
 
 def main() -> None:
     """Rewrite the tables and say what changed."""
-    fresh = tables()
-    for name, key in (("models", "id"), ("model_shapes", "model")):
-        for line in rows.changes(rows.read(name), fresh[name], key):
-            rows.tell(f"{name}: {line}")
-        rows.write(name, fresh[name])
+    rows.replace(tables())
 
 
 if __name__ == "__main__":
