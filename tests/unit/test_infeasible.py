@@ -308,7 +308,8 @@ def test_a_proposed_change_is_planned_at_the_price_it_says(
 def test_a_place_a_model_and_a_budget() -> None:
     """One Region, 70 billion parameters and 20,000 USD: each that conflicts is named, with its own change."""
     said = with_countries(bank_in("ap-southeast-1"), "IN", "SG", "JP")
-    answer = refused(with_spec(with_backend(said, "llama", quantization=None), budget={"monthly_usd": 20000}))
+    alone = with_backend(said, "llama", quantization=None, adapters=())
+    answer = refused(with_spec(alone, budget={"monthly_usd": 20000}))
 
     assert [conflict.path for conflict in answer.conflicts] == [
         "backends.llama.weights",
