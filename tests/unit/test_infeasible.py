@@ -308,8 +308,7 @@ def test_a_proposed_change_is_planned_at_the_price_it_says(
 def test_a_place_a_model_and_a_budget() -> None:
     """One Region, 70 billion parameters and 20,000 USD: each that conflicts is named, with its own change."""
     said = with_countries(bank_in("ap-southeast-1"), "IN", "SG", "JP")
-    alone = with_backend(said, "llama", quantization=None, engine={"kv_cache_dtype": None})
-    answer = refused(with_spec(alone, budget={"monthly_usd": 20000}))
+    answer = refused(with_spec(with_backend(said, "llama", quantization=None), budget={"monthly_usd": 20000}))
 
     assert [conflict.path for conflict in answer.conflicts] == [
         "backends.llama.weights",
