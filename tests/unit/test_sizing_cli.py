@@ -122,6 +122,11 @@ class TestVerb:
             "--vllm-version",
             "0.30.1",
             "--enforce-eager",
+            "--enable-expert-parallel",
+            "--max-loras",
+            "2",
+            "--max-lora-rank",
+            "32",
         )
 
         assert found["settings"] == {
@@ -135,9 +140,9 @@ class TestVerb:
             "gpu_memory_utilization": 0.8,
             "vllm_version": "0.30.1",
             "enforce_eager": True,
-            "expert_parallel": False,
-            "max_lora_rank": None,
-            "max_loras": 0,
+            "expert_parallel": True,
+            "max_loras": 2,
+            "max_lora_rank": 32,
         }
         assert found["total_gib"] == 47.5
         assert found["requested_gib"] == pytest.approx(38.0)
