@@ -11,7 +11,6 @@ from collections.abc import Mapping
 KEPT: dict[str, dict[str, str]] = {
     "said to whoever reads or edits the row": {
         "BedrockProfile": "note",
-        "BedrockRetention": "basis",
         "Constant": "unit note",
         "CostAssumption": "unit meaning",
         "Country": "name",
