@@ -135,7 +135,7 @@ def best_rate(point: ThroughputPoint) -> float | None:
     """Predicted output tokens per second and GPU for another engine's run: at its load, else the best."""
     if point.gpu not in catalog.gpus() or not point.input_tokens or not point.output_tokens:
         return None
-    card, shapes = catalog.gpu(point.gpu), shapes_of(point.repository)
+    card, shapes = catalog.gpu(point.gpu), shapes_of(point.model)
     counts = [] if point.concurrency is None else [point.concurrency]
     for sequences in () if counts else (64, 128, 256, 512, 1024):
         found = fit(
