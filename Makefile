@@ -53,8 +53,7 @@ wheels: setup-dev ## fetch the pinned wheels that the catalog's tables are read 
 	$(BIN)/python -m inferplan.catalog.refresh.wheels
 
 refresh: wheels ## make the generated tables of the catalog anew from the pinned sources; read what changed
-	for table in zones global_services bedrock_models vendor_models; do \
-		$(BIN)/python -m inferplan.catalog.refresh.$$table || exit 1; done
+	$(BIN)/python -m inferplan.catalog.refresh
 
 bench: setup-dev ## timings as ratios, measured side by side in one run
 	$(BIN)/python -m tests.bench

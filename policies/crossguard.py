@@ -280,8 +280,8 @@ class Reviewed:
             return ["the digest of the root component is not that of its declaration"]
         self._text = text
         try:
-            organization, waivers = load_organization(self._organization_folder, rule_ids())
-            self.declaration = Declaration.from_json(text, organization, waivers)
+            files = load_organization(self._organization_folder, rule_ids())
+            self.declaration = Declaration.from_json(text, *files)
             file = self._spec_file()
             if file is None:
                 return []

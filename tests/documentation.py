@@ -14,7 +14,7 @@ from pathlib import Path
 from inferplan.report import contract_schemas
 from inferplan.sizing import accuracy
 from inferplan.spec import schema
-from tests.pages import bedrock, catalog, cli, outputs, rules, spec
+from tests.pages import bedrock, catalog, cli, outputs, public_configs, retention, rules, spec
 from tests.pages.commands import HAND_WRITTEN, filled, has_commands
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +25,9 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/outputs.md": outputs.text,
     "docs/catalog.md": catalog.text,
     "docs/bedrock.md": bedrock.text,
+    "docs/retention.md": retention.text,
     "docs/sizing-accuracy.md": accuracy.page,
+    "docs/public-configs.md": public_configs.text,
 }
 
 

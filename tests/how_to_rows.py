@@ -20,7 +20,9 @@ PAGE = Path(__file__).parents[1] / "docs/how-to/add-a-model-or-instance.md"
 def shown() -> dict[str, str]:
     """Each row as the page has it, by the table that the line before it names."""
     found = re.findall(
-        r"`inferplan/catalog/data/(\w+)\.json`[^`]*?```json\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S
+        r"`inferplan/catalog/(?:data|refresh/hand_read)/(\w+)\.json`[^`]*?```json\n(.*?)^```$",
+        PAGE.read_text("utf-8"),
+        re.M | re.S,
     )
     return dict(found)
 

@@ -20,15 +20,12 @@ if TYPE_CHECKING:
     from inferplan.catalog.bedrock import bedrock_profiles as bedrock_profiles
     from inferplan.catalog.bedrock import bedrock_providers as bedrock_providers
     from inferplan.catalog.bedrock import bedrock_regions_inside as bedrock_regions_inside
-    from inferplan.catalog.bedrock import bedrock_retention as bedrock_retention
-    from inferplan.catalog.bedrock import bedrock_retentions as bedrock_retentions
+    from inferplan.catalog.capacity_blocks import BlockPrice as BlockPrice
+    from inferplan.catalog.capacity_blocks import block_price as block_price
+    from inferplan.catalog.capacity_blocks import block_prices as block_prices
     from inferplan.catalog.costing import CostAssumption as CostAssumption
-    from inferplan.catalog.costing import RequestPrice as RequestPrice
     from inferplan.catalog.costing import cost_assumption as cost_assumption
     from inferplan.catalog.costing import cost_assumptions as cost_assumptions
-    from inferplan.catalog.costing import request_price as request_price
-    from inferplan.catalog.costing import token_price as token_price
-    from inferplan.catalog.costing import token_prices as token_prices
     from inferplan.catalog.hardware import Gpu as Gpu
     from inferplan.catalog.hardware import Instance as Instance
     from inferplan.catalog.hardware import gpu as gpu
@@ -64,6 +61,8 @@ if TYPE_CHECKING:
     from inferplan.catalog.open_weights import model_hub_hosts as model_hub_hosts
     from inferplan.catalog.open_weights import model_serving as model_serving
     from inferplan.catalog.open_weights import models as models
+    from inferplan.catalog.open_weights import published_as as published_as
+    from inferplan.catalog.open_weights import transcribers as transcribers
     from inferplan.catalog.places import CountryGroup as CountryGroup
     from inferplan.catalog.places import Partition as Partition
     from inferplan.catalog.places import Regime as Regime
@@ -79,6 +78,8 @@ if TYPE_CHECKING:
     from inferplan.catalog.places import region as region
     from inferplan.catalog.places import regions as regions
     from inferplan.catalog.places import sector_extras as sector_extras
+    from inferplan.catalog.price_list import PriceListProduct as PriceListProduct
+    from inferplan.catalog.price_list import price_list_products as price_list_products
     from inferplan.catalog.prices import BASE_REGION as BASE_REGION
     from inferplan.catalog.prices import InstancePrice as InstancePrice
     from inferplan.catalog.prices import ServicePrice as ServicePrice
@@ -87,10 +88,15 @@ if TYPE_CHECKING:
     from inferplan.catalog.prices import region_prices as region_prices
     from inferplan.catalog.prices import service_price as service_price
     from inferplan.catalog.prices import service_prices as service_prices
+    from inferplan.catalog.prices import spot_price as spot_price
     from inferplan.catalog.resource_types import ResourceModule as ResourceModule
     from inferplan.catalog.resource_types import doing as doing
     from inferplan.catalog.resource_types import harmless as harmless
     from inferplan.catalog.resource_types import resource_modules as resource_modules
+    from inferplan.catalog.retention import ModelRetention as ModelRetention
+    from inferplan.catalog.retention import model_retention as model_retention
+    from inferplan.catalog.retention import model_retentions as model_retentions
+    from inferplan.catalog.retention import storing_features as storing_features
     from inferplan.catalog.serving import GlobalService as GlobalService
     from inferplan.catalog.serving import NamedSystem as NamedSystem
     from inferplan.catalog.serving import ServingSetting as ServingSetting
@@ -119,6 +125,11 @@ if TYPE_CHECKING:
     from inferplan.catalog.table import Verified as Verified
     from inferplan.catalog.table import digest as digest
     from inferplan.catalog.table import stated_date as stated_date
+    from inferplan.catalog.token_rates import Asked as Asked
+    from inferplan.catalog.token_rates import RequestPrice as RequestPrice
+    from inferplan.catalog.token_rates import request_price as request_price
+    from inferplan.catalog.token_rates import token_price as token_price
+    from inferplan.catalog.token_rates import token_prices as token_prices
     from inferplan.catalog.weighing import Criterion as Criterion
     from inferplan.catalog.weighing import DecisionSetting as DecisionSetting
     from inferplan.catalog.weighing import LeadTimeItem as LeadTimeItem
@@ -128,25 +139,27 @@ if TYPE_CHECKING:
     from inferplan.catalog.weighing import lead_times as lead_times
 
 _EXPORTS = {
-    "costing": "CostAssumption RequestPrice cost_assumption cost_assumptions request_price token_price "
-    "token_prices",
+    "capacity_blocks": "BlockPrice block_price block_prices",
+    "costing": "CostAssumption cost_assumption cost_assumptions",
+    "token_rates": "Asked RequestPrice request_price token_price token_prices",
     "weighing": "Criterion DecisionSetting LeadTimeItem Side criteria decision_settings lead_times",
     "standing": "Fact facts is_fact may_be_vouched_for names_host",
     "hardware": "Gpu Instance gpu gpus instance instances",
     "open_weights": "ImageModel License LicenseStanding Model ModelHubHost ModelServing license_of "
-    "image_models licenses model model_hub_hosts model_serving models",
+    "image_models licenses model model_hub_hosts model_serving models published_as transcribers",
     "places": "CountryGroup Partition Regime Region SectorExtra countries countries_without_region "
     "country_groups expand_places partition partitions regimes region regions sector_extras",
+    "price_list": "PriceListProduct price_list_products",
     "prices": "BASE_REGION InstancePrice ServicePrice instance_price is_region_priced region_prices "
-    "service_price service_prices",
+    "service_price service_prices spot_price",
     "resource_types": "ResourceModule doing harmless resource_modules",
     "serving": "GlobalService NamedSystem ServingSetting global_service global_services named_system "
     "named_systems purposes redaction_languages redaction_models redaction_recognizers serving_settings "
     "vllm_env vllm_flags vllm_gone_flags vllm_methods vllm_omni_flags vllm_versions",
     "table": "Row UnknownName Verified digest stated_date",
     "bedrock": "BedrockModel BedrockProfile bedrock_base bedrock_callers bedrock_ids bedrock_ids_inside "
-    "bedrock_models bedrock_profile bedrock_profiles bedrock_providers bedrock_regions_inside "
-    "bedrock_retention bedrock_retentions",
+    "bedrock_models bedrock_profile bedrock_profiles bedrock_providers bedrock_regions_inside",
+    "retention": "ModelRetention model_retention model_retentions storing_features",
     "lifetimes": "End VendorModel kin model_end model_ids vendor_models",
     "managed_apis": "BEDROCK DeploymentType GuardrailProfile Host KnownHost Vendor guardrail_profiles "
     "known_host vendor vendors",

@@ -1,12 +1,12 @@
 """Which Bedrock models a Region offers, by which ids, and where a call of each may be served.
 
-Not here: vendors and their hosts (managed_apis), ends of models (lifetimes), prices (costing).
+Not here: vendors and their hosts (managed_apis), ends of models (lifetimes), prices (token_rates) and what is
+kept of prompts (retention).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from fnmatch import fnmatchcase
 from functools import cache
 from typing import Literal
 
@@ -56,19 +56,6 @@ class BedrockModel(Row, frozen=True, kw_only=True):
     profiles: tuple[ProfileRoute, ...]
 
 
-class BedrockRetention(Row, frozen=True, kw_only=True):
-    """What Bedrock keeps of the prompts of some models, whatever the account says; the first row that fits.
-
-    `models` are patterns of in-Region ids. Read by people, at the addresses and on the day of the row.
-    """
-
-    id: str
-    models: tuple[str, ...]
-    keeps: str
-    days: int
-    basis: str
-
-
 class BedrockProvider(Row, frozen=True, kw_only=True):
     """The first label of an in-Region Bedrock model id."""
 
@@ -100,23 +87,6 @@ def bedrock_providers() -> frozenset[str]:
 def bedrock_models() -> Mapping[str, BedrockModel]:
     """Every model that Bedrock offers anywhere, by its in-Region id."""
     return {row.model: row for row in rows("bedrock_models", BedrockModel)}
-
-
-@cache
-def bedrock_retentions() -> Mapping[str, BedrockRetention]:
-    """Every statement about what is kept, in the order in which they count."""
-    return {row.id: row for row in rows("bedrock_retention", BedrockRetention)}
-
-
-def bedrock_retention(model_id: str) -> BedrockRetention | None:
-    """What Bedrock keeps of a model's prompts, None where no source says."""
-    base = bedrock_base(model_id)
-    fitting = (
-        row
-        for row in bedrock_retentions().values()
-        if any(fnmatchcase(base, pattern) for pattern in row.models)
-    )
-    return next(fitting, None)
 
 
 def bedrock_base(model_id: str) -> str:

@@ -33,11 +33,10 @@ class Host(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ZeroRetention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whether a vendor can keep nothing, who grants it and what stops working."""
+    """Whether a vendor can keep nothing and who grants it; what is kept all the same: retention."""
 
     available: bool | None
     by: str | None = None
-    breaks: tuple[str, ...] = ()
 
 
 class DeploymentType(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

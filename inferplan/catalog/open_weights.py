@@ -16,8 +16,36 @@ from inferplan.near import near
 
 KvType = Literal[
     "mha", "gqa", "mla", "mla+sparse_indexer", "gqa+sliding", "gqa+linear_attention", "gqa+chunked_local",
-    "hybrid_compressed", "none",
+    "gqa+sparse_indexer", "gqa+state_space", "mla+linear_attention", "hybrid_compressed", "none",
 ]  # fmt: skip
+
+
+class Tensors(Struct, frozen=True, kw_only=True):
+    """Tensors of one kind over all layers, as the repository stores them."""
+
+    name: str
+    parameters: int
+    format: str = "bf16"  # a row of weight_formats
+    bytes_per_parameter: float = 2.0  # scales and zero points included
+    place: Literal["layers", "first", "last"] = "layers"  # of a pipeline: every stage, the first or the last
+    kind: Literal["linear", "expert", "kept", "unused"] = "linear"
+    """What a format takes: linear, expert (routed: some work on a token), kept (stays at 16 bit), or unused:
+    in the repository, and not loaded for plain decoding, such as layers that predict further tokens."""
+    pieces: int | None = None
+    """Into how many parts tensor parallelism can divide it; None: evenly, 1: every rank holds it whole."""
+
+
+class CacheLayers(Struct, frozen=True, kw_only=True):
+    """What layers of one kind keep of a sequence, before tensor parallelism."""
+
+    kind: Literal["full", "window", "state"]  # grows with the context, is bounded, is constant
+    layers: int
+    heads: int = 0  # KV heads, of which a rank holds one at least; 0: one latent, whole on every rank
+    values: int = 0  # elements of a token: of one head (key and value), or of the latent
+    index_bytes: float = 0  # of a token, whatever the format: keys of a sparse indexer
+    recurrent: int = 0  # elements of a state, divided by tensor parallelism
+    recurrent_bytes: int = 4  # of such an element
+    convolution: int = 0  # 16-bit elements of the last inputs, divided by tensor parallelism
 
 
 class Model(Row, frozen=True, kw_only=True):
@@ -37,7 +65,8 @@ class Model(Row, frozen=True, kw_only=True):
     moe_intermediate: int | None = None
     vocab: int | None
     ctx: int | None  # longest context in tokens
-    dtype: Literal["bfloat16", "float16", "float32", "fp8", "mxfp4"]  # of the published weights
+    dtype: Literal["bfloat16", "float16", "float32", "fp8", "mxfp8", "nvfp4", "mxfp4", "int8", "w4a16"]
+    """Of the published weights; where several formats are mixed, of most parameters (`tensors` says all)."""
     kv_type: KvType | None
     sliding: int | None = None  # window in tokens
     chunk: int | None = None
@@ -48,6 +77,10 @@ class Model(Row, frozen=True, kw_only=True):
     qk_rope_head_dim: int | None = None
     experts: int | None = None
     experts_per_tok: int | None = None
+    tensors: tuple[Tensors, ...] = ()  # where the other fields do not say how each part is stored
+    caches: tuple[CacheLayers, ...] = ()  # where layers differ in more than the other fields say
+    kv_dtype: Literal["fp8", "nvfp4"] | None = None  # of the cache, where the repository asks for one
+    weight_block: int | None = None  # side of the blocks or groups of quantized weights; None: none is known
     params_verified: bool = True
     shapes_verified: bool = True
     license: str | None  # the tag on the hub
@@ -56,8 +89,10 @@ class Model(Row, frozen=True, kw_only=True):
     license_covers: str | None = None  # the entry of the license's `covers` that names this family
     base_license_ids: tuple[str, ...] = ()  # of the models it was made from; they apply too
     base_models: tuple[str, ...] = ()
+    quantizes: str | None = None  # the row whose weights this repository holds in another format
     gated: bool | None
     vllm: Literal["generate", "pooling", "vllm-omni", "no"]
+    transcribes: Literal["only", "too"] | None = None  # speech into text, by vLLM's audio API
     vllm_since: str | None
     note: str | None = None
 
@@ -160,6 +195,21 @@ def model(name: str) -> Model:
         close = near(name, names, 3)
         raise UnknownName("model", name, tuple(dict.fromkeys(names[key] for key in close)))
     return models()[found]
+
+
+def published_as(model_id: str, weight_format: str) -> tuple[str, ...]:
+    """Repositories that hold the weights of a model in a format (a row of weight_formats), sorted."""
+    return tuple(
+        sorted(
+            row.id for row in models().values() if row.quantizes == model_id and row.dtype == weight_format
+        )
+    )
+
+
+@cache
+def transcribers() -> Mapping[str, Literal["only", "too"]]:
+    """Architectures that write down speech, and whether they can do something else, too."""
+    return {row.arch: row.transcribes for row in models().values() if row.arch and row.transcribes}
 
 
 @cache

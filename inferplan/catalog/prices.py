@@ -20,6 +20,8 @@ from inferplan.near import near
 BASE_REGION = "us-east-1"
 ROUGH = 0.15  # half width of the range around a rough price
 UNSCALED_FAMILIES = frozenset({"g6f", "gr6f"})  # fractional GPUs: sizes do not follow one Region factor
+# One factor per Region wherever two of them are known (a test holds it), so one stands for another.
+ALIKE = ("g6e", "g6", "g5", "gr6", "g7e", "g7")
 
 
 class RegionPrice(Row, frozen=True, kw_only=True):
@@ -108,9 +110,10 @@ def region_prices() -> Mapping[tuple[str, str], RegionPrice]:
 
 @cache
 def _anchors(region: str) -> Mapping[str, _Anchor]:
-    """Per family, its priced type in `region` with the ratio to us-east-1."""
+    """Per family, its dearest priced type in `region` (rounded least) with the ratio to us-east-1."""
     found: dict[str, _Anchor] = {}
-    for (instance, where), row in sorted(region_prices().items()):
+    priced = sorted(region_prices().items(), key=lambda item: (-(item[1].od_usd_h or 0), item[0]))
+    for (instance, where), row in priced:
         base = region_prices().get((instance, BASE_REGION))
         if where == region and row.od_usd_h and base is not None and base.od_usd_h:
             found.setdefault(_family(instance), _Anchor(row, row.od_usd_h / base.od_usd_h))
@@ -137,8 +140,9 @@ def _price(
 def instance_price(instance: str, region: str) -> InstancePrice:
     """The on-demand price of an instance type in a Region; raises UnknownName for an unknown type or Region.
 
-    The row itself, else the us-east-1 price times the ratio of a type of the same family in that Region
-    (estimated), else times the Region's median ratio over the other families (rough, +-15 %), else None.
+    The row itself, else the us-east-1 price times the ratio of a type of the same family, or of one like it,
+    in that Region (estimated), else times the Region's median ratio over the other families (rough, +-15 %),
+    else None.
     Whether the Region offers the type is not asked here.
     """
     partition = find_region(region).partition
@@ -158,11 +162,14 @@ def instance_price(instance: str, region: str) -> InstancePrice:
     if partition != find_region(BASE_REGION).partition:
         return _price(None, f"{region} has a price list of its own partition, which is not known", [])
     anchors, family = _anchors(region), _family(instance)
-    anchor = anchors.get(family) if family not in UNSCALED_FAMILIES else None
+    alike = () if family in UNSCALED_FAMILIES else (family, *(ALIKE if family in ALIKE else ()))
+    anchor = next((anchors[name] for name in alike if name in anchors), None)
     if anchor is not None:
         basis = f"us-east-1 price x {anchor.ratio:.4f}, the ratio of {anchor.row.instance} in {region}"
         return _price(base.od_usd_h * anchor.ratio, basis, [base, anchor.row], estimated=True)
-    others = {name: other for name, other in sorted(anchors.items()) if name != family}
+    others = {
+        name: other for name, other in sorted(anchors.items()) if name not in {family, *UNSCALED_FAMILIES}
+    }
     if not others:
         return _price(None, f"no price of any family is known in {region}", [])
     factor = _median([other.ratio for other in others.values()])
@@ -180,6 +187,13 @@ def is_region_priced(region: str) -> bool:
 def service_prices() -> Mapping[tuple[str, str], ServicePriceRow]:
     """Every service price by (id, Region or `all`)."""
     return {(row.id, row.region): row for row in rows("service_prices", ServicePriceRow)}
+
+
+def spot_price(instance: str, region: str) -> ServicePriceRow | None:
+    """How far below on demand spot lies in a Region: of the size where it has rows, else of its family."""
+    own = f"spot-{instance}"
+    has_own = any(name == own for name, _ in service_prices())
+    return service_prices().get((own if has_own else f"spot-{_family(instance)}", region))
 
 
 @cache

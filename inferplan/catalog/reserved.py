@@ -11,7 +11,6 @@ from collections.abc import Mapping
 KEPT: dict[str, dict[str, str]] = {
     "said to whoever reads or edits the row": {
         "BedrockProfile": "note",
-        "BedrockRetention": "basis",
         "Constant": "unit note",
         "CostAssumption": "unit meaning",
         "Country": "name",
@@ -26,7 +25,9 @@ KEPT: dict[str, dict[str, str]] = {
         "License": "note",
         "ModelHubHost": "use",
         "NamedSystem": "documents",
+        "NoFloat16": "model_type",
         "Partition": "name launched note",
+        "PriceListProduct": "note",
         "Purpose": "meaning",
         "Region": "name note bedrock_runtime_basis zones_verified zones_source",
         "ServingSetting": "kind want why",
@@ -47,7 +48,7 @@ KEPT: dict[str, dict[str, str]] = {
         "Constant": "low high",
         "Gpu": "aic",
         "ReferencePoint": "dtype instance block_size kv_dtype cudagraph_gib batch_hint note",
-        "ThroughputPoint": "weights input_tokens_per_second_per_gpu published_rule_tpot_ms note",
+        "ThroughputPoint": "all_at_once input_tokens_per_second_per_gpu note",
     },
     "rules on licenses and on the origin of weights": {
         "License": "restrictions duties geographic_limits required_notices output_use trains_others_barred",

@@ -18,6 +18,7 @@ from inferplan.catalog import (
     open_weights,
     places,
     prices,
+    retention,
     serving,
 )
 from inferplan.catalog.table import Row, Verified
@@ -44,7 +45,7 @@ def _tables() -> Iterable[tuple[str, Mapping[str, Row]]]:
     yield "vendors", {f"{vendor.id}/{host.host}": vendor for vendor in vendors for host in vendor.hosts}
     yield "bedrock_profiles", bedrock.bedrock_profiles()
     yield "bedrock_models", bedrock.bedrock_models()
-    yield "bedrock_retention", bedrock.bedrock_retentions()
+    yield "model_retention", retention.model_retentions()
     yield "vendor_models", lifetimes.vendor_models()
     yield "guardrail_profiles", managed_apis.guardrail_profiles()
     yield "licenses", open_weights.licenses()
@@ -65,15 +66,15 @@ def _tables() -> Iterable[tuple[str, Mapping[str, Row]]]:
 def may_be_vouched_for(fact: str) -> bool:
     """Whether a person may vouch for what no row says: an offer or a model newer than the catalog.
 
-    `bedrock_models/ID@REGION`, `bedrock_retention/ID` and `vendor_models/PROVIDER/ID`.
+    `bedrock_models/ID@REGION`, `vendor_models/PROVIDER/ID` and `model_retention/PROVIDER/ID`.
     """
     table, _, key = fact.partition("/")
     match table:
         case "bedrock_models":
             return key.rpartition("@")[2] in places.regions()
-        case "bedrock_retention":
-            return key in bedrock.bedrock_models()
-        case "vendor_models":
+        case "model_retention" if key.startswith(f"{managed_apis.BEDROCK}/"):
+            return key.partition("/")[2] in bedrock.bedrock_models()
+        case "vendor_models" | "model_retention":
             return key.partition("/")[0] in managed_apis.vendors()
     return False
 

@@ -21,6 +21,7 @@ from inferplan.report.money import counted
 
 if TYPE_CHECKING:
     from inferplan.spec.declaration import Bar
+    from inferplan.spec.price_file import Prices
 
 SCHEMA = "inferplan.validate/v1beta1"
 
@@ -74,6 +75,7 @@ def _organization_alone(folder: Path, common: Common) -> int:
         click.echo(json.dumps(told, indent=2))
     elif not common.quiet:
         held = files.organization
+        paid = ((held.discounts, "discount"), (_own_prices(files.prices), "own price"))
         counts = ", ".join(
             counted(len(entries), word)
             for entries, word in (
@@ -82,10 +84,18 @@ def _organization_alone(folder: Path, common: Common) -> int:
                 (held.vendors, "vendor"),
                 (held.evidence, "review"),
                 (files.waivers, "waiver"),
+                *(one for one in paid if one[0]),
             )
         )
         show(f"{folder}: Organization {held.metadata.name} is valid: {counts}; bar: {files.bar(folder)}")
     return 0
+
+
+def _own_prices(prices: Prices | None) -> list[object]:
+    """Every row of prices.json."""
+    from inferplan.spec.price_file import KEYS
+
+    return [row for section in KEYS for row in getattr(prices, section, ())]
 
 
 def _result(name: str, errors: Sequence[object], bar: Bar | None = None) -> dict[str, object]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from inferplan.cost.commitment import commitments
+from inferplan.cost.contracted_tokens import token_lines
 from inferplan.cost.fixed import fixed_lines
 from inferplan.cost.growth import HORIZON_MONTHS, Course, courses, pool_growth, requests_of
 from inferplan.cost.lines import Case, assumed, total
 from inferplan.cost.premium import premiums
-from inferplan.cost.tokens import token_lines
 from inferplan.cost.usage import Usage, usage_lines
 from inferplan.cost.wording import wording
 from inferplan.records.draft import Draft
@@ -139,4 +139,5 @@ def labor_line(draft: Draft) -> CostLine | None:
         as_of=draft.as_of,
         note=f"{labor.fte:g} FTE at {per_fte:g} hours a month; printed beside, not counted",
         group="labor",
+        origin="spec",
     )

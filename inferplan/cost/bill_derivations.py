@@ -152,6 +152,11 @@ def _line(path: str, line: CostLine, notes: Notes) -> None:
         "estimated": line.estimated,
         "note": line.note,
     }
+    if line.origin == "organization":
+        inputs["whose_price"] = "the organization's own"
+    if line.reduction is not None:
+        inputs["discount"] = str(line.reduction)
+        inputs["discount_reason"] = f"{line.reduction.reason}, approved by {line.reduction.approved_by}"
     formula = f"{line.name}: {line.quantity:g} {line.unit} times the price of one"
     if line.expected_usd == 0 and line.unit_usd is not None and line.unit_usd * line.quantity >= CENT:
         formula = f"{line.name}: {line.quantity:g} {line.unit}, waived as the note says"
@@ -219,6 +224,7 @@ def _growth(draft: Draft, cost: Cost, notes: Notes) -> None:
                 "servers": [
                     {
                         "requests_per_second_of_a_replica": need.per_second,
+                        "requests_per_second_at_failure_utilization": need.sure_per_second,
                         "peaks": dict(need.first),
                         "stands_in_for": dict(need.fallback),
                         "pods_per_node": need.pods_per_node,

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from inferplan import catalog
+from inferplan.cost.contracted_tokens import contracted_line
 from inferplan.cost.growth import needs, nodes_with, requests_per_second
 from inferplan.cost.lines import holes, pool_hours, total
-from inferplan.cost.tokens import token_line
 from inferplan.cost.wording import price_dates
 from inferplan.records.draft import Draft, Traffic
 from inferplan.records.plan import Cost, Server, Vendor
@@ -147,9 +146,9 @@ def utilization_of(draft: Draft, server: Server, traffic: Traffic, vendor: Vendo
     It compares GPU nodes with tokens alone; the other parts of both bills are on the curves.
     """
     pool = next(pool for pool in draft.pools if pool.name == server.pool)
-    hourly = catalog.instance_price(pool.instance_type, draft.target.region)
+    hourly = draft.prices.instance(pool.instance_type, draft.target.region)
     rate = requests_per_second(draft, server)
-    line = token_line(draft, vendor, traffic)
+    line = contracted_line(draft, vendor, traffic)
     tokens = traffic.input_tokens + traffic.output_tokens
     found: dict[str, Any] = {
         "route": traffic.route,
@@ -160,11 +159,11 @@ def utilization_of(draft: Draft, server: Server, traffic: Traffic, vendor: Vendo
         "confidence": server.throughput.confidence if server.throughput else "unknown",
         "utilization": None,
     }
-    if rate is None or hourly.usd_hour is None or line.unit_usd is None:
-        lacking = {"speed": rate, "instance price": hourly.usd_hour, "token price": line.unit_usd}
+    if rate is None or hourly.usd is None or line.unit_usd is None:
+        lacking = {"speed": rate, "instance price": hourly.usd, "token price": line.unit_usd}
         names = [name for name, value in lacking.items() if value is None]
         return found | {"reason": f"no {' and no '.join(names)} is known"}
-    usd_per_hour = hourly.usd_hour * pool.nodes
+    usd_per_hour = hourly.usd * pool.nodes
     tokens_per_second = rate * server.replicas * tokens
     vendor_usd = line.unit_usd / tokens * MILLION
     share = break_even_utilization(usd_per_hour, tokens_per_second, vendor_usd)

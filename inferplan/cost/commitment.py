@@ -1,6 +1,7 @@
 """What one or three years of commitment would make of the instances: beside the bill, never in it.
 
-Not here: the bill. The discounts are ranges from the service price table; the real rate is in the account.
+Not here: the bill. Where the organization has read no rate of its own, the discounts are ranges from the
+service price table.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from inferplan import catalog
+from inferplan.cost.lines import notes, reduced
 from inferplan.records.draft import Draft
 from inferplan.records.outcome import Commitment
 from inferplan.records.plan import CostLine, Range
@@ -36,7 +38,45 @@ def _commitments(draft: Draft, lines: dict[str, CostLine]) -> Iterator[Commitmen
     for name, instance_type, gpu in wanted:
         if name in lines:
             for years in YEARS:
-                yield _commitment(lines[name], instance_type, years, gpu=gpu)
+                yield (
+                    _under_a_rate(draft, lines[name], instance_type, years)
+                    or _commitment(lines[name], instance_type, years, gpu=gpu)
+                )
+
+
+def _under_a_rate(
+    draft: Draft, line: CostLine, instance_type: str, years: Literal[1, 3]
+) -> Commitment | None:
+    """The same hours at the cheapest rate that the organization has read; None: it has read none."""
+    region = draft.target.region
+    rates = draft.prices.savings_plans(instance_type, region, years)
+    demand = draft.prices.instance(instance_type, region)
+    if not rates or not demand.usd or not demand.low or not demand.high:
+        return None
+    if line.expected_usd is None or line.low_usd is None or line.high_usd is None:
+        return None
+    hours = {"low": line.low_usd / demand.low, "high": line.high_usd / demand.high}
+    price = draft.prices.savings_plan_hour(rates[0])
+    assert price.usd is not None
+    usd = Range(
+        low=round(hours["low"] * price.usd, 2),
+        expected=round(line.quantity * price.usd, 2),
+        high=round(hours["high"] * price.usd, 2),
+    )
+    told = ", ".join(f"{rate.plan} {rate.usd_hour:g} USD an hour" for rate in rates)
+    return Commitment(
+        line=line.name,
+        years=years,
+        monthly_usd=usd,
+        verified=True,
+        source="; ".join(price.source),
+        as_of=price.as_of,
+        note=notes(
+            f"the organization's own rates: {told}",
+            reduced(price),
+            f"paid for {years * 12} months whether it is used or not",
+        ),
+    )
 
 
 def _commitment(line: CostLine, instance_type: str, years: Literal[1, 3], *, gpu: bool) -> Commitment:

@@ -37,10 +37,16 @@ def pool_volume_gib(pool: Pool) -> int:
 
 
 def _pool(draft: Draft, pool: Pool) -> CostLine:
-    hours = pool_hours(pool)
-    when = "around the clock" if pool.running is None else f"for the {hours:g} hours a month of schedule"
+    # a block is paid ahead for all of its hours, so another load or a schedule makes it no cheaper
+    is_block = pool.capacity == "capacity-block"
+    hours = HOURS_PER_MONTH if is_block else pool_hours(pool)
+    when = (
+        "around the clock"
+        if is_block or pool.running is None
+        else f"for the {hours:g} hours a month of schedule"
+    )
     name, note = f"GPU nodes {pool.name}", f"{pool.nodes} x {pool.instance_type} {when}"
-    low, high = _nodes(draft, pool)
+    low, high = (pool.nodes, pool.nodes) if is_block else _nodes(draft, pool)
     if {low, high} != {pool.nodes}:
         note += f"; {low} in the low case, {high} in the high case"
     line = instances(
@@ -54,32 +60,15 @@ def _pool(draft: Draft, pool: Pool) -> CostLine:
         low=low,
         high=high,
         hours=hours,
+        capacity=pool.capacity,
     )
-    match pool.capacity:
-        case "reservation":
-            # paid whether it is used or not, so the low case saves nothing
-            at_low = _at_low_price(draft, pool)
-            floor = None if line.expected_usd is None or at_low is None else min(line.expected_usd, at_low)
-            return replace(
-                line,
-                low_usd=floor,
-                note=notes(
-                    line.note, "a reservation is billed at the on-demand price whether it is used or not"
-                ),
-            )
-        case "spot":
-            return _spot(draft, pool, line)
-        case "capacity-block":
-            return unpriced(
-                name,
-                "fixed",
-                notes(note, "a capacity block has no list price: its offer states it"),
-                group="gpus",
-                quantity=line.quantity,
-                unit=line.unit,
-                pool=pool.name,
-            )
-    return line
+    if pool.capacity != "reservation":
+        return line
+    # paid whether it is used or not, so the low case saves nothing
+    at_low = _at_low_price(draft, pool)
+    floor = None if line.expected_usd is None or at_low is None else min(line.expected_usd, at_low)
+    billed = "a reservation is billed at the on-demand price whether it is used or not"
+    return replace(line, low_usd=floor, note=notes(line.note, billed))
 
 
 def _nodes(draft: Draft, pool: Pool) -> tuple[int, int]:
@@ -89,43 +78,8 @@ def _nodes(draft: Draft, pool: Pool) -> tuple[int, int]:
 
 
 def _at_low_price(draft: Draft, pool: Pool) -> float | None:
-    low = catalog.instance_price(pool.instance_type, draft.target.region).low
+    low = draft.prices.instance(pool.instance_type, draft.target.region).low
     return None if low is None else round(low * HOURS_PER_MONTH * pool.nodes, 2)
-
-
-def _spot(draft: Draft, pool: Pool, line: CostLine) -> CostLine:
-    """Spot from the snapshot of the family in this very Region: low its best zone, expected its dearest one.
-
-    High is on demand: the most that is paid without a higher bid, and what replaces lost nodes.
-    """
-    family = pool.instance_type.partition(".")[0]
-    row = catalog.service_prices().get((f"spot-{family}", draft.target.region))
-    if row is None or row.low is None or row.high is None or line.expected_usd is None:
-        return unpriced(
-            line.name,
-            "fixed",
-            notes(line.note, f"no spot snapshot of {family} in {draft.target.region}"),
-            group="gpus",
-            quantity=line.quantity,
-            unit=line.unit,
-            pool=pool.name,
-        )
-    assert line.low_usd is not None
-    assert line.unit_usd is not None
-    return replace(
-        line,
-        low_usd=round(line.low_usd * (1 - row.high), 2),
-        expected_usd=round(line.expected_usd * (1 - row.low), 2),
-        unit_usd=round(line.unit_usd * (1 - row.low), 5),
-        estimated=True,
-        source="; ".join((line.source, *row.source)),
-        as_of=row.as_of,
-        note=notes(
-            line.note,
-            f"spot snapshot: {row.low:.0%} to {row.high:.0%} below on demand ({row.note}); "
-            "expected is its dearest zone, high the on-demand price",
-        ),
-    )
 
 
 def _cluster(draft: Draft) -> Iterator[CostLine]:

@@ -50,6 +50,7 @@ class Need:
     """What decides how many nodes a server needs: its speed, its load by route, how pods are placed."""
 
     per_second: float  # requests that one replica answers
+    sure_per_second: float  # the same where no reserve is left: at the slow end if it was sized for that
     first: tuple[tuple[str, float], ...]  # route and peak of today's expected load
     fallback: tuple[tuple[str, float], ...]
     pods_per_node: int
@@ -60,8 +61,8 @@ class Need:
         """As the planner counts: at the planning utilization, and with a backend or a zone lost."""
         main = sum(peak * factors[route] for route, peak in self.first)
         both = main + sum(peak * factors[route] for route, peak in self.fallback)
-        standing_in = sizing.replicas(both, self.per_second, utilization=sizing.FAILURE_UTILIZATION)
-        failed = sizing.replicas(main, self.per_second, utilization=sizing.FAILURE_UTILIZATION)
+        standing_in = sizing.replicas(both, self.sure_per_second, utilization=sizing.FAILURE_UTILIZATION)
+        failed = sizing.replicas(main, self.sure_per_second, utilization=sizing.FAILURE_UTILIZATION)
         replicas = max(standing_in, sizing.replicas(main, self.per_second) if main else 1)
         if self.zones == 1:
             return math.ceil(replicas / self.pods_per_node) * self.stages
@@ -76,12 +77,14 @@ def needs(draft: Draft, pool: Pool, *, slow: bool = False) -> tuple[Need, ...]:
         if server.pool != pool.name:
             continue
         rate = requests_per_second(draft, server, slow=slow)
-        if rate is None:
+        sure = requests_per_second(draft, server, slow=slow or server.sized_at == "slow end")
+        if rate is None or sure is None:
             return ()
         first, fallback = _loads(draft, server)
         found.append(
             Need(
                 per_second=rate,
+                sure_per_second=sure,
                 first=tuple((one.route, one.peak_requests_per_second) for one in first),
                 fallback=tuple((one.route, one.peak_requests_per_second) for one in fallback),
                 pods_per_node=max(1, server.max_replicas * server.pipeline_parallel // pool.max_nodes),

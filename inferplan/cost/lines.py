@@ -11,16 +11,17 @@ from typing import Literal
 from inferplan import catalog
 from inferplan.records.draft import Draft
 from inferplan.records.plan import CostLine, Pool
+from inferplan.spec.price_book import Price, PriceBook
 
 Case = Literal["low", "expected", "high"]
 HOURS_PER_MONTH = int(catalog.cost_assumption("hours-per-month").value)
 ESTIMATE = "working estimate"
 
 
-def gpu_monthly_usd(instance_type: str, region: str, nodes: int) -> float | None:
+def gpu_monthly_usd(prices: PriceBook, instance_type: str, region: str, nodes: int) -> float | None:
     """On-demand USD a month of `nodes` instances around the clock, None where no source gives a price."""
-    found = catalog.instance_price(instance_type, region)
-    return None if found.usd_hour is None else round(found.usd_hour * HOURS_PER_MONTH * nodes, 2)
+    found = prices.instance(instance_type, region)
+    return None if found.usd is None else round(found.usd * HOURS_PER_MONTH * nodes, 2)
 
 
 def pool_hours(pool: Pool) -> float:
@@ -81,6 +82,7 @@ def unpriced(
         group=group,
         routes=routes,
         pool=pool,
+        origin=None,
     )
 
 
@@ -105,7 +107,7 @@ def service(
     `low` and `high` are quantities too, where they differ; `estimated`: the quantity is a working estimate.
     """
     try:
-        found = catalog.service_price(price, draft.target.region)
+        found = draft.prices.service(price, draft.target.region)
     except catalog.UnknownName:
         return unpriced(
             name,
@@ -135,14 +137,21 @@ def service(
         quantity=round(quantity, 4),
         unit=unit,
         unit_usd=each,
-        estimated=estimated or found.estimated or found.verified is not True,
+        estimated=estimated or found.estimated,
         source="; ".join(found.source),
         as_of=found.as_of,
-        note=notes(note, found.basis if found.estimated else ""),
+        note=notes(note, found.basis, reduced(found)),
         group=group,
         routes=routes,
         pool=pool,
+        origin=found.origin,
+        reduction=found.reduction,
     )
+
+
+def reduced(price: Price) -> str:
+    """What was taken off a price, in words."""
+    return "" if price.reduction is None else str(price.reduction)
 
 
 def instances(
@@ -157,11 +166,12 @@ def instances(
     low: int | None = None,
     high: int | None = None,
     hours: float = HOURS_PER_MONTH,
+    capacity: str | None = None,
 ) -> CostLine:
-    """A line of instances at the on-demand list price; `low` and `high` are node counts."""
-    found = catalog.instance_price(instance_type, draft.target.region)
+    """A line of instances, on demand unless `capacity` says how else; `low` and `high` are node counts."""
+    found = draft.prices.instance(instance_type, draft.target.region, capacity)
     basis = "" if found.basis.startswith("list price") else found.basis
-    if found.usd_hour is None or found.low is None or found.high is None:
+    if found.usd is None or found.low is None or found.high is None:
         return unpriced(
             name,
             "fixed",
@@ -181,15 +191,17 @@ def instances(
         name=name,
         kind="fixed",
         low_usd=usd(found.low, low),
-        expected_usd=usd(found.usd_hour, None),
+        expected_usd=usd(found.usd, None),
         high_usd=usd(found.high, high),
         quantity=count * hours,
         unit="instance hours",
-        unit_usd=found.usd_hour,
+        unit_usd=round(found.usd, 6),
         estimated=found.estimated,
         source="; ".join(found.source),
         as_of=found.as_of,
-        note=notes(note, basis),
+        note=notes(note, basis, reduced(found)),
         group=group,
         pool=pool,
+        origin=found.origin,
+        reduction=found.reduction,
     )

@@ -1,6 +1,7 @@
 """What vendors charge for tokens: one typical request priced with its tiers, times the requests of a month.
 
-Not here: the price table (catalog.costing) and how a vendor is reached (plan.vendor_backends).
+Not here: the price table (catalog.token_rates), the organization's own prices (contracted_tokens), and how a
+vendor is reached (plan.vendor_backends).
 """
 
 from __future__ import annotations
@@ -11,9 +12,7 @@ from datetime import date
 from typing import NamedTuple
 
 from inferplan import catalog
-from inferplan.catalog import BEDROCK
 from inferplan.cost.lines import notes, unpriced
-from inferplan.cost.usage import Usage
 from inferplan.records.draft import Draft, Traffic
 from inferplan.records.plan import CostLine, Vendor
 
@@ -30,35 +29,26 @@ class Uplift(NamedTuple):
     note: str
 
 
-def token_lines(draft: Draft) -> Iterator[Usage]:
-    """One line for every route that a vendor serves first."""
-    vendors = {vendor.backend: vendor for vendor in draft.vendors}
-    for traffic in draft.traffic:
-        if traffic.backend in vendors:
-            line = token_line(draft, vendors[traffic.backend], traffic)
-            yield Usage(line, {traffic.route: 1.0})
-
-
 def token_line(draft: Draft, vendor: Vendor, traffic: Traffic) -> CostLine:
     """The tokens of one route at one vendor."""
     name = f"tokens {vendor.backend} for {traffic.route}"
-    each = f"{traffic.input_tokens} tokens in and {traffic.output_tokens} out a request, none cached"
-    found = catalog.request_price(
-        vendor.provider, vendor.model, traffic.input_tokens, traffic.output_tokens, draft.as_of
+    each = _each(traffic)
+    asked = catalog.Asked(
+        traffic.input_tokens, traffic.output_tokens, traffic.cached_input_share, traffic.batch_share
     )
+    region = draft.target.region
+    found = catalog.request_price(vendor.provider, vendor.model, asked, draft.as_of, region)
     if found is None:
         return unpriced(
             name,
             "usage",
-            notes(each, f"no token price of {vendor.model} is known"),
+            notes(each, f"no token price of {vendor.model} is known", _why_none(vendor, region)),
             group="tokens",
             quantity=traffic.monthly_requests,
             unit="requests",
             routes=(traffic.route,),
         )
     factor = uplift(vendor)
-    bedrock = "the list has no price per Region, and Regions differ" if vendor.provider == BEDROCK else ""
-    hours = "low and high: the hours of the day differ" if found.low != found.high else ""
 
     def usd(requests: int, each_usd: float) -> float:
         return round(requests * each_usd, 2)
@@ -75,13 +65,44 @@ def token_line(draft: Draft, vendor: Vendor, traffic: Traffic) -> CostLine:
         quantity=traffic.monthly_requests,
         unit="requests",
         unit_usd=found.expected * factor.expected,
-        estimated=vendor.provider == BEDROCK or factor.low != factor.high,
+        estimated=not found.exact or bool(found.differs) or factor.low != factor.high,
         source=found.source,
         as_of=found.as_of,
-        note=notes(each, f"priced as {found.model}", factor.note, bedrock, hours, capped),
+        note=notes(
+            each, f"priced as {found.model}", factor.note, *_about(found, vendor, traffic, region), capped
+        ),
         group="tokens",
         routes=(traffic.route,),
     )
+
+
+def _each(traffic: Traffic) -> str:
+    """One typical request in words."""
+    cached, waiting = traffic.cached_input_share, traffic.batch_share
+    read = f"{cached:.4g} of the input cached" if cached else "none cached"
+    text = f"{traffic.input_tokens} tokens in and {traffic.output_tokens} out a request, {read}"
+    return text + (f", {waiting:.4g} of the requests as batches" if waiting else "")
+
+
+def _about(found: catalog.RequestPrice, vendor: Vendor, traffic: Traffic, region: str) -> Iterator[str]:
+    """What a reader should know of the price: what it has not, and what low and high cover."""
+    if not found.exact:
+        yield f"no source states the price of {vendor.model} in {region}, and Regions differ"
+    yield from found.differs
+    if traffic.cached_input_share and not found.cached:
+        yield "no cached rate is stated: cached input is priced like other input"
+    if traffic.batch_share and not found.batched:
+        yield "no batch rate is stated: batches are priced like other requests"
+    if found.low != found.high:
+        why = ["the sources differ"] * bool(found.differs) + ["Regions differ"] * (not found.exact)
+        why += ["writing to the cache is counted in high"] * found.writes
+        yield f"low and high: {' and '.join(why or ['the hours of the day differ'])}"
+
+
+def _why_none(vendor: Vendor, region: str) -> str | None:
+    """Why the table has none, where it says so."""
+    price = catalog.token_price(vendor.provider, vendor.model, region)
+    return price.row.reason if price is not None else None
 
 
 def uplift(vendor: Vendor) -> Uplift:

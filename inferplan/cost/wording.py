@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from inferplan import catalog
 from inferplan.cost.growth import requests_per_second
 from inferplan.cost.lines import pool_hours, total
+from inferplan.cost.origins import whose
 from inferplan.records.draft import Draft
 from inferplan.records.notes import Confidence
 from inferplan.records.plan import CostLine, Server
@@ -26,6 +27,7 @@ def wording(draft: Draft, lines: Sequence[CostLine]) -> str:
         volumes(draft),
         f"confidence {confidence(draft, counted)}",
         f"{sum(line.estimated for line in counted)} of {len(counted)} lines estimated",
+        *([own] if (own := whose(counted)) else ()),
     ]
     if unknown:
         texts.append(f"without a price and in no total: {', '.join(unknown)}")

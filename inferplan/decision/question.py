@@ -14,6 +14,7 @@ from inferplan.records.gate import Gate, Gates
 from inferplan.spec.declaration import Declaration, allowed_countries, backend_kind, route_class
 from inferplan.spec.model import DataClass, InferenceStack
 from inferplan.spec.organization import VendorEntry
+from inferplan.spec.price_book import PriceBook
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,11 @@ class Question:
     def gates(self) -> tuple[Gate, ...]:
         """Every gate, in the order of routes and their backends, whatever the mode."""
         return self.judge(replace(self.declaration, spec=self.spec), self.as_of)
+
+    @property
+    def prices(self) -> PriceBook:
+        """The prices that count for the organization on the day."""
+        return self.declaration.price_book(self.as_of.isoformat())
 
     @cached_property
     def allowed(self) -> frozenset[str]:

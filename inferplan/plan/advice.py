@@ -12,14 +12,15 @@ from inferplan.cost.lines import HOURS_PER_MONTH, holes, total
 from inferplan.plan.case import DEVELOPMENT
 from inferplan.records.plan import Alternative, Plan, Pool
 from inferplan.spec.model import InferenceStack
+from inferplan.spec.price_book import PriceBook
 
 OFFICE_DAYS, OFFICE_HOURS = 5, 10  # the schedule that is proposed: working days, ten hours each
 WEEK_HOURS = 7 * 24
 
 
-def advice(spec: InferenceStack, plan: Plan) -> tuple[str, ...]:
+def advice(spec: InferenceStack, plan: Plan, prices: PriceBook) -> tuple[str, ...]:
     """Advice as warnings, in the order of the bill."""
-    found = [*_unpriced(plan)]
+    found = [*_unpriced(plan, prices)]
     for pool in plan.pools:
         if pool.running is not None:
             found.append(
@@ -27,7 +28,7 @@ def advice(spec: InferenceStack, plan: Plan) -> tuple[str, ...]:
                 "outside them requests fail and a deployment of the workload waits for nodes in vain"
             )
     if plan.target.environment == DEVELOPMENT:
-        found += _development(spec, plan)
+        found += _development(spec, plan, prices)
     elif plan.servers and (lacking := _lacking(spec)):
         found += _thin_team(plan, lacking)
     return tuple(found)
@@ -58,13 +59,13 @@ def _thin_team(plan: Plan, lacking: str) -> Iterator[str]:
         yield f"{lacking}, and no registered vendor may serve every route ({barred})"
 
 
-def _unpriced(plan: Plan) -> Iterator[str]:
+def _unpriced(plan: Plan, prices: PriceBook) -> Iterator[str]:
     if plan.cost.unpriced:
         yield (
             f"no list price, so not in the bill nor held against the budget: {', '.join(plan.cost.unpriced)}"
         )
     region = plan.target.region
-    if plan.pools and not catalog.is_region_priced(region):
+    if plan.pools and not prices.is_region_priced(region):
         types = ", ".join(sorted({pool.instance_type for pool in plan.pools}))
         yield (
             f"what instances cost in {region} is unknown to the catalog, so the bill has a hole where its "
@@ -74,13 +75,14 @@ def _unpriced(plan: Plan) -> Iterator[str]:
         )
 
 
-def _development(spec: InferenceStack, plan: Plan) -> Iterator[str]:
+def _development(spec: InferenceStack, plan: Plan, prices: PriceBook) -> Iterator[str]:
     """Spot, a schedule and a cheaper vendor, for accounts whose work may be interrupted."""
     usd = {line.pool: line.expected_usd for line in plan.cost.lines if line.name.startswith("GPU nodes")}
     for pool in plan.pools:
         bill = usd.get(pool.name)
         if pool.capacity == "on-demand" and bill is not None:
-            yield f"development: {pool.name} as capacity.kind spot: {_spot(pool, plan.target.region, bill)}"
+            told = _spot(pool, plan.target.region, bill, prices)
+            yield f"development: {pool.name} as capacity.kind spot: {told}"
         if spec.schedule is None and bill is not None:
             share = OFFICE_DAYS * OFFICE_HOURS / WEEK_HOURS
             yield (
@@ -91,17 +93,19 @@ def _development(spec: InferenceStack, plan: Plan) -> Iterator[str]:
     yield from _vendor(plan)
 
 
-def _spot(pool: Pool, region: str, bill: float) -> str:
-    """What the price table says of spot for the family in the Region."""
-    family = pool.instance_type.partition(".")[0]
-    row = catalog.service_prices().get((f"spot-{family}", region))
-    if row is None or row.low is None or row.high is None:
+def _spot(pool: Pool, region: str, bill: float, prices: PriceBook) -> str:
+    """What is known of spot for the type in the Region."""
+    demand = prices.instance(pool.instance_type, region)
+    spot = prices.instance(pool.instance_type, region, "spot")
+    if spot.usd is None or spot.low is None or not demand.usd or not demand.low:
+        family = pool.instance_type.partition(".")[0]
         return (
             f"no source states what {family} costs as spot in {region}; nodes may be taken away at any time"
         )
+    least, most = 1 - spot.usd / demand.usd, 1 - spot.low / demand.low
     return (
-        f"{row.low:.0%} to {row.high:.0%} off on demand in the snapshot of {row.as_of}, so "
-        f"{bill * row.low:,.0f} to {bill * row.high:,.0f} of {bill:,.0f} USD a month less; nodes may be "
+        f"{least:.0%} to {most:.0%} off on demand in the snapshot of {spot.as_of}, so "
+        f"{bill * least:,.0f} to {bill * most:,.0f} of {bill:,.0f} USD a month less; nodes may be "
         "taken away at any time"
     )
 

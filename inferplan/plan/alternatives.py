@@ -131,19 +131,23 @@ def _own(
             if candidate.backend == server.backend and candidate.nodes:
                 usd = _with(base, pools[server.pool], candidate)
                 name = f"{server.backend} on {candidate.nodes} x {candidate.instance_type}"
-                reason = _reason(candidate, base.cost) if usd else "no list price to compare"
+                reason = _reason(candidate, base) if usd else "no list price to compare"
                 yield _row(
                     name, kind, usd, reason, barred, holes(base.cost.lines) if candidate.chosen else ()
                 )
 
 
-def _reason(candidate: Candidate, cost: Cost) -> str:
+def _reason(candidate: Candidate, base: Built) -> str:
     usd = "no known price" if candidate.monthly_usd is None else f"{candidate.monthly_usd:,.0f} USD a month"
     gpus = f"GPU nodes alone, around the clock and on demand, {usd}"
     if not candidate.chosen:
         return f"dearer; {gpus}"
-    price = "" if catalog.is_region_priced(candidate.region) else f" at the prices of {catalog.BASE_REGION}"
-    return f"the cheapest{price} that fits and keeps the objectives; {gpus}{_incomplete(cost)}"
+    price = (
+        ""
+        if base.draft.prices.is_region_priced(candidate.region)
+        else f" at the prices of {catalog.BASE_REGION}"
+    )
+    return f"the cheapest{price} that fits and keeps the objectives; {gpus}{_incomplete(base.cost)}"
 
 
 def _first(base: Built, server: Server) -> frozenset[str]:
@@ -155,9 +159,9 @@ def _with(base: Built, pool: Pool, candidate: Candidate) -> Range | None:
     whole = base.cost.monthly_usd
     if candidate.chosen:
         return whole
-    price = catalog.instance_price(candidate.instance_type, candidate.region)
+    price = base.draft.prices.instance(candidate.instance_type, candidate.region)
     mine = [line for line in base.cost.lines if line.pool == pool.name]
-    if price.usd_hour is None or price.low is None or price.high is None:
+    if price.usd is None or price.low is None or price.high is None:
         return None
     if candidate.nodes is None or pool.capacity in NO_LIST_PRICE:
         return None
@@ -169,9 +173,7 @@ def _with(base: Built, pool: Pool, candidate: Candidate) -> Range | None:
         rest: float = getattr(whole, case) - total(mine, case)
         return round(rest + hourly * hours + volumes, 2)
 
-    return Range(
-        low=usd("low", price.low), expected=usd("expected", price.usd_hour), high=usd("high", price.high)
-    )
+    return Range(low=usd("low", price.low), expected=usd("expected", price.usd), high=usd("high", price.high))
 
 
 def _vendors(question: Question, plan: Planner) -> Iterator[Alternative]:

@@ -33,6 +33,12 @@ def _wrong(api: Api, shapes: sizing.ModelShapes) -> str | None:
         return "it makes images only"
     if not makes_images and shapes.serves in {"no", "vllm-omni"}:
         return "no server of this version runs it"
+    transcribes = catalog.transcribers().get(shapes.architecture or "")
+    if api == "transcription" and transcribes is None:
+        known = (row.id for row in catalog.models().values() if row.transcribes)
+        return f"it writes down no speech; models that do: {', '.join(known)}"
+    if transcribes == "only" and api != "transcription":
+        return "it writes down speech only"
     if api == "chat" and shapes.serves == "pooling":
         return "an encoder generates no text"
     if api == "classify" and not (shapes.architecture or "").endswith(_CLASSIFIERS):
@@ -43,8 +49,8 @@ def _wrong(api: Api, shapes: sizing.ModelShapes) -> str | None:
 def check_vendor_api(name: str, api: Api, provider: str, model: str, path: str) -> None:
     """The same for a vendor's model that no table lists, as far as its id and price list tell."""
     embeds = "embed" in model.lower()  # every vendor's embedding models carry the word in their id
-    row = catalog.token_price(provider, model)
-    generates = row is not None and any(rate.output_usd or rate.output_tiers for rate in row.rates)
+    price = catalog.token_price(provider, model)
+    generates = price is not None and any(rate.output_usd for rate in price.row.rates)
     wrong: str | None = None
     if api == "chat" and embeds:
         wrong = "an embedding model generates no text"
@@ -53,6 +59,19 @@ def check_vendor_api(name: str, api: Api, provider: str, model: str, path: str) 
     if wrong is not None:
         conflict = Conflict(path=f"{path}.api", value=api, reason=wrong)
         raise NoPlan(f"backend {name}: {model} cannot serve {api}", (conflict,))
+
+
+def note_speech(name: str, apis: Iterable[Api], notes: Notes) -> None:
+    """Warn of what a plan for speech does not hold."""
+    if "transcription" in apis:
+        notes.warn(
+            f"{name}: the speed is that of writing the text; listening to the sound comes on top and is not "
+            "predicted: measure it"
+        )
+        notes.warn(
+            f"{name}: vLLM's published image has no packages for sound: extend it by vllm[audio] of the same "
+            "version and name yours under images in the organization"
+        )
 
 
 def note_systems(name: str, model: str, notes: Notes) -> None:

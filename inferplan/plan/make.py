@@ -14,6 +14,7 @@ import msgspec
 
 from inferplan import catalog, decision
 from inferplan.cost.bill_derivations import derive_bill, derive_candidates, derive_comparison
+from inferplan.cost.origins import cautions
 from inferplan.decision import Question
 from inferplan.plan import infeasible
 from inferplan.plan.advice import advice
@@ -140,7 +141,7 @@ def _beside(
     _derive_decision(plan.decision, notes)
     derived = dict(sorted({**plan.derivations, **notes.derivations}.items()))
     compared = msgspec.structs.replace(plan, cost=priced, derivations=derived)
-    advised = (*plan.warnings, *advice(question.spec, compared))
+    advised = (*plan.warnings, *advice(question.spec, compared, question.prices))
     return msgspec.structs.replace(compared, warnings=advised)
 
 
@@ -192,6 +193,8 @@ def _finish(case: Case, built: Built, record: Decision, notes: Notes) -> Plan:
     opt_in = catalog.region(draft.target.region).opt_in is True
     lead_time = plan_lead_time(case, draft.pools, draft.vendors, opt_in, notes)
     _check_budget(spec, priced, notes)
+    for caution in cautions(priced.lines, draft.prices, case.as_of):
+        notes.warn(caution)
     derive_bill(draft, priced, notes)
     derive_candidates(built.candidates, notes)
     _derive_said(case, prompts, notes)

@@ -130,7 +130,7 @@ def _bill(built: Built) -> tuple[bool, bool, float]:
     """
     region = built.draft.target.region
     listed = [
-        cost.gpu_monthly_usd(pool.instance_type, region, pool.nodes)
+        cost.gpu_monthly_usd(built.draft.prices, pool.instance_type, region, pool.nodes)
         for pool in built.draft.pools
         if f"GPU nodes {pool.name}" in _nodes_unpriced(built)
     ]
@@ -191,6 +191,7 @@ def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
         labor=Labor(fte=staff.fte if staff else None, hourly_usd=staff.hourly_usd if staff else None),
         log_retention_days=case.log_retention_days,
         weights_gib=own.weights_gib,
+        prices=case.question.prices,
     )
     monthly_usd, unpriced = cost.monthly(draft)
     return Built(draft=draft, monthly_usd=monthly_usd, unpriced=unpriced, candidates=own.candidates)

@@ -25,9 +25,11 @@ PEAK_TO_MEAN = 5.0
 DEFAULT_PEAK = 0.5
 DEFAULT_INPUT_TOKENS = 1000
 DEFAULT_OUTPUT_TOKENS = 300
+SPEECH = "not stated: half a minute of speech"
+SPEECH_INPUT_TOKENS, SPEECH_OUTPUT_TOKENS = 300, 100  # less than the 448 that Whisper's decoder holds
 DEFAULT_MAX_OUTPUT_TOKENS = 4096
 LEAST_MAX_OUTPUT_TOKENS = 1024
-GENERATES = frozenset({"chat"})  # other kinds of API answer without tokens
+GENERATES = frozenset({"chat", "transcription"})  # other kinds of API answer without tokens
 CHATS = frozenset({"chat", "classify"})  # called as chat completions, which take a number of tokens
 
 
@@ -183,6 +185,7 @@ def plan_traffic(spec: InferenceStack, routes: tuple[Route, ...], notes: Notes) 
                 math.ceil(peak * SECONDS_PER_MONTH / PEAK_TO_MEAN),
                 f"the peak over {PEAK_TO_MEAN:g}, around the clock",
             )
+        _note_shares(said, path, own=spec.backends[route.backend].weights is not None, notes=notes)
         planned.append(
             Traffic(
                 route=route.name,
@@ -191,18 +194,46 @@ def plan_traffic(spec: InferenceStack, routes: tuple[Route, ...], notes: Notes) 
                 monthly_requests=monthly,
                 monthly_requests_low=scenarios.low if scenarios and scenarios.low is not None else monthly,
                 monthly_requests_high=scenarios.high if scenarios and scenarios.high is not None else monthly,
-                input_tokens=load.input_tokens
-                or notes.default(f"{path}.input_tokens", DEFAULT_INPUT_TOKENS, "not stated: a page of text"),
+                input_tokens=load.input_tokens or _input_tokens(said, path, notes),
                 output_tokens=_output_tokens(said, path, notes),
                 growth_percent_per_month=load.growth_percent_per_month,
+                cached_input_share=load.cached_input_share,
+                batch_share=load.batch_share,
             )
         )
     return tuple(planned)
 
 
+def _note_shares(route: SpecRoute, path: str, *, own: bool, notes: Notes) -> None:
+    """What a plan does not make of the shares that are cached and that may wait."""
+    if route.load.cached_input_share and own:
+        notes.warn(
+            f"{path}.cached_input_share: {route.name} is served by own GPUs, which are sized and priced as "
+            "if no prefix were cached"
+        )
+    if route.load.batch_share and own:
+        notes.warn(
+            f"{path}.batch_share: {route.name} is served by own GPUs, which are sized for all requests"
+        )
+    elif route.load.batch_share:
+        notes.warn(
+            f"{path}.batch_share: the gateway passes no batches: applications hand those of {route.name} to "
+            "the vendor by a way of their own, which is not planned"
+        )
+
+
 def typical_tokens(route: SpecRoute) -> int:
     """Tokens of a typical request and its answer, as said or by default."""
-    return (route.load.input_tokens or DEFAULT_INPUT_TOKENS) + _output_tokens(route, "", Notes())
+    return (route.load.input_tokens or _input_tokens(route, "", Notes())) + _output_tokens(route, "", Notes())
+
+
+def _input_tokens(route: SpecRoute, path: str, notes: Notes) -> int:
+    """Tokens of a typical request for which none are said."""
+    if route.api == "transcription":
+        return notes.default(
+            f"{path}.input_tokens", SPEECH_INPUT_TOKENS, "not stated: half a minute of speech"
+        )
+    return notes.default(f"{path}.input_tokens", DEFAULT_INPUT_TOKENS, "not stated: a page of text")
 
 
 def _output_tokens(route: SpecRoute, path: str, notes: Notes) -> int:
@@ -211,4 +242,8 @@ def _output_tokens(route: SpecRoute, path: str, notes: Notes) -> int:
         return route.load.output_tokens
     if route.api not in GENERATES:
         return 0
+    if route.api == "transcription":
+        return notes.default(
+            f"{path}.output_tokens", SPEECH_OUTPUT_TOKENS, "not stated: half a minute of speech"
+        )
     return notes.default(f"{path}.output_tokens", DEFAULT_OUTPUT_TOKENS, "not stated: a few paragraphs")

@@ -17,6 +17,7 @@ from inferplan.records.plan import (
     Target,
     Vendor,
 )
+from inferplan.spec.price_book import PriceBook
 
 
 class Traffic(Record, frozen=True, kw_only=True):
@@ -31,6 +32,8 @@ class Traffic(Record, frozen=True, kw_only=True):
     input_tokens: int
     output_tokens: int
     growth_percent_per_month: float
+    cached_input_share: float = 0.0  # of the input tokens, at a vendor that has a prompt cache
+    batch_share: float = 0.0  # of the requests, which may wait for hours
 
 
 class Labor(Record, frozen=True, kw_only=True):
@@ -57,3 +60,4 @@ class Draft(Record, frozen=True, kw_only=True):
     labor: Labor
     log_retention_days: int
     weights_gib: float  # stored once in the weights bucket
+    prices: PriceBook  # those of the organization on that day

@@ -11,6 +11,7 @@ from msgspec import field
 
 from inferplan.records.base import Kind, Record
 from inferplan.spec.model import DataClass
+from inferplan.spec.price_book import Origin, Reduction
 
 
 class CostLine(Record, frozen=True, kw_only=True):
@@ -31,6 +32,8 @@ class CostLine(Record, frozen=True, kw_only=True):
     group: str = ""  # gpus, cluster, network, gateway, logs, storage, keys, traffic, tokens, labor
     routes: tuple[str, ...] = ()  # it grows with the requests of these
     pool: str | None = None  # it grows with the nodes of this pool
+    origin: Origin | None = "catalog"  # whose price it is; spec: the spec states it, None: there is none
+    reduction: Reduction | None = None  # a discount of the organization, which unit_usd has been lowered by
 
 
 class Range(Record, frozen=True, kw_only=True):

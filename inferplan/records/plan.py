@@ -84,6 +84,7 @@ class Throughput(Record, frozen=True, kw_only=True):
     output_tokens_per_second_low: float | None
     output_tokens_per_second_high: float | None
     ttft_ms: float
+    ttft_ms_high: float
     tpot_ms: float | None
     tpot_ms_low: float | None
     tpot_ms_high: float | None
@@ -138,6 +139,7 @@ class Server(Record, frozen=True, kw_only=True):
     replicas: int
     pods_per_node: int  # that share a node, and go together when it is replaced
     replicas_per_zone: int  # the most that stand in one zone, so that the rest outlive its loss
+    sized_at: Literal["expected", "slow end"] | None  # speed the peak is carried at; None: not known
     min_replicas: int
     max_replicas: int
     max_model_len: int | None  # None: it makes images, which have no tokens

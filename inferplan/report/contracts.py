@@ -13,7 +13,7 @@ from msgspec import Struct
 from inferplan.records.base import Derivation, Record, Source
 from inferplan.records.no_plan import Conflict
 from inferplan.records.outcome import Flow
-from inferplan.records.plan import Endpoint, Plan, Route
+from inferplan.records.plan import Endpoint, Plan, Route, Throughput
 from inferplan.records.verdicts import CitedLine, Finding, Level, Report, RuleResult, StateFile
 from inferplan.sizing.remedies import Remedy
 from inferplan.spec.declaration import Bar
@@ -195,6 +195,9 @@ class SizeSettings(Struct, frozen=True):
     gpu_memory_utilization: share of the usable memory that vLLM asks for, from 0 to 1
     vllm_version: whose arithmetic was followed
     enforce_eager: without CUDA graphs
+    expert_parallel: whether every GPU holds whole experts
+    max_loras: LoRA adapters at once
+    max_lora_rank: the largest rank of one; null: no adapters
     """
 
     tensor_parallel: int
@@ -207,6 +210,9 @@ class SizeSettings(Struct, frozen=True):
     gpu_memory_utilization: float
     vllm_version: str
     enforce_eager: bool
+    expert_parallel: bool
+    max_loras: int
+    max_lora_rank: int | None
 
 
 class SizeDocument(Struct, frozen=True):
@@ -234,6 +240,8 @@ class SizeDocument(Struct, frozen=True):
     reasons: why it does not fit, or cannot be decided
     cautions: what to know beside the answer
     remedies: single changes with which it would fit
+    speed: of one replica; null: not asked for, or `speed_notes` say why there is none
+    speed_notes: what to know beside the speed, or why there is none
     derivations: how each number came about, by the names of the fields
     """
 
@@ -259,6 +267,8 @@ class SizeDocument(Struct, frozen=True):
     reasons: tuple[str, ...]
     cautions: tuple[str, ...]
     remedies: tuple[Remedy, ...]
+    speed: Throughput | None
+    speed_notes: tuple[str, ...]
     derivations: dict[str, Derivation]
 
 

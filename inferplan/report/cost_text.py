@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from inferplan.report.money import columns, counted, usd, usd_range
 
 if TYPE_CHECKING:
-    from inferplan.records.plan import Alternative, Cost, Range
+    from inferplan.records.plan import Alternative, Cost, CostLine, Range
 
 MAX_ALTERNATIVES = 5
 SMALL_USD = 1  # a month
@@ -61,7 +61,7 @@ def _bill(cost: Cost, verbose: int) -> list[str]:
             line.name,
             usd(line.expected_usd),
             line.kind,
-            "estimated" if line.estimated else "",
+            _standing(line),
             line.note if verbose else "",
         ]
         for line in shown
@@ -69,6 +69,14 @@ def _bill(cost: Cost, verbose: int) -> list[str]:
     small = len(cost.lines) - len(shown)
     hidden = [f"  {counted(small, 'line')} below {SMALL_USD} USD, -v lists all"] if small else []
     return columns(rows, right=frozenset({1})) + hidden
+
+
+def _standing(line: CostLine) -> str:
+    """What kind of price a line rests on, where that is not a list price of the catalog."""
+    marks = ["estimated"] if line.estimated else []
+    marks += ["own price"] if line.origin == "organization" else []
+    marks += [f"{line.reduction.percent:g} % off"] if line.reduction is not None else []
+    return ", ".join(marks)
 
 
 def _growth(cost: Cost) -> list[str]:

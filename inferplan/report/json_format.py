@@ -17,6 +17,7 @@ from inferplan.exitcodes import ExitCode
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
     from inferplan.records.verdicts import CitedLine, Report, StateFile
+    from inferplan.report.price_contracts import PricesDocument
     from inferplan.spec.declaration import Bar
     from policies.notices import Notice
     from policies.rule import Rule
@@ -79,6 +80,11 @@ def plan(result: Plan, bar: Bar | None = None) -> str:
     """`plan --format json`: the whole plan, one row per line, and the organization it was planned under."""
     told = msgspec.to_builtins(result) | ({"organization": msgspec.to_builtins(bar)} if bar else {})
     return json_rows.text(told, tables=("derivations",), parts=("servers",))
+
+
+def price_refresh(told: PricesDocument) -> str:
+    """`prices refresh --format json`: what was asked, what changed, and how it differs from the catalog."""
+    return json_rows.text(msgspec.to_builtins(told)) + "\n"
 
 
 def rules(listed: Sequence[Rule], notices: Sequence[Notice], cite: Cite) -> str:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from inferplan.spec.declaration import Bar
 
 
+SIZED = {
+    "slow end": "carries the peak at the slow end of that range too, also while a zone is lost",
+    "expected": "carries the peak at the predicted speed, not at the slow end of its range",
+}
 RESULT = ("Routes", "Servers", "Pools", "Vendors", "Cost")
 
 
@@ -94,6 +98,7 @@ def _servers(plan: Plan, verbose: int) -> list[str]:
         lines.append(f"    memory per GPU: {_memory(server.memory)}")
         if server.throughput:
             lines.append(f"    at {server.throughput.concurrency} concurrent: {_speed(server.throughput)}")
+            lines += [f"    {SIZED[server.sized_at]}"] if server.sized_at else []
         else:
             lines.append(f"    not sized: {plan.derivations[f'servers[{index}].throughput'].formula}")
         s = server.startup

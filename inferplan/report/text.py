@@ -80,6 +80,8 @@ def closing(codes: Sequence[ExitCode], as_of: date) -> str:
 
 
 def _plan_lines(plan: Plan) -> list[str]:
+    from inferplan.cost.origins import whose
+
     target = plan.target
     place = (
         f"{target.region} ({target.country})" if target.platform == "aws" else f"own nodes ({target.country})"
@@ -103,7 +105,8 @@ def _plan_lines(plan: Plan) -> list[str]:
         rows.append(["vendor", f"{vendor.model} at {vendor.host} ({how})"])
     monthly = plan.cost.monthly_usd
     budget = f"; budget {usd(plan.budget.monthly_usd)} USD" if plan.budget else ""
-    rows.append(["cost", f"{usd_range(monthly.low, monthly.expected, monthly.high)} a month{budget}"])
+    own = f"; {told}" if (told := whose(plan.cost.lines)) else ""
+    rows.append(["cost", f"{usd_range(monthly.low, monthly.expected, monthly.high)} a month{budget}{own}"])
     lines = columns(rows)
     return lines + [click.style(f"  warning   {warning}", fg="yellow") for warning in plan.warnings]
 

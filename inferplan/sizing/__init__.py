@@ -18,11 +18,11 @@ from inferplan.sizing.shapes import ShapesError as ShapesError
 from inferplan.sizing.shapes import shapes_of as shapes_of
 from inferplan.sizing.startup import StartupEstimate as StartupEstimate
 from inferplan.sizing.startup import startup as startup
-from inferplan.sizing.throughput import NoThroughput as NoThroughput
 from inferplan.sizing.throughput import Performance as Performance
 from inferplan.sizing.throughput import throughput as throughput
 from inferplan.sizing.weights import Weights as Weights
 from inferplan.sizing.weights import weights as weights
+from inferplan.sizing.work import NoThroughput as NoThroughput
 
 __all__ = [
     "FAILURE_UTILIZATION",

@@ -1,23 +1,20 @@
 """How well sizing does: every published row beside its prediction, as the page docs/sizing-accuracy.md.
 
-Not here: the rows (reference) and the formulas (memory, throughput). `python -m inferplan.sizing.accuracy`
-prints the page, `--write PATH` writes it.
+Not here: the rows (reference), the formulas (memory, throughput), the page's part on speed (speed_accuracy).
+`python -m inferplan.sizing.accuracy` prints the page, `--write PATH` writes it.
 """
 
 from __future__ import annotations
 
-import statistics
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from inferplan import catalog
 from inferplan.records.plan import Record
 from inferplan.sizing.constants import GB, GIB, constant
 from inferplan.sizing.kv_cache import kv_layout
-from inferplan.sizing.memory import Fit, fit
-from inferplan.sizing.reference import ReferencePoint, ThroughputPoint, reference_points, throughput_points
-from inferplan.sizing.throughput import Performance, throughput
+from inferplan.sizing.memory import Fit
+from inferplan.sizing.reference import ReferencePoint, reference_points, throughput_points
+from inferplan.sizing.speed_accuracy import compare_speed, speed_part
 from inferplan.sizing.weights import weights
 
 PAGE = Path("docs/sizing-accuracy.md")
@@ -51,30 +48,6 @@ class Comparison(Record, frozen=True):
             or found.margin_gib is None
             or abs(found.margin_gib) < constant("uncertain_margin_gib")
         )
-
-
-class SpeedComparison(Record, frozen=True):
-    """One throughput row and its prediction; `why_not` says why there is none."""
-
-    point: ThroughputPoint
-    predicted: Performance | None
-    concurrency: int | None  # per replica
-    why_not: str | None
-
-    @property
-    def tpot_error(self) -> float | None:
-        """Predicted over measured, minus 1."""
-        predicted = self.predicted.tpot_ms if self.predicted else None
-        if predicted is None or self.point.tpot_ms is None:
-            return None
-        return predicted / self.point.tpot_ms - 1
-
-    @property
-    def ttft_ratio(self) -> float | None:
-        """Measured over predicted."""
-        if self.predicted is None or self.point.ttft_ms is None:
-            return None
-        return self.point.ttft_ms / self.predicted.ttft_ms
 
 
 def compare(point: ReferencePoint) -> Comparison:
@@ -115,72 +88,11 @@ def _budget_error(point: ReferencePoint) -> float | None:
     )
 
 
-def compare_speed(point: ThroughputPoint) -> SpeedComparison:
-    """Predict one throughput row; without a concurrency, or outside the catalog, there is no prediction."""
-    tokens_in, tokens_out = point.input_tokens, point.output_tokens
-    if point.concurrency is None or tokens_in is None or tokens_out is None:
-        why = "all requests at once" if point.all_at_once else "the concurrency is not printed"
-        return SpeedComparison(point=point, predicted=None, concurrency=None, why_not=why)
-    if point.gpu_name is None:
-        why = f"{point.gpu} is not in the catalog"
-        return SpeedComparison(point=point, predicted=None, concurrency=None, why_not=why)
-    share = max(1, round(point.concurrency * point.tensor_parallel / point.gpus))
-    found = throughput(
-        point.model_shapes(),
-        catalog.gpu(point.gpu_name),
-        point.tensor_parallel,
-        share,
-        tokens_in,
-        tokens_out,
-        point.quantization,
-    )
-    return SpeedComparison(point=point, predicted=found, concurrency=share, why_not=None)
-
-
-def best_rate(point: ThroughputPoint) -> float | None:
-    """Predicted output tokens per second and GPU at the largest concurrency that fits; None if unknown."""
-    if point.gpu_name is None or not point.input_tokens or not point.output_tokens:
-        return None
-    card, shapes = catalog.gpu(point.gpu_name), point.model_shapes()
-    length = point.input_tokens + point.output_tokens
-    rates = []
-    for sequences in (64, 128, 256, 512, 1024):
-        found = fit(
-            shapes,
-            card.usable_gib,
-            point.tensor_parallel,
-            quantization=point.quantization,
-            max_model_len=length,
-            max_num_seqs=sequences,
-            gpu=card.name,
-            compute_capability=card.cc,
-        )
-        count = found.concurrency_at(point.input_tokens, point.output_tokens)
-        if found.fits and count:
-            speed = throughput(
-                shapes,
-                card,
-                point.tensor_parallel,
-                count,
-                point.input_tokens,
-                point.output_tokens,
-                point.quantization,
-            )
-            if speed.output_tokens_per_second is not None:
-                rates.append(speed.output_tokens_per_second / point.tensor_parallel)
-    return max(rates, default=None)
-
-
-def median_error(rows: Iterable[SpeedComparison]) -> float:
-    """Median of the absolute error of time per token."""
-    return statistics.median(abs(row.tpot_error) for row in rows if row.tpot_error is not None)
-
-
 def page() -> str:
     """The whole page, Markdown."""
     fits = [compare(point) for point in reference_points().values()]
     speeds = [compare_speed(point) for point in throughput_points().values()]
-    parts = [_INTRODUCTION, *_memory_part(fits), *_identity_part(fits), *_speed_part(speeds), _LIMITS]
+    parts = [_INTRODUCTION, *_memory_part(fits), *_identity_part(fits), *speed_part(speeds), _LIMITS]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -267,70 +179,6 @@ def _identity_part(rows: list[Comparison]) -> list[str]:
     return [*lines, ""]
 
 
-def _speed_part(rows: list[SpeedComparison]) -> list[str]:
-    predicted = [row for row in rows if row.predicted is not None]
-    dense = [row for row in predicted if not row.point.model_shapes().is_moe]
-    mixtures = [row for row in predicted if row.point.model_shapes().is_moe]
-    lines = [
-        "## Throughput",
-        "",
-        "Time per output token (TPOT) and time to first token (TTFT) in ms, measured / predicted. The five",
-        "constants were set in advance and validated elsewhere on 2,808 published rows (median absolute TPOT",
-        "error 13 % dense, 25 % mixtures of experts). On the rows below it is "
-        f"{median_error(dense):.1%} dense and {median_error(mixtures):.1%} mixtures.",
-        "The TTFT range was chosen on these rows.",
-        "",
-        "| row | model, GPU, TP | in/out, concurrency | TPOT | error | TTFT | measured / predicted |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        point, found = row.point, row.predicted
-        if found is None:
-            continue
-        ratio = "" if row.ttft_ratio is None else f"{row.ttft_ratio:.2f}"
-        lines.append(
-            f"| {point.id} | {point.model}, {point.gpu_name}, TP {point.tensor_parallel} "
-            f"| {point.input_tokens}/{point.output_tokens}, {row.concurrency} "
-            f"| {_pair(point.tpot_ms, found.tpot_ms)} "
-            f"| {_percent(row.tpot_error)} | {_pair(point.ttft_ms, found.ttft_ms, 0)} | {ratio} |"
-        )
-    lines += ["", "Rows without a prediction:", ""]
-    lines += [
-        f"- {row.point.id} ({row.point.model}): {row.why_not}." for row in rows if row.predicted is None
-    ]
-    return [*lines, "", *_maxima_part(rows)]
-
-
-def _maxima_part(rows: list[SpeedComparison]) -> list[str]:
-    lines = [
-        "### Vendor maxima",
-        "",
-        "Output tokens per second and GPU. The vendor's figure is a maximum of another engine, without",
-        "latency limits; the prediction is vLLM at the largest concurrency that fits, up to 1,024 sequences.",
-        "No test of error, only of magnitude: gpt-oss comes out twice too fast at such batches.",
-        "",
-        "| row | model, GPU | vendor | predicted | predicted / vendor |",
-        "|---|---|---|---|---|",
-    ]
-    for row in rows:
-        point = row.point
-        if row.predicted is not None or "max load" not in point.engine:
-            continue
-        rate = best_rate(point)
-        if rate is None:
-            lines.append(
-                f"| {point.id} | {point.model}, {point.gpu} "
-                f"| {point.output_tokens_per_second_per_gpu:g} | none | |"
-            )
-            continue
-        share = rate / point.output_tokens_per_second_per_gpu
-        lines.append(
-            f"| {point.id} | {point.model}, {point.gpu} x {point.tensor_parallel} "
-            f"| {point.output_tokens_per_second_per_gpu:g} | {rate:.0f} | {share:.2f} |"
-        )
-    return [*lines, ""]
-
-
 def _yes(value: bool | None) -> str:
     return {True: "yes", False: "no", None: "undecided"}[value]
 
@@ -371,7 +219,8 @@ _LIMITS = """## Limits
 - For more than two GPUs only that one log tests the KV cache end to end.
 - Vision encoders, adapters and speculative decoding are not counted.
 - Usable memory of T4, A10G, B200, B300 and RTX PRO 4500 is not taken from a log.
-- Throughput on Ampere and on PCIe cards rests on single rows and is printed with low confidence.
+- Speed on PCIe cards and on Ampere rests on few runs and is printed with low confidence and a wider range.
+- A run is compared with the engine's version of its day (0.10 to 0.24); newer versions are mostly faster.
 """
 
 

@@ -5,152 +5,266 @@ Not here: fetching the file; the caller hands over its content.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from inferplan.catalog.open_weights import KvType, Tensors
 from inferplan.catalog.table import UnknownName
 from inferplan.records.plan import Source
+from inferplan.sizing.config_fields import guesses, known_architectures, unread_fields
+from inferplan.sizing.config_layers import Layer, Unclear, layer_count, layers_of
+from inferplan.sizing.config_numbers import contradictions, numbers, positive, stated
+from inferplan.sizing.config_quantization import SIXTEEN, Storage, cache_dtype_of, storage_by_name, storage_of
+from inferplan.sizing.config_tensors import (
+    Module,
+    Widths,
+    caches_of,
+    dense_feed,
+    further_tokens,
+    modules_of,
+)
+from inferplan.sizing.config_vision import vision_parameters
 from inferplan.sizing.formats import weight_format
 from inferplan.sizing.shapes import ENCODERS, ModelShapes, ShapesError, complete
-from inferplan.sizing.weights import SIXTEEN_BIT
+from inferplan.sizing.tensors import SIXTEEN_BIT
 from inferplan.spec.yaml12 import describe, node_of
 
-# our name -> names seen in configs, first match wins
-_FIELDS: dict[str, tuple[str, ...]] = {
-    "layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
-    "hidden": ("hidden_size", "n_embd", "d_model"),
-    "heads": ("num_attention_heads", "n_head", "n_heads"),
-    "kv_heads": ("num_key_value_heads", "n_head_kv", "num_kv_heads"),
-    "head_dim": ("head_dim",),
-    "intermediate": ("intermediate_size", "n_inner", "ffn_hidden_size"),
-    "moe_intermediate": ("moe_intermediate_size",),
-    "vocab": ("vocab_size",),
-    "context": ("max_position_embeddings", "n_positions", "n_ctx", "seq_length", "max_seq_len"),
-    "experts": ("num_local_experts", "num_experts", "n_routed_experts"),
-    "experts_per_token": ("num_experts_per_tok", "num_experts_per_token"),
-    "kv_lora_rank": ("kv_lora_rank",),
-    "q_lora_rank": ("q_lora_rank",),
-    "qk_rope_head_dim": ("qk_rope_head_dim",),
-    "qk_nope_head_dim": ("qk_nope_head_dim",),
-    "v_head_dim": ("v_head_dim",),
-    "index_head_dim": ("index_head_dim",),
-    "dense_layers": ("first_k_dense_replace",),
-    "global_head_dim": ("global_head_dim",),
-    "global_kv_heads": ("num_global_key_value_heads",),
-    "linear_key_heads": ("linear_num_key_heads",),
-    "linear_value_heads": ("linear_num_value_heads",),
-    "linear_key_dim": ("linear_key_head_dim",),
-    "linear_value_dim": ("linear_value_head_dim",),
-    "linear_conv_kernel": ("linear_conv_kernel_dim",),
-    "parameters": ("num_parameters", "parameters"),
-    "active_parameters": ("num_active_parameters", "active_parameters"),
-    "full_attention_layers": ("full_attention_layers",),
-}  # fmt: skip
-_REQUIRED = ("layers", "hidden", "heads", "vocab", "context")
-_ZERO_ALLOWED = {"dense_layers", "full_attention_layers"}
-_MOST, _MOST_PARAMETERS = 10**8, 10**15  # beyond any model; keeps the arithmetic finite
-_STRETCHES = ("yarn", "linear", "dynamic")  # others, such as llama3 and longrope, state the result
 _GROUPED = ("awq", "gptq", "auto_awq", "auto_gptq")
-_STATE_SPACE_MARKS = ("hybrid_override_pattern", "mamba_n_heads", "mamba_num_heads", "ssm_cfg", "state_size")
+_TEXTS = ("text_config", "llm_config", "language_config")  # where multimodal files keep the text model
+_TIED_BY_DEFAULT = ("Gemma",)
 
 
 def shapes_from_config(
-    config: Mapping[str, Any], name: str = "config.json", as_of: str = "unknown"
+    config: Mapping[str, Any],
+    name: str = "config.json",
+    as_of: str = "unknown",
+    beside: Mapping[str, Any] | None = None,
 ) -> ModelShapes:
-    """Shapes from the content of a config.json; raises ShapesError naming each missing or wrong field."""
-    text = config.get("text_config")
-    merged: dict[str, Any] = {**config, **text} if isinstance(text, Mapping) else dict(config)
-    problems: list[str] = []
-    values: dict[str, Any] = {}
-    for field, names in _FIELDS.items():
-        key = next((key for key in names if merged.get(key) is not None), None)
-        if key is None:
-            if field in _REQUIRED:
-                problems.append(f"{names[0]} is missing")
-            continue
-        value = merged[key]
-        least = 0 if field in _ZERO_ALLOWED else 1
-        most = _MOST_PARAMETERS if field.endswith("parameters") else _MOST
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            found = describe(node_of(value, name))
-            problems.append(f"{key} must be a whole number from {least} to {most}, not {found}")
-            continue
-        values[field] = value
-    problems += [*_contradictions(values), *_odd_quantization(config, merged)]
-    dtype = _dtype(config, merged)
-    if isinstance(dtype, str):
-        try:
-            weight_format(SIXTEEN_BIT.get(dtype, dtype))
-        except UnknownName as unknown:
-            problems.append(str(unknown))
-    else:
-        problems.append(f"the number format must be text, not {describe(node_of(dtype, name))}")
-    if problems:
-        raise ShapesError(tuple(problems))
+    """Shapes from the content of a config.json; raises ShapesError naming each missing or wrong field.
+
+    `beside` is the content of the hf_quant_config.json in the same folder. A field that the size or the cache
+    depends on and that is not understood is in `unread`: the fit of such shapes cannot be decided.
+    """
+    text: Mapping[str, Any] = next(
+        (config[key] for key in _TEXTS if isinstance(config.get(key), Mapping)), {}
+    )
+    merged: dict[str, Any] = {**config, **text}
+    if "num_hidden_layers" not in merged and (count := layer_count(merged)) is not None:
+        merged["num_hidden_layers"] = count
+    values, problems = numbers(merged, name)
+    odd = _odd_quantization(config, merged, name)
+    problems += [*contradictions(values), *odd]
     architectures = config.get("architectures") or merged.get("architectures")
     listed = isinstance(architectures, list | tuple) and architectures
     architecture = str(architectures[0]) if architectures and listed else None
-    values.setdefault("head_dim", values["hidden"] // values["heads"])
-    values.setdefault("kv_heads", values["heads"])
-    if "intermediate" not in values and "moe_intermediate" not in values:
-        values["intermediate"] = 4 * values["hidden"]  # GPT-2, BLOOM and their kin do not state it
-    tied = merged.get("tie_word_embeddings", config.get("tie_word_embeddings"))
+    unread = list(unread_fields(config))
+    if values.get("experts", 1) > 1 and "experts_per_token" not in values:
+        unread.append(f"{values['experts']} experts, and how many of them a token passes is not said")
+    storage, method = Storage(SIXTEEN), None
+    try:
+        if not odd:
+            storage, method = storage_of(merged, beside)
+        if not storage.is_whole:
+            unread.append("exclude_modules is missing: which modules stay at 16 bit is not said")
+    except UnknownName as unknown:
+        problems.append(str(unknown))
+    except Unclear as unclear:
+        unread.append(str(unclear))
+    dtype = (
+        method or merged.get("dtype") or merged.get("torch_dtype") or config.get("torch_dtype") or "bfloat16"
+    )
+    if not isinstance(dtype, str):
+        problems.append(f"the number format must be text, not {describe(node_of(dtype, name))}")
+    elif method is None:
+        try:
+            storage = storage_by_name(SIXTEEN_BIT.get(dtype, dtype))
+        except UnknownName as unknown:
+            problems.append(str(unknown))
+    if problems:
+        raise ShapesError(tuple(problems))
     shapes = ModelShapes(
         id=name,
         architecture=architecture,
-        dtype=_by_bits(config, merged, dtype),
-        tied_embeddings=tied if isinstance(tied, bool) else None,
+        dtype=dtype,
+        tied_embeddings=_tied(config, merged, architecture),
         weight_block=_block(config, merged),
-        shared_intermediate=_shared(merged, values),
         serves="pooling" if _pools(architecture) else "generate",
+        guessed=guesses(architecture),
+        kv_dtype=cache_dtype_of(merged, beside),
         sources=(Source(source=name, as_of=as_of),),
-        **{"parameters": None, **values, **_attention(merged, values, architecture)}
-        | {"context": _stretched(merged, values["context"])},
+        **stated(values, merged),
     )
-    return _with_active(complete(shapes))
+    counted = _counted(shapes, values, merged, storage, unread)
+    return msgspec.structs.replace(counted, unread=tuple(dict.fromkeys(unread)))
 
 
-def _contradictions(values: Mapping[str, Any]) -> list[str]:
-    """What cannot be true of any model."""
-    found = []
-    if values.get("heads", 0) > values.get("hidden", _MOST):
-        found.append("more attention heads than hidden elements")
-    if values.get("experts_per_token", 0) > values.get("experts", _MOST):
-        found.append("num_experts_per_tok exceeds the number of experts")
-    kv_heads = values.get("kv_heads", 0)
-    if kv_heads and values.get("heads", 0) % kv_heads:
-        found.append("num_key_value_heads does not divide the attention heads")
-    layers = values.get("layers", _MOST)
-    if max(values.get("full_attention_layers", 0), values.get("dense_layers", 0)) > layers:
-        found.append("more full-attention or dense layers than layers")
+def _counted(
+    shapes: ModelShapes,
+    values: dict[str, Any],
+    merged: Mapping[str, Any],
+    storage: Storage,
+    unread: list[str],
+) -> ModelShapes:
+    """The shapes with their layers, tensors and caches; what cannot be read joins `unread`."""
+    widths = Widths(values, merged)
+    try:
+        layers = layers_of(merged, values["layers"], shapes.is_moe)
+        attention = _attention(shapes, values, layers)
+        shapes = msgspec.structs.replace(shapes, **_by_layers(shapes, layers, merged, attention))
+        if attention == "hybrid_compressed" and not merged.get("compress_ratios"):
+            assumed = "compress_ratios is missing: 4 and 128 are taken in turn"
+            shapes = msgspec.structs.replace(shapes, guessed=(*shapes.guessed, assumed))
+        modules = [*modules_of(widths, layers, shapes.mlp_matrices, attention)]
+        if attention not in {"none", "hybrid_compressed"}:
+            bytes_of_state = 4 if _wide_state(merged) else 2
+            shapes = msgspec.structs.replace(
+                shapes, caches=caches_of(widths, layers, attention, bytes_of_state)
+            )
+    except Unclear as unclear:
+        if shapes.parameters is None or shapes.attention is None:
+            unread.append(str(unclear))
+        return complete(shapes)
+    table = values["vocab"] * values["hidden"]
+    if not shapes.tied_embeddings and shapes.serves == "generate":
+        modules.append(Module("lm_head", "output head", table, "kept", "last"))
+    seen = vision_parameters(merged, values["hidden"])
+    if seen:
+        modules.append(Module("visual", "vision encoder", seen, "kept", "first"))
+    uncounted = [
+        part
+        for part, is_in in (("vision_config", seen is None), ("audio_config", merged.get("audio_config")))
+        if is_in
+    ]
+    if uncounted:
+        said = f"the encoder of {' and of '.join(uncounted)} is not counted"
+        shapes = msgspec.structs.replace(shapes, guessed=(*shapes.guessed, said))
+    known = known_architectures().get(shapes.architecture or "")
+    plain = dense_feed(widths, shapes.mlp_matrices)
+    modules += further_tokens(widths, layers, modules, known.prediction if known else "as_the_last", plain)
+    tensors = _together(modules, storage)
+    if shapes.parameters is not None:
+        tensors = _fitted(tensors, shapes.parameters)
+    total = sum(one.parameters for one in tensors if one.kind != "unused")
+    routed = sum(one.parameters for one in tensors if one.kind == "expert")
+    active = shapes.active_parameters
+    if shapes.is_moe and active is None:
+        active = total - routed + routed * (shapes.experts_per_token or 0) // (shapes.experts or 1)
+    return msgspec.structs.replace(
+        shapes,
+        tensors=tensors,
+        parameters=total,
+        active_parameters=active,
+        dtype=_dominant(tensors, shapes.dtype),
+    )
+
+
+def _together(modules: list[Module], storage: Storage) -> tuple[Tensors, ...]:
+    """Modules of one kind that are stored alike, added up."""
+    sums: dict[tuple[Any, ...], int] = {}
+    for module in modules:
+        how = storage.of(module)
+        part = (module.kind, module.pieces) if module.is_loaded else ("unused", None)
+        key = (module.group, how.format, how.size, module.place, *part)
+        sums[key] = sums.get(key, 0) + module.parameters
+    return tuple(
+        Tensors(
+            name=key[0], format=key[1], bytes_per_parameter=key[2], place=key[3], kind=key[4], pieces=key[5],
+            parameters=count,
+        )
+        for key, count in sums.items()
+        if count
+    )  # fmt: skip
+
+
+def _fitted(tensors: tuple[Tensors, ...], parameters: int) -> tuple[Tensors, ...]:
+    """The layers scaled so that everything adds up to the stated number of parameters."""
+    layers = sum(one.parameters for one in tensors if one.place == "layers" and one.kind != "unused")
+    rest = sum(one.parameters for one in tensors if one.kind != "unused") - layers
+    if not layers or parameters <= rest:
+        return tensors
+    share = (parameters - rest) / layers
+    return tuple(
+        msgspec.structs.replace(one, parameters=round(one.parameters * share))
+        if one.place == "layers" and one.kind != "unused"
+        else one
+        for one in tensors
+    )
+
+
+def _dominant(tensors: tuple[Tensors, ...], named: str) -> str:
+    """The format that most quantized parameters have, under the name that the file gives it if that fits."""
+    counts: dict[str, int] = {}
+    for one in tensors:
+        if one.format != "bf16" and one.kind != "unused":
+            counts[one.format] = counts.get(one.format, 0) + one.parameters
+    if not counts:
+        return named if named in SIXTEEN_BIT else "bfloat16"
+    most = max(counts, key=lambda form: counts[form])
+    try:
+        return named if weight_format(named).id == most else most
+    except UnknownName:
+        return most
+
+
+def _by_layers(
+    shapes: ModelShapes, layers: Sequence[Layer], merged: Mapping[str, Any], attention: KvType
+) -> dict[str, Any]:
+    """The fields that count layers."""
+    mixers = [layer.mixer for layer in layers]
+    found: dict[str, Any] = {"attention": attention}
+    if shapes.is_moe:
+        found["dense_layers"] = sum(layer.feed == "dense" for layer in layers)
+    widest = max((layer.width or 0 for layer in layers), default=0)
+    if widest:
+        found["intermediate"] = widest
+        found["kv_heads"] = max(layer.kv_heads or 0 for layer in layers) or shapes.kv_heads
+    if set(mixers) & {"window", "chunk", "gated_delta", "mamba", "kimi_delta"}:
+        found["full_attention_layers"] = mixers.count("attention")
+    if "chunk" in mixers:
+        found |= {"window": positive(merged.get("attention_chunk_size")), "chunked": True}
+    elif "window" in mixers:
+        found["window"] = positive(merged.get("sliding_window"))
     return found
 
 
-def _dtype(config: Mapping[str, Any], merged: Mapping[str, Any]) -> Any:
-    """The name of the number format; anything else that stands in its place as it is."""
-    said = _quantization(config, merged)
-    if said:
-        method = said.get("quant_method")
-        if method == "compressed-tensors":
-            bits = _first_group(said).get("num_bits")
-            return {4: "w4a16", 8: "fp8"}.get(bits if isinstance(bits, int) else 0, method)
-        return method or "bfloat16"
-    return merged.get("dtype") or merged.get("torch_dtype") or config.get("torch_dtype") or "bfloat16"
+def _attention(shapes: ModelShapes, values: Mapping[str, Any], layers: Sequence[Layer]) -> KvType:
+    """The kind of attention, which says how the cache grows."""
+    mixers = {layer.mixer for layer in layers}
+    if (shapes.architecture or "").startswith(ENCODERS):
+        return "none"
+    if any(layer.ratio is not None for layer in layers):
+        return "hybrid_compressed"
+    if "kimi_delta" in mixers:
+        return "mla+linear_attention"
+    if values.get("kv_lora_rank"):
+        return "mla+sparse_indexer" if values.get("index_head_dim") else "mla"
+    if "gated_delta" in mixers:
+        return "gqa+linear_attention"
+    if "mamba" in mixers:
+        return "gqa+state_space"
+    if "chunk" in mixers:
+        return "gqa+chunked_local"
+    if "window" in mixers and "attention" in mixers:
+        return "gqa+sliding"
+    if values.get("block_index_dim"):
+        return "gqa+sparse_indexer"
+    fewest = min((layer.kv_heads for layer in layers if layer.kv_heads), default=values["kv_heads"])
+    return "mha" if fewest == values["heads"] and "window" not in mixers else "gqa"
 
 
-def _stretched(merged: Mapping[str, Any], context: int) -> int:
-    """The context with the scaling of positions that the file asks for (vLLM 0.33, config/model.py)."""
-    rope = merged.get("rope_scaling") or merged.get("rope_parameters")
-    rope = rope if isinstance(rope, Mapping) else {}
-    kind, factor = rope.get("rope_type") or rope.get("type"), rope.get("factor")
-    if kind not in _STRETCHES or isinstance(factor, bool) or not isinstance(factor, int | float):
-        return context
-    if "gemma3" in str(merged.get("model_type")) or not 1 <= factor <= _MOST:
-        return context
-    base = _positive(rope.get("original_max_position_embeddings")) if kind == "yarn" else None
-    return int((base or context) * factor)
+def _wide_state(merged: Mapping[str, Any]) -> bool:
+    """Whether recurrent states are kept in float32; Mamba that does not say so keeps the model's type."""
+    said = merged.get("mamba_ssm_dtype") or merged.get("mamba_ssm_cache_dtype")
+    return said == "float32" if said else not merged.get("mamba_num_heads")
+
+
+def _tied(config: Mapping[str, Any], merged: Mapping[str, Any], architecture: str | None) -> bool | None:
+    said = merged.get("tie_word_embeddings", config.get("tie_word_embeddings"))
+    if isinstance(said, bool):
+        return said
+    return True if (architecture or "").startswith(_TIED_BY_DEFAULT) else None
 
 
 def _quantization(config: Mapping[str, Any], merged: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -158,9 +272,14 @@ def _quantization(config: Mapping[str, Any], merged: Mapping[str, Any]) -> Mappi
     return said if isinstance(said, Mapping) else {}
 
 
-def _odd_quantization(config: Mapping[str, Any], merged: Mapping[str, Any]) -> list[str]:
+def _odd_quantization(config: Mapping[str, Any], merged: Mapping[str, Any], name: str) -> list[str]:
     said = config.get("quantization_config") or merged.get("quantization_config")
-    return [] if said is None or isinstance(said, Mapping) else ["quantization_config must be a mapping"]
+    if said is not None and not isinstance(said, Mapping):
+        return ["quantization_config must be a mapping"]
+    method = (said or {}).get("quant_method")
+    if method is not None and not isinstance(method, str):
+        return [f"the number format must be text, not {describe(node_of(method, name))}"]
+    return []
 
 
 def _first_group(said: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -169,21 +288,6 @@ def _first_group(said: Mapping[str, Any]) -> Mapping[str, Any]:
     first: Any = next(iter(groups.values()), None) if isinstance(groups, Mapping) else None
     weights = first.get("weights") if isinstance(first, Mapping) else None
     return weights if isinstance(weights, Mapping) else {}
-
-
-def _by_bits(config: Mapping[str, Any], merged: Mapping[str, Any], named: str) -> str:
-    """The format, where the method's name alone does not say it."""
-    said = _quantization(config, merged)
-    weights = _first_group(said)
-    method = str(said.get("quant_method", ""))
-    if method.startswith(_GROUPED) and (said.get("bits") or said.get("w_bit")) == 8:
-        return "int8"
-    if method == "modelopt" and "FP4" in str(said.get("quant_algo")):
-        return "nvfp4"
-    if method == "compressed-tensors":
-        by_kind = {(8, "int"): "int8", (4, "float"): "nvfp4"}
-        return by_kind.get((_positive(weights.get("num_bits")) or 0, str(weights.get("type"))), named)
-    return named
 
 
 def _block(config: Mapping[str, Any], merged: Mapping[str, Any]) -> int | None:
@@ -198,70 +302,10 @@ def _block(config: Mapping[str, Any], merged: Mapping[str, Any]) -> int | None:
         sides = weights.get("block_structure")
     elif weights.get("strategy") == "group":
         sides = [weights.get("group_size")]
-    found = [_positive(side) for side in sides] if isinstance(sides, list | tuple) else []
+    found = [positive(side) for side in sides] if isinstance(sides, list | tuple) else []
     return max((side for side in found if side is not None), default=None)
-
-
-def _shared(merged: Mapping[str, Any], values: Mapping[str, Any]) -> int:
-    stated = _positive(merged.get("shared_expert_intermediate_size"))
-    if stated is not None:
-        return stated
-    return (_positive(merged.get("n_shared_experts")) or 0) * int(values.get("moe_intermediate", 0))
 
 
 def _pools(architecture: str | None) -> bool:
     name = architecture or ""
     return name.startswith(ENCODERS) or name.endswith(("Model", "ForMaskedLM", "ForSequenceClassification"))
-
-
-def _attention(
-    merged: Mapping[str, Any], values: Mapping[str, Any], architecture: str | None
-) -> dict[str, Any]:
-    """Kind of attention and its windows. A state-space layer that we cannot size leaves the kind unknown."""
-    if any(mark in merged for mark in _STATE_SPACE_MARKS):
-        return {"attention": None}
-    if (architecture or "").startswith(ENCODERS):
-        return {"attention": "none"}
-    if values.get("kv_lora_rank"):
-        return {"attention": "mla+sparse_indexer" if values.get("index_head_dim") else "mla"}
-    kinds = merged.get("layer_types")
-    kinds = [str(kind) for kind in kinds] if isinstance(kinds, list | tuple) else []
-    layers = int(values["layers"])
-    full = min(layers, kinds.count("full_attention"))
-    window = _positive(merged.get("sliding_window"))
-    chunk = _positive(merged.get("attention_chunk_size"))
-    if "linear_attention" in kinds or values.get("linear_value_heads"):
-        interval = merged.get("full_attention_interval")
-        count = full or (layers // interval if isinstance(interval, int) and interval > 0 else None)
-        return {"attention": "gqa+linear_attention", "full_attention_layers": count}
-    if "chunked_attention" in kinds and chunk:
-        return {
-            "attention": "gqa+chunked_local",
-            "full_attention_layers": full,
-            "window": chunk,
-            "chunked": True,
-        }
-    if "sliding_attention" in kinds and window:
-        return {"attention": "gqa+sliding", "full_attention_layers": full, "window": window}
-    pattern = merged.get("sliding_window_pattern")
-    if window and isinstance(pattern, int) and pattern > 1:
-        return {"attention": "gqa+sliding", "full_attention_layers": layers // pattern, "window": window}
-    if window and merged.get("model_type") == "mistral":
-        return {"attention": "gqa", "full_attention_layers": 0, "window": window}
-    # a window of unknown layers is left out: every layer counts in full, which is the upper bound
-    return {"attention": "mha" if values["kv_heads"] == values["heads"] else "gqa"}
-
-
-def _positive(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST else None
-
-
-def _with_active(shapes: ModelShapes) -> ModelShapes:
-    """Active parameters of a mixture: everything but the experts that a token does not pass."""
-    if not shapes.is_moe or shapes.active_parameters is not None or shapes.parameters is None:
-        return shapes
-    width = shapes.moe_intermediate or shapes.intermediate or 0
-    idle = (shapes.experts or 0) - (shapes.experts_per_token or 0)
-    sparse = (shapes.layers or 0) - shapes.dense_layers
-    rest = shapes.parameters - sparse * idle * shapes.mlp_matrices * (shapes.hidden or 0) * width
-    return msgspec.structs.replace(shapes, active_parameters=rest)

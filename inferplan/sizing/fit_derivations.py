@@ -10,6 +10,7 @@ from typing import Any
 from inferplan.records.plan import Derivation, Source
 from inferplan.sizing.constants import constants, engine_default
 from inferplan.sizing.formats import kv_format, weight_format
+from inferplan.sizing.kv_cache import cache_dtype
 from inferplan.sizing.memory import Fit
 from inferplan.sizing.shapes import feed_forward_width
 
@@ -72,10 +73,11 @@ def _weights(fit: Fit, add: Any) -> None:
     form = weight_format(held.format)
     add(
         "weights_gib",
-        held.per_gpu_gib,
+        fit.weights_gib,
         "GiB per GPU",
         "(quantized parameters x bytes x padding + other parameters x 2) / tensor parallel, "
-        "layers / pipeline parallel, plus what every rank repeats",
+        "layers / pipeline parallel, plus what every rank repeats"
+        + (", plus a pair of matrices of the rank beside every layer for each adapter" * (fit.max_loras > 0)),
         {
             "parameters": held.parameters,
             "quantized_parameters": held.quantized_parameters,
@@ -87,6 +89,7 @@ def _weights(fit: Fit, add: Any) -> None:
             "pipeline_parallel": fit.pipeline_parallel,
             "replicated_gib": held.replicated_gib,
             "tied_embeddings": fit.shapes.tied_embeddings,
+            **_adapters(fit),
         },
         *fit.shapes.sources,
         *form.sources,
@@ -99,6 +102,13 @@ def _weights(fit: Fit, add: Any) -> None:
         {"format_origin": _ORIGINS[held.origin], "published_dtype": fit.shapes.dtype},
         *fit.shapes.sources,
     )
+
+
+def _adapters(fit: Fit) -> dict[str, Any]:
+    if not fit.max_loras:
+        return {}
+    asked = {"max_loras": fit.max_loras, "max_lora_rank": fit.max_lora_rank}
+    return {**asked, "adapters_gib": fit.adapters_gib}
 
 
 def _overheads(fit: Fit, add: Any) -> None:
@@ -167,7 +177,7 @@ def _cache(fit: Fit, add: Any) -> None:
         "mla": "layers x (KV rank + rope dimension) x bytes, not divided by tensor parallel",
         "mla+sparse_indexer": "layers x (latent + indexer) bytes, not divided by tensor parallel",
     }.get(shape.attention or "", "layers x max(1, KV heads / tensor parallel) x 2 x head dimension x bytes")
-    kv = kv_format(fit.kv_cache_dtype)
+    kv = kv_format(cache_dtype(shape, fit.kv_cache_dtype))
     kv_source = tuple(Source(source=text, as_of=kv.as_of) for text in kv.source)
     add(
         "kv_bytes_per_token",

@@ -9,13 +9,14 @@ import math
 from functools import cache
 from typing import Literal
 
+from inferplan.catalog.open_weights import CacheLayers
 from inferplan.records.plan import Record
 from inferplan.sizing.formats import KvFormat, kv_format
 from inferplan.sizing.shapes import ModelShapes
 
 BLOCK_TOKENS = 16
-_STATE_BYTES = 4  # recurrent state is kept in float32 (mamba_ssm_dtype)
 _CONV_BYTES = 2
+_ORDER = ("full", "state", "window")
 _INDEXER_SCALE_BYTES = 4  # one float32 scale per 128 indexer values
 
 
@@ -115,71 +116,104 @@ def kv_layout(
     decode_context_parallel: int = 1,
 ) -> KvLayout | None:
     """The cache of a model, or None where it has none (encoders) or no formula holds (compressed hybrids)."""
-    if shapes.attention in {None, "none", "hybrid_compressed"}:
+    if shapes.attention in {None, "none", "hybrid_compressed"} or not shapes.layers:
         return None
-    form = kv_format(kv_cache_dtype)
-    layers = math.ceil((shapes.layers or 0) / pipeline_parallel)
-    full = layers
-    if shapes.full_attention_layers is not None:
-        full = math.ceil(shapes.full_attention_layers / pipeline_parallel)
-    rest = layers - full
+    form = kv_format(cache_dtype(shapes, kv_cache_dtype))
     kinds: list[LayerKind] = []
-    if shapes.attention in {"mla", "mla+sparse_indexer"}:
-        size = _mla_bytes(shapes, form) / decode_context_parallel
-        kinds.append(LayerKind(kind="full", layers=layers, bytes_per_token=size))
-        return KvLayout(
-            kinds=tuple(kinds), window=0, chunked=False, block_tokens=BLOCK_TOKENS, group_layers=layers
-        )
-    local = _head_bytes(shapes.kv_heads, shapes.head_dim, tensor_parallel, form)
-    grown = _head_bytes(
-        shapes.global_kv_heads or shapes.kv_heads,
-        shapes.global_head_dim or shapes.head_dim,
-        tensor_parallel,
-        form,
-    )
-    block = BLOCK_TOKENS
-    if full:
-        kinds.append(LayerKind(kind="full", layers=full, bytes_per_token=grown / decode_context_parallel))
-    if rest and shapes.attention == "gqa+linear_attention":
-        state = state_bytes_per_layer(shapes, tensor_parallel)
-        kinds.append(LayerKind(kind="state", layers=rest, bytes_per_token=state))
-        if full:
-            block = math.ceil(state / grown / BLOCK_TOKENS) * BLOCK_TOKENS
-    elif rest:
-        kinds.append(LayerKind(kind="window", layers=rest, bytes_per_token=local))
+    caches = caches_of(shapes)
+    left = math.ceil(sum(one.layers for one in caches) / pipeline_parallel)  # of the fullest stage
+    for one in caches:
+        size = _cache_bytes(one, form, tensor_parallel)
+        if one.kind == "full":
+            size /= decode_context_parallel
+        layers = left if one is caches[-1] else min(left, math.ceil(one.layers / pipeline_parallel))
+        left -= layers
+        kinds.append(LayerKind(kind=one.kind, layers=layers, bytes_per_token=size))
+    kinds = _alike_together([kind for kind in kinds if kind.layers])
     counts = [kind.layers for kind in kinds]
-    group = max(counts) if max(counts) < 1.25 * min(counts) else min(counts)
     return KvLayout(
         kinds=tuple(kinds),
         window=shapes.window or 0,
         chunked=shapes.chunked,
-        block_tokens=block,
-        group_layers=group,
+        block_tokens=_block_tokens(kinds, decode_context_parallel),
+        group_layers=max(counts) if max(counts) < 1.25 * min(counts) else min(counts),
     )
 
 
-def _head_bytes(kv_heads: int | None, head_dim: int | None, tensor_parallel: int, form: KvFormat) -> float:
-    """Keys and values of one token in one layer; a rank holds at least one head."""
-    return max(1, (kv_heads or 0) // tensor_parallel) * 2 * (head_dim or 0) * (form.bytes_per_value or 2.0)
+def cache_dtype(shapes: ModelShapes, said: str) -> str:
+    """The type that the engine takes: `auto` means what the repository asks for, else the model's own."""
+    return shapes.kv_dtype if said == "auto" and shapes.kv_dtype is not None else said
 
 
-def _mla_bytes(shapes: ModelShapes, form: KvFormat) -> float:
-    """The latent of one token in one layer, the same on every rank."""
-    if form.bytes_per_token_layer is not None:
-        latent: float = form.bytes_per_token_layer
-    else:
-        latent = ((shapes.kv_lora_rank or 0) + (shapes.qk_rope_head_dim or 0)) * (form.bytes_per_value or 2.0)
-    if shapes.attention == "mla+sparse_indexer" and shapes.index_head_dim:
-        latent += shapes.index_head_dim + _INDEXER_SCALE_BYTES * shapes.index_head_dim / 128
-    return latent
+def note_on_cache_dtype(shapes: ModelShapes, said: str) -> tuple[str, ...]:
+    """What is to be said of a cache type that nobody named."""
+    taken = cache_dtype(shapes, said)
+    if taken == said:
+        return ()
+    return (f"the repository asks for a KV cache in {taken}, and kv_cache_dtype {said} follows it",)
 
 
-def state_bytes_per_layer(shapes: ModelShapes, tensor_parallel: int) -> float:
-    """Recurrent and convolution state of one gated-delta-net layer for one sequence, per GPU."""
-    keys = (shapes.linear_key_heads or 0) * (shapes.linear_key_dim or 0)
-    values = (shapes.linear_value_heads or 0) * (shapes.linear_value_dim or 0)
-    recurrent = (
-        (shapes.linear_value_heads or 0) * (shapes.linear_key_dim or 0) * (shapes.linear_value_dim or 0)
-    )
-    convolution = (2 * keys + values) * ((shapes.linear_conv_kernel or 1) - 1)
-    return (recurrent * _STATE_BYTES + convolution * _CONV_BYTES) / tensor_parallel
+def caches_of(shapes: ModelShapes) -> tuple[CacheLayers, ...]:
+    """What each kind of layer keeps, given with the shapes or following from them; growing layers first."""
+    if shapes.caches:
+        return tuple(sorted(shapes.caches, key=lambda one: _ORDER.index(one.kind)))
+    layers = shapes.layers or 0
+    if shapes.attention in {"mla", "mla+sparse_indexer"}:
+        index = shapes.index_head_dim if shapes.attention == "mla+sparse_indexer" else None
+        latent = (shapes.kv_lora_rank or 0) + (shapes.qk_rope_head_dim or 0)
+        return (
+            CacheLayers(kind="full", layers=layers, values=latent, index_bytes=index_key_bytes(index or 0)),
+        )
+    full = layers if shapes.full_attention_layers is None else shapes.full_attention_layers
+    found = []
+    if full:
+        heads = shapes.global_kv_heads or shapes.kv_heads or 0
+        values = 2 * (shapes.global_head_dim or shapes.head_dim or 0)
+        found.append(CacheLayers(kind="full", layers=full, heads=heads, values=values))
+    rest = layers - full
+    if rest and shapes.attention == "gqa+linear_attention":
+        keys = (shapes.linear_key_heads or 0) * (shapes.linear_key_dim or 0)
+        outs = (shapes.linear_value_heads or 0) * (shapes.linear_value_dim or 0)
+        convolution = (2 * keys + outs) * ((shapes.linear_conv_kernel or 1) - 1)
+        recurrent = outs * (shapes.linear_key_dim or 0)
+        found.append(CacheLayers(kind="state", layers=rest, recurrent=recurrent, convolution=convolution))
+    elif rest:
+        values = 2 * (shapes.head_dim or 0)
+        found.append(CacheLayers(kind="window", layers=rest, heads=shapes.kv_heads or 0, values=values))
+    return tuple(found)
+
+
+def index_key_bytes(size: int) -> float:
+    """Key of a sparse indexer: 8 bits a value and one float32 scale per 128 of them."""
+    return size + _INDEXER_SCALE_BYTES * size / 128
+
+
+def _cache_bytes(one: CacheLayers, form: KvFormat, tensor_parallel: int) -> float:
+    """Bytes per GPU of one layer: of a token, or of a sequence where it is a state."""
+    if one.kind == "state":
+        return (one.recurrent * one.recurrent_bytes + one.convolution * _CONV_BYTES) / tensor_parallel
+    value = form.bytes_per_value or 2.0
+    if one.heads:  # a rank holds at least one head
+        return max(1, one.heads // tensor_parallel) * one.values * value + one.index_bytes
+    latent = one.values * value if form.bytes_per_token_layer is None else form.bytes_per_token_layer
+    return latent + one.index_bytes
+
+
+def _alike_together(kinds: list[LayerKind]) -> list[LayerKind]:
+    """One entry for each kind: layers that grow alike share blocks, whatever each holds of a token."""
+    found: dict[str, LayerKind] = {}
+    for one in kinds:
+        known = found.get(one.kind, LayerKind(kind=one.kind, layers=0, bytes_per_token=0))
+        layers = known.layers + one.layers
+        held = known.layers * known.bytes_per_token + one.layers * one.bytes_per_token
+        found[one.kind] = LayerKind(kind=one.kind, layers=layers, bytes_per_token=held / layers)
+    return list(found.values())
+
+
+def _block_tokens(kinds: list[LayerKind], decode_context_parallel: int) -> int:
+    """Tokens of a block: 16, or as many as a recurrent state is large, which shares the page size."""
+    states = [kind.bytes_per_token for kind in kinds if kind.kind == "state"]
+    growing = [kind.bytes_per_token * decode_context_parallel for kind in kinds if kind.kind == "full"]
+    if not states or not growing:
+        return BLOCK_TOKENS
+    return math.ceil(max(states) / max(growing) / BLOCK_TOKENS) * BLOCK_TOKENS

@@ -11,10 +11,11 @@ from functools import cache
 from typing import Any
 
 from inferplan.records.plan import Derivation, Memory, Record
+from inferplan.sizing.adapters import RANKS, adapters_gib
 from inferplan.sizing.constants import GIB, constant, engine_default, version_key
 from inferplan.sizing.constraints import check
 from inferplan.sizing.formats import kv_format, weight_format
-from inferplan.sizing.kv_cache import KvLayout, kv_layout
+from inferplan.sizing.kv_cache import KvLayout, cache_dtype, kv_layout, note_on_cache_dtype
 from inferplan.sizing.shapes import ModelShapes, feed_forward_width, missing
 from inferplan.sizing.weights import Weights, weights
 
@@ -66,11 +67,15 @@ class Fit(Record, frozen=True):
     gpu: str | None
     compute_capability: str | None
     graphs_in_budget: bool
+    expert_parallel: bool = False
+    max_loras: int = 0  # adapters at once; 0: none
+    max_lora_rank: int = 16
+    adapters_gib: float = 0.0  # set aside for them, beside the weights
 
     @property
     def weights_gib(self) -> float | None:
-        """Weights on one GPU."""
-        return None if self.weights is None else self.weights.per_gpu_gib
+        """Weights on one GPU, with the room for adapters that vLLM makes while it loads them."""
+        return None if self.weights is None else self.weights.per_gpu_gib + self.adapters_gib
 
     @property
     def is_tight(self) -> bool:
@@ -81,6 +86,8 @@ class Fit(Record, frozen=True):
     def confidence(self) -> str:
         """`low` where the published rows show errors as large as the margin, else `medium` or `high`."""
         if self.margin_gib is None or abs(self.margin_gib) < constant("uncertain_margin_gib"):
+            return "low"
+        if self.shapes.guessed:
             return "low"
         return "high" if self.shapes.verified and self.kv_is_linear else "medium"
 
@@ -103,7 +110,7 @@ class Fit(Record, frozen=True):
         return Memory(
             total_gib=self.total_gib,
             requested_gib=self.requested_gib,
-            weights_gib=self.weights.per_gpu_gib,
+            weights_gib=self.weights.per_gpu_gib + self.adapters_gib,
             activation_gib=self.activation_gib,
             non_torch_gib=self.non_torch_gib,
             cuda_graphs_gib=self.cuda_graphs_gib,
@@ -146,6 +153,9 @@ def fit(
     compute_capability: str | None = None,
     decode_context_parallel: int = 1,
     engine: str | None = None,
+    expert_parallel: bool = False,
+    max_loras: int = 0,
+    max_lora_rank: int = 16,
 ) -> Fit:
     """Whether `model` starts on GPUs with `gpu_total_gib` usable GiB each, and what is left.
 
@@ -192,7 +202,12 @@ def fit(
         "gpu": gpu,
         "compute_capability": compute_capability,
         "graphs_in_budget": in_budget,
+        "expert_parallel": expert_parallel,
+        "max_loras": max_loras,
+        "max_lora_rank": max_lora_rank,
     }
+    if max_lora_rank not in RANKS:
+        raise ValueError(f"max_lora_rank is one of {', '.join(map(str, RANKS))}, not {max_lora_rank}")
     kv_format(kv_cache_dtype)
     if quantization is not None:
         weight_format(quantization)
@@ -204,27 +219,35 @@ def fit(
         model,
         weight_format(held.format),
         held.origin,
-        kv_format(kv_cache_dtype),
+        kv_format(cache_dtype(model, kv_cache_dtype)),
         tensor_parallel=tensor_parallel,
         pipeline_parallel=pipeline_parallel,
         decode_context_parallel=decode_context_parallel,
         compute_capability=compute_capability,
         max_model_len=length,
         vllm_version=vllm_version,
+        quantization=quantization,
+        expert_parallel=expert_parallel,
+        lora=max_loras > 0,
+    )
+    adapters = adapters_gib(
+        model, tensor_parallel, pipeline_parallel, max_loras, max_lora_rank, expert_parallel
     )
     activation = activation_gib(model, tensor_parallel, batched, sequences)
     pool = (
         common["requested_gib"]
         - held.per_gpu_gib
+        - adapters
         - activation
         - common["non_torch_gib"]
         - common["cuda_graphs_gib"]
     )
     common |= {
         "weights": held,
+        "adapters_gib": adapters,
         "activation_gib": activation,
         "kv_cache_gib": pool,
-        "cautions": verdicts.cautions,
+        "cautions": (*verdicts.cautions, *model.guessed, *note_on_cache_dtype(model, kv_cache_dtype)),
     }
     return _judge(common, model, pool, list(verdicts.violations))
 
@@ -291,6 +314,8 @@ def cannot_be_sized(model: ModelShapes) -> str | None:
     if model.serves in {"no", "vllm-omni"}:
         server = "a diffusers server" if model.serves == "no" else "vllm-omni"
         return f"{model.id} cannot be sized because it is not a language model of vLLM: it runs on {server}"
+    if model.unread:
+        return f"{model.id} cannot be sized: {'; '.join(model.unread)}"
     gaps = missing(model)
     if gaps:
         return f"{model.id} cannot be sized because its shapes are not known: {', '.join(gaps)}"

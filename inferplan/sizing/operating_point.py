@@ -93,6 +93,9 @@ def operating_point(
     vllm_version: str = VLLM_VERSION,
     enforce_eager: bool = False,
     survive_zone: bool = False,
+    expert_parallel: bool = False,
+    max_loras: int = 0,
+    max_lora_rank: int = 16,
 ) -> OperatingPoint | Fit:
     """The largest concurrency that memory and objectives allow, and the replicas that the peak needs then.
 
@@ -120,6 +123,9 @@ def operating_point(
             enforce_eager,
             gpu=gpu.name,
             compute_capability=gpu.cc,
+            expert_parallel=expert_parallel,
+            max_loras=max_loras,
+            max_lora_rank=max_lora_rank,
         )
 
     def speed(concurrency: int) -> Performance:

@@ -103,33 +103,50 @@ class ThroughputPoint(Row, frozen=True):
     """One published throughput measurement; tokens per second are output tokens per GPU."""
 
     id: str
-    model: str
+    set: Literal["fit", "test"] | None  # None: another engine, or a GPU that is not in the catalog
+    model: str  # of the catalog
     gpu: str
-    gpus: int
+    gpus: int  # of all replicas
     tensor_parallel: int
     weights: str
     engine: str
     output_tokens_per_second_per_gpu: float
     input_tokens: int | None = None
     output_tokens: int | None = None
-    concurrency: int | None = None
+    concurrency: int | None = None  # over all replicas
     all_at_once: bool = False
+    prompts: int | None = None  # sent at once
     input_tokens_per_second_per_gpu: float | None = None
     ttft_ms: float | None = None
     tpot_ms: float | None = None
-    published_rule_tpot_ms: float | None = None  # the same formula, computed by its author
-    gpu_name: str | None = None
-    catalog_model: str | None = None
     quantization: str | None = None
-    shapes: dict[str, Any] | None = None
-    shapes_source: str | None = None
+    kv_cache_dtype: str | None = "auto"  # None: not stated
+    max_model_len: int | None = None
+    max_num_seqs: int | None = None
+    max_num_batched_tokens: int | None = None
+    gpu_memory_utilization: float | None = None
+    mixed_lengths: bool = False  # the token counts are means of a mix
     note: str | None = None
 
-    def model_shapes(self) -> ModelShapes:
-        """The shapes of the measured model; raises catalog.UnknownName."""
-        if self.shapes is not None:
-            return shapes_from_config(self.shapes, self.model, self.as_of)
-        return shapes_of(self.catalog_model or self.model)
+    @property
+    def repository(self) -> str:
+        """The model of the catalog whose weights ran: the repository published in the format, if any."""
+        from inferplan import catalog
+
+        known = catalog.published_as(self.model, self.quantization or "")
+        return known[0] if known else self.model
+
+    @property
+    def vllm(self) -> str | None:
+        """The version of vLLM where it is stated."""
+        word = self.engine.removeprefix("vllm ").split(" ")[0]
+        return word if self.engine.startswith("vllm ") and word[:1].isdigit() else None
+
+    @property
+    def in_flight(self) -> int | None:
+        """Requests that each replica is asked for at once; None where the source does not say."""
+        asked = self.concurrency or self.prompts
+        return None if asked is None else max(1, round(asked * self.tensor_parallel / self.gpus))
 
 
 @cache

@@ -82,5 +82,8 @@ def _again(found: Fit, change: dict[str, Any]) -> Fit:
         "gpu": found.gpu,
         "compute_capability": found.compute_capability,
         "decode_context_parallel": found.decode_context_parallel,
+        "expert_parallel": found.expert_parallel,
+        "max_loras": found.max_loras,
+        "max_lora_rank": found.max_lora_rank,
     }
     return fit(found.shapes, found.total_gib, **(settings | change))

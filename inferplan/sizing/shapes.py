@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 
 from inferplan import catalog
-from inferplan.catalog.open_weights import KvType
+from inferplan.catalog.open_weights import CacheLayers, KvType, Tensors
 from inferplan.catalog.table import Row, rows
 from inferplan.records.plan import Record, Source
 
+GATED_ENCODERS = ("ModernBert", "NomicBert")
 ENCODERS = ("Bert", "Roberta", "XLMRoberta", "ModernBert", "NomicBert", "Distilbert", "DistilBert")
 UNGATED = (
     "Bloom",
@@ -26,7 +27,18 @@ UNGATED = (
     "Opt",
     "OPT",
     "Falcon",
-    *ENCODERS,
+    "Apertus",
+    "Arcee",
+    "CTRL",
+    "CodeGen",
+    "Jais2",
+    "NanoChat",
+    "Nemotron",
+    "OpenAIGPT",
+    "Persimmon",
+    "PhiFor",
+    "Starcoder2",
+    *(name for name in ENCODERS if name not in GATED_ENCODERS),
 )  # two MLP matrices
 
 
@@ -70,6 +82,11 @@ class ModelShapes(Record, frozen=True):
     linear_conv_kernel: int | None = None
     tied_embeddings: bool | None = None
     weight_block: int | None = None  # elements in a row of a quantized block; None: not stored in blocks
+    tensors: tuple[Tensors, ...] = ()  # empty: they follow from the fields above
+    caches: tuple[CacheLayers, ...] = ()  # empty: they follow from the fields above
+    kv_dtype: str | None = None  # of the cache, where the repository asks for one and the engine follows
+    unread: tuple[str, ...] = ()  # what the size or the cache depends on and is not understood
+    guessed: tuple[str, ...] = ()  # what was assumed for want of knowledge; each is a caution
     serves: str = "generate"  # or pooling, vllm-omni, no
     vllm_since: str | None = None
     verified: bool = True  # parameters and shapes were computed or read from the config, not rounded
@@ -174,6 +191,10 @@ def shapes_of(model_id: str) -> ModelShapes:
         "qk_rope_head_dim": row.qk_rope_head_dim,
         "experts": row.experts,
         "experts_per_token": row.experts_per_tok,
+        "tensors": row.tensors,
+        "caches": row.caches,
+        "kv_dtype": row.kv_dtype,
+        "weight_block": row.weight_block,
         "serves": row.vllm,
         "vllm_since": row.vllm_since,
         "verified": row.params_verified and row.shapes_verified,
@@ -206,6 +227,8 @@ def missing(shapes: ModelShapes, ignore: tuple[str, ...] = ()) -> tuple[str, ...
     """The names of the fields without which the memory of this model cannot be computed."""
     needed = ["parameters", "layers", "hidden", "heads", "vocab", "context", "attention"]
     kind = shapes.attention
+    if shapes.caches:
+        return tuple(name for name in needed if name not in ignore and getattr(shapes, name) is None)
     if kind in {"mla", "mla+sparse_indexer"}:
         needed += ["kv_lora_rank", "qk_rope_head_dim"]
     elif kind not in {"none", "hybrid_compressed", None}:

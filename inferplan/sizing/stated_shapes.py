@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from inferplan import catalog
 from inferplan.near import did_you_mean, near
+from inferplan.sizing.config_fields import counted_architectures
 from inferplan.sizing.config_json import shapes_from_config
 from inferplan.sizing.constants import removed_architectures
 from inferplan.sizing.shapes import ShapesError
@@ -43,9 +43,9 @@ def _problems(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
             close = near(problem.partition(" ")[0], said) if problem.endswith(" is missing") else ()
             yield problem, f"is {close[0]} meant for it?" if close else ""
         return
-    known = {model.arch for model in catalog.models().values()} | set(removed_architectures())
+    known = counted_architectures() | set(removed_architectures())
     if shapes.architecture is not None and shapes.architecture not in known:
-        close = near(shapes.architecture, sorted(name for name in known if name))
+        close = near(shapes.architecture, sorted(known))
         yield (
             f"architectures '{shapes.architecture}' is unknown to the catalog",
             did_you_mean(close) or "leave it out where the engine is known to serve the model",

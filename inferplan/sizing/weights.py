@@ -6,16 +6,28 @@ Not here: which formats exist (formats) and what else takes GPU memory (memory).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
+from inferplan.catalog.open_weights import Tensors
 from inferplan.records.plan import Record
 from inferplan.sizing.constants import GIB
 from inferplan.sizing.formats import WeightFormat, weight_format
 from inferplan.sizing.shapes import ModelShapes
+from inferplan.sizing.tensors import HALF, SIXTEEN_BIT, columns_padded, stored_as, tensors_of
 
-HALF = 2.0  # bytes of a 16-bit parameter
-SIXTEEN_BIT = {"bfloat16": "bf16", "float16": "bf16", "float32": "bf16"}
+__all__ = [
+    "HALF",
+    "Weights",
+    "expert_bytes",
+    "expert_parameters",
+    "format_of",
+    "held_tensors",
+    "quantized_parameters",
+    "table_parameters",
+    "weights",
+]
 
 
 class Weights(Record, frozen=True):
@@ -50,80 +62,83 @@ def weights(
     shapes: ModelShapes, quantization: str | None = None, tensor_parallel: int = 1, pipeline_parallel: int = 1
 ) -> Weights:
     """Weights per GPU of the fullest pipeline stage; raises ValueError where the parameters are not known."""
-    if shapes.parameters is None:
-        raise ValueError(f"the parameters of {shapes.id} are not known")
     form, origin = format_of(shapes, quantization)
-    quantized = quantized_parameters(shapes, form)
-    size = form.bytes_per_param
-    tables = table_parameters(shapes)
-    total = quantized * size * form.padding + (shapes.parameters - quantized) * HALF
-    table_bytes = sum(tables) * (size if form.scope == "all" else HALF)
-    layer_bytes = total - table_bytes
+    loaded = held_tensors(shapes, quantization)
     # pipeline stages: the embedding lies on the first, the output head on the last, layers are spread
+    share = 1.0
     if pipeline_parallel > 1 and shapes.layers:
         share = math.ceil(shapes.layers / pipeline_parallel) / shapes.layers
-        stage = layer_bytes * share + table_bytes * max(tables) / max(sum(tables), 1)
-    else:
-        share, stage = 1.0, total
-    replicated = replicated_bytes(shapes, form, tensor_parallel) * share
-    disk_half = 4.0 if shapes.dtype == "float32" else HALF
-    if origin in {"16-bit", "at_load"}:
-        repository = shapes.parameters * disk_half
-    else:
-        repository = quantized * size + (shapes.parameters - quantized) * HALF
+    place = {"layers": [0.0, 0.0], "first": [0.0, 0.0], "last": [0.0, 0.0]}  # bytes of a rank, repeated bytes
+    for one in loaded:
+        size = one.parameters * one.bytes_per_parameter * _padding(shapes, one)
+        again = _repeated(one, tensor_parallel) * size
+        place[one.place][0] += size / tensor_parallel + again
+        place[one.place][1] += again
+    first, last = place["first"], place["last"]
+    end = [first[0] + last[0], first[1] + last[1]] if pipeline_parallel == 1 else max(first, last)
+    # a repository is read as it is, whatever it becomes while loading
+    stored = tensors_of(shapes)
+    if origin == "other_repository":
+        stored = tuple(stored_as(one, form) for one in stored)
     return Weights(
         format=form.id,
         origin=origin,  # type: ignore[arg-type]
-        per_gpu_gib=(stage / tensor_parallel + replicated) / GIB,
-        repository_gib=repository / GIB,
-        parameters=shapes.parameters,
-        quantized_parameters=quantized,
-        replicated_gib=replicated / GIB,
+        per_gpu_gib=(place["layers"][0] * share + end[0]) / GIB,
+        repository_gib=sum(_on_disk(one, shapes.dtype) for one in stored) / GIB,
+        parameters=sum(one.parameters for one in loaded),
+        quantized_parameters=sum(one.parameters for one in loaded if one.format != "bf16"),
+        replicated_gib=(place["layers"][1] * share + end[1]) / GIB,
     )
+
+
+def _on_disk(one: Tensors, dtype: str) -> float:
+    return one.parameters * (4.0 if dtype == "float32" else one.bytes_per_parameter)
+
+
+def _padding(shapes: ModelShapes, one: Tensors) -> float:
+    return columns_padded(shapes, weight_format(one.format)) if one.kind == "expert" else 1.0
+
+
+def _repeated(one: Tensors, tensor_parallel: int) -> float:
+    """The share of such tensors that a rank holds beyond its even part."""
+    if one.pieces is None or one.pieces >= tensor_parallel:
+        return 0.0
+    return 1 / one.pieces - 1 / tensor_parallel
+
+
+def held_tensors(shapes: ModelShapes, quantization: str | None = None) -> tuple[Tensors, ...]:
+    """The tensors on the GPUs, in the format that they have there."""
+    form, origin = format_of(shapes, quantization)
+    own = tensors_of(shapes)
+    held = own if origin in {"16-bit", "published"} else tuple(stored_as(one, form) for one in own)
+    return tuple(one for one in held if one.kind != "unused")
 
 
 def table_parameters(shapes: ModelShapes) -> tuple[int, int]:
     """Parameters of the input embedding and of the output head (0 where tied or nothing is generated)."""
-    table = (shapes.vocab or 0) * (shapes.hidden or 0)
-    head = 0 if shapes.tied_embeddings or shapes.serves != "generate" else table
-    return table, head
+    tensors = tensors_of(shapes)
+    return _count(one for one in tensors if one.place == "first"), _count(
+        one for one in tensors if one.place == "last"
+    )
 
 
 def expert_parameters(shapes: ModelShapes) -> int:
     """Parameters of the routed experts over all layers; 0 for a dense model or unknown widths."""
-    width = shapes.moe_intermediate or shapes.intermediate
-    if not (shapes.is_moe and width and shapes.layers and shapes.hidden):
-        return 0
-    sparse = shapes.layers - shapes.dense_layers
-    found = sparse * (shapes.experts or 0) * shapes.mlp_matrices * shapes.hidden * width
-    return min(found, shapes.parameters or found)
+    return _count(one for one in tensors_of(shapes) if one.kind == "expert")
+
+
+def expert_bytes(shapes: ModelShapes, quantization: str | None = None) -> float:
+    """Bytes of the routed experts on all GPUs together."""
+    experts = (one for one in held_tensors(shapes, quantization) if one.kind == "expert")
+    return sum(one.parameters * one.bytes_per_parameter * _padding(shapes, one) for one in experts)
+
+
+def _count(some: Iterable[Tensors]) -> int:
+    return sum(one.parameters for one in some)
 
 
 def quantized_parameters(shapes: ModelShapes, form: WeightFormat) -> int:
-    """Parameters that the format stores at its own size."""
-    total = shapes.parameters or 0
+    """Parameters that a repository in the format stores at its own size."""
     if form.id == "bf16":
         return 0
-    if form.scope == "all":
-        return total
-    if form.scope == "experts" and shapes.is_moe:
-        return expert_parameters(shapes)
-    if form.scope == "mlp":
-        layers = max(0, (shapes.layers or 0) - 2)  # Meta leaves the first and the last layer as they are
-        return layers * shapes.mlp_matrices * (shapes.hidden or 0) * (shapes.intermediate or 0)
-    return max(0, total - sum(table_parameters(shapes)))
-
-
-def replicated_bytes(shapes: ModelShapes, form: WeightFormat, tensor_parallel: int) -> float:
-    """Bytes per GPU beyond an even share: KV heads below one per rank, and MLA's down-projections."""
-    if tensor_parallel == 1:
-        return 0.0
-    size = form.bytes_per_param if form.scope in {"linear", "all"} and form.id != "bf16" else HALF
-    layers, hidden = shapes.layers or 0, shapes.hidden or 0
-    if shapes.attention in {"mla", "mla+sparse_indexer"}:
-        down = (shapes.q_lora_rank or 0) + (shapes.kv_lora_rank or 0) + (shapes.qk_rope_head_dim or 0)
-        return layers * hidden * down * size * (1 - 1 / tensor_parallel)
-    kv_heads, head_dim = shapes.kv_heads or 0, shapes.head_dim or 0
-    if 0 < kv_heads < tensor_parallel:
-        return layers * 2 * hidden * head_dim * size * (1 - kv_heads / tensor_parallel)
-    return 0.0
+    return _count(one for one in held_tensors(shapes, form.id) if one.format != "bf16")

@@ -19,6 +19,7 @@ from inferplan.spec.vocabulary import (
     Percent,
     Purpose,
     Record,
+    Share,
     Text,
     Tokens,
     WeightsUri,
@@ -162,6 +163,8 @@ class Load(Record):
     monthly_requests: requests a month
     input_tokens: tokens of a typical prompt
     output_tokens: tokens of a typical answer
+    cached_input_share: share of the input tokens that a vendor reads from its prompt cache, 0 to 1
+    batch_share: share of the requests that may wait for hours, as batches of a vendor, 0 to 1
     growth_percent_per_month: growth of the number of requests
     scenarios: a low, an expected and a high case
     """
@@ -170,6 +173,8 @@ class Load(Record):
     monthly_requests: Count | None = None
     input_tokens: Tokens | None = None
     output_tokens: Tokens | None = None
+    cached_input_share: Share = 0
+    batch_share: Share = 0
     growth_percent_per_month: Annotated[float, Meta(ge=-100, le=1000)] = 0
     scenarios: Scenarios | None = None
 

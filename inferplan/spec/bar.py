@@ -12,6 +12,7 @@ from inferplan.spec.faults import SpecError, SpecErrors
 
 FOLDER = "organization"
 REGISTER = "organization.yaml"
+PRICES = "prices.json"
 BUILT_IN = "the built-in strict organization"
 
 
@@ -73,7 +74,8 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _content(folder: Path) -> dict[str, bytes]:
-    paths = (folder / REGISTER, *(folder / "waivers").glob("*.yaml"))
+    own_prices = (folder / PRICES,) if (folder / PRICES).exists() else ()
+    paths = (folder / REGISTER, *(folder / "waivers").glob("*.yaml"), *own_prices)
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 

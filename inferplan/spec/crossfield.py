@@ -252,6 +252,26 @@ def schedule_spans_time(inputs: Inputs) -> Iterator[Problem]:
         yield Problem(("schedule", "stop"), f"is the same time as start, '{schedule.start}'")
 
 
+def batches_can_wait(inputs: Inputs) -> Iterator[Problem]:
+    """What may wait is handed to a vendor, and no latency holds for it."""
+    for index, route in enumerate(inputs.spec.routes):
+        share = route.load.batch_share
+        named = [inputs.spec.backends[name] for name in route.backends if name in inputs.spec.backends]
+        if share and named and all(backend.vendor is None for backend in named):
+            yield Problem(
+                ("routes", index, "load", "batch_share"),
+                "no backend of this route is a vendor's, and own GPUs answer every request at once",
+                hint="remove it, or add a backend with `vendor` and `model`",
+            )
+        for field in ("ttft_ms", "tpot_ms"):
+            if share == 1 and getattr(route.objectives, field) is not None:
+                yield Problem(
+                    ("routes", index, "objectives", field),
+                    "cannot hold where every request may wait for hours (load.batch_share is 1)",
+                    hint="remove it, or lower load.batch_share",
+                )
+
+
 def account_baseline(spec: InferenceAccount, organization: Organization) -> Iterator[Problem]:
     """A baseline belongs to one registered AWS account and one Region."""
     target = spec.target
@@ -295,6 +315,7 @@ CHECKS = (
     lists_without_repeats,
     deadline_exists,
     schedule_spans_time,
+    batches_can_wait,
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +28,8 @@ from inferplan.spec.organization import (
     Waiver,
 )
 from inferplan.spec.position import Place, place, split
+from inferplan.spec.price_book import PriceBook, price_book
+from inferplan.spec.price_file import Prices
 from inferplan.spec.yaml12 import Node
 
 ANY_ACCOUNT = "000000000000"  # the entry of the built-in organization that stands for every account
@@ -36,7 +38,7 @@ UNREGISTERED = "not registered"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digests:
-    """SHA-256 of the canonical bytes; the organization's covers its waivers."""
+    """SHA-256 of the canonical bytes; the organization's covers its waivers and its own prices."""
 
     spec: str
     lock: str | None
@@ -69,6 +71,7 @@ class Declaration:
     waivers: tuple[Waiver, ...] = ()
     spec_path: Path | None = None
     organization_path: Path | None = None
+    prices: Prices | None = None  # the organization's own
     sources: Mapping[str, Node] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -77,7 +80,7 @@ class Declaration:
         return Digests(
             spec=_sha256(self.spec),
             lock=_sha256(self.lock) if self.lock else None,
-            organization=organization_digest(self.organization, self.waivers),
+            organization=organization_digest(self.organization, self.waivers, self.prices),
         )
 
     @cached_property
@@ -90,6 +93,10 @@ class Declaration:
         """What every output says about the organization."""
         path = str(self.organization_path) if self.organization_path is not None else None
         return Bar(path=path, name=self.organization.metadata.name, digest=self.digests.organization)
+
+    def price_book(self, day: str) -> PriceBook:
+        """The prices that count for the organization on a day (ISO date)."""
+        return price_book(self.prices, self.organization.discounts, day)
 
     @property
     def account(self) -> AccountEntry:
@@ -125,7 +132,10 @@ class Declaration:
 
     @staticmethod
     def from_json(
-        text: str, organization: Organization | None = None, waivers: tuple[Waiver, ...] = ()
+        text: str,
+        organization: Organization | None = None,
+        waivers: tuple[Waiver, ...] = (),
+        prices: Prices | None = None,
     ) -> Declaration:
         """The declaration that `to_json` wrote, checked again under the reader's own organization.
 
@@ -133,7 +143,7 @@ class Declaration:
         """
         from inferplan.spec.loading import from_json
 
-        return from_json(text, organization, waivers)
+        return from_json(text, organization, waivers, prices)
 
 
 def canonical(value: Any) -> bytes:
@@ -164,9 +174,18 @@ def _fields(type_: type[Struct]) -> tuple[tuple[str, str, Any], ...]:
     )
 
 
-def organization_digest(organization: Organization, waivers: tuple[Waiver, ...]) -> str:
-    """SHA-256 of an organization and its waivers."""
-    return _sha256({"organization": organization, "waivers": waivers})
+def organization_digest(
+    organization: Organization, waivers: tuple[Waiver, ...], prices: Prices | None = None
+) -> str:
+    """SHA-256 of an organization, its waivers and its own prices."""
+    held = {"organization": organization, "waivers": waivers}
+    return _sha256(held | ({"prices": _prices_digest(prices)} if prices is not None else {}))
+
+
+@lru_cache(maxsize=8)
+def _prices_digest(prices: Prices) -> str:
+    """A fleet asks for the same thousands of rows a thousand times."""
+    return _sha256(prices)
 
 
 def _sha256(value: Any) -> str:

@@ -16,11 +16,13 @@ import msgspec
 
 from inferplan.near import did_you_mean, near
 from inferplan.printable import printable
+from inferplan.spec.bar import PRICES, REGISTER
 from inferplan.spec.declaration import Bar, Declaration, default_for, organization_digest
 from inferplan.spec.faults import SpecError, SpecErrors, clip
 from inferplan.spec.model import InferenceAccount, InferenceStack, Spec
 from inferplan.spec.organization import Lock, Organization, Waiver
 from inferplan.spec.position import joined, look_up, place
+from inferplan.spec.price_file import Prices
 from inferplan.spec.problem import Problem
 from inferplan.spec.schema import SPEC_KINDS
 from inferplan.spec.structure import convert, kind_of
@@ -39,11 +41,12 @@ class OrganizationFiles(NamedTuple):
     """The platform team's folder, read."""
 
     organization: Organization
-    waivers: tuple[Waiver, ...]
+    waivers: tuple[Waiver, ...] = ()
+    prices: Prices | None = None
 
     def bar(self, folder: Path) -> Bar:
         """What outputs say about it."""
-        digest = organization_digest(self.organization, self.waivers)
+        digest = organization_digest(self.organization, self.waivers, self.prices)
         return Bar(path=str(folder), name=self.organization.metadata.name, digest=digest)
 
 
@@ -77,6 +80,7 @@ def load(
         organization=files.organization,
         organization_is_default=folder is None,
         waivers=files.waivers,
+        prices=files.prices,
         spec_path=Path(name) if name is not None else path,
         organization_path=organization,
         sources=sources | (folder.sources if folder is not None else {}),
@@ -86,7 +90,7 @@ def load(
 def load_organization(folder: Path | None, rules: RuleIds | None = None) -> OrganizationFiles:
     """The organization and its waivers; the built-in strict one without a folder. Raises SpecErrors."""
     if folder is None:
-        return OrganizationFiles(default_organization(), ())
+        return OrganizationFiles(default_organization())
     return _read_organization(folder, rules).files
 
 
@@ -97,7 +101,12 @@ def default_organization() -> Organization:
     return convert(node, Organization)
 
 
-def from_json(text: str, organization: Organization | None, waivers: tuple[Waiver, ...]) -> Declaration:
+def from_json(
+    text: str,
+    organization: Organization | None,
+    waivers: tuple[Waiver, ...],
+    prices: Prices | None = None,
+) -> Declaration:
     """See Declaration.from_json."""
     file = "declaration"
     try:
@@ -113,7 +122,7 @@ def from_json(text: str, organization: Organization | None, waivers: tuple[Waive
     lock = _lock(node_of(held["lock"], file)) if held["lock"] is not None else None
     given = organization if organization is not None else default_organization()
     is_default = given == default_organization()
-    files = OrganizationFiles(default_for(spec, given) if is_default else given, waivers)
+    files = OrganizationFiles(default_for(spec, given) if is_default else given, waivers, prices)
     _checked(spec, lock, files, is_default, spec_node)
     return Declaration(
         spec=spec,
@@ -121,6 +130,7 @@ def from_json(text: str, organization: Organization | None, waivers: tuple[Waive
         organization=files.organization,
         organization_is_default=is_default,
         waivers=waivers,
+        prices=prices,
     )
 
 
@@ -169,7 +179,7 @@ def _lock(node: Node) -> Lock:
 def _files(folder: _Folder | None, spec: Spec) -> OrganizationFiles:
     if folder is not None:
         return folder.files
-    return OrganizationFiles(default_for(spec, default_organization()), ())
+    return OrganizationFiles(default_for(spec, default_organization()))
 
 
 def _checked(spec: Spec, lock: Lock | None, files: OrganizationFiles, is_default: bool, node: Node) -> None:
@@ -214,10 +224,11 @@ def _read_organization(folder: Path, rules: RuleIds | None) -> _Folder:
     try:
         if not folder.is_dir():
             raise _file_error(folder, "no such folder")
-        paths = (folder / "organization.yaml", *sorted((folder / "waivers").glob("*.yaml")))
+        own_prices = (folder / PRICES,) if (folder / PRICES).exists() else ()
+        paths = (folder / REGISTER, *sorted((folder / "waivers").glob("*.yaml")), *own_prices)
         changes = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
     except FileNotFoundError:
-        raise _file_error(folder / "organization.yaml", "no such file") from None
+        raise _file_error(folder / REGISTER, "no such file") from None
     except (OSError, ValueError) as error:
         raise _file_error(folder, _why(error)) from None
     return _cached_organization(changes, rules)
@@ -228,7 +239,9 @@ def _cached_organization(changes: tuple[tuple[str, int, int], ...], rules: RuleI
     from inferplan.spec import registers
 
     problems = _Collector()
-    organization_path, *waiver_paths = (Path(path) for path, _, _ in changes)
+    organization_path, *others = (Path(path) for path, _, _ in changes)
+    price_paths = [path for path in others if path.name == PRICES]
+    waiver_paths = [path for path in others if path.name != PRICES]
     node = problems.attempt(_read_kind, organization_path, "Organization")
     organization = problems.attempt(convert, node, Organization) if node is not None else None
     if node is not None and organization is not None:
@@ -240,10 +253,17 @@ def _cached_organization(changes: tuple[tuple[str, int, int], ...], rules: RuleI
         if waiver_node is not None and waiver is not None:
             problems.attempt(_raise, registers.waiver_problems(waiver, rules), waiver_node)
             waivers.append(waiver)
+    prices = problems.attempt(_read_prices, price_paths[0]) if price_paths else None
     if problems.found or organization is None or node is None:
         raise SpecErrors(problems.found)
     sources = {f"waivers[{index}]": found for index, found in enumerate(waiver_nodes) if found is not None}
-    return _Folder(OrganizationFiles(organization, tuple(waivers)), {"organization": node} | sources)
+    return _Folder(OrganizationFiles(organization, tuple(waivers), prices), {"organization": node} | sources)
+
+
+def _read_prices(path: Path) -> Prices:
+    from inferplan.spec.price_reading import read_prices
+
+    return read_prices(path)
 
 
 # -- extends

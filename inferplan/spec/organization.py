@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from inferplan.spec.discounts import Discount
 from inferplan.spec.lock import Lock, LockedAdapter, LockedImage, LockedModel
 from inferplan.spec.model import Metadata
 from inferplan.spec.vocabulary import (
@@ -36,6 +37,7 @@ __all__ = [
     "Assessment",
     "ClassCeiling",
     "ConfirmedFact",
+    "Discount",
     "Entity",
     "Environment",
     "Evidence",
@@ -216,7 +218,7 @@ class VendorEntry(Record):
     monthly_limit_usd: most that the gateway spends there in a month
     key: how its key is kept
     review_by: date by which terms and models are reviewed
-    features: vendor-only features in use
+    features: vendor-only features in use, in the words of docs/retention.md where they store something
     """
 
     provider: Text
@@ -324,6 +326,7 @@ class Organization(Record, kw_only=True):
     publishers: hub organizations whose weights are approved
     evidence: register of reviews
     facts: facts the organization vouches for
+    discounts: what was negotiated off prices
     rules: levels by rule id
     not_waivable: rules that no waiver lifts
     warn_only: environments in which the program only warns of what its own judgment denies; the packs refuse
@@ -341,6 +344,7 @@ class Organization(Record, kw_only=True):
     publishers: tuple[Text, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     facts: Facts = Facts()
+    discounts: tuple[Discount, ...] = ()
     rules: dict[RuleId, RuleSetting] = field(default_factory=dict)
     not_waivable: tuple[RuleId, ...] = ()
     warn_only: tuple[Environment, ...] = ()

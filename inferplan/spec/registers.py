@@ -6,11 +6,13 @@ Not here: whether an entry is recent or sufficient (policies); fields of a spec 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from inferplan import catalog
 from inferplan.near import did_you_mean, listed, near
 from inferplan.spec.crossfield import no_such_day
+from inferplan.spec.discounts import EVERY_SERVICE, INSTANCES, NOT_DISCOUNTED, TOKENS, Discount
 from inferplan.spec.model import DATA_CLASSES
 from inferplan.spec.names import unknown, unknown_place, unknown_region
 from inferplan.spec.organization import ConfirmedFact, Lock, Organization, VendorEntry, Waiver
@@ -45,6 +47,7 @@ def organization_problems(organization: Organization, rules: RuleIds | None) -> 
         yield from fact_known(("facts", "confirmed", index), fact.id)
         yield from places_of_fact(("facts", "confirmed", index), fact)
         yield from no_such_day(("facts", "confirmed", index, "date"), fact.date)
+    yield from discount_problems(organization.discounts, organization.vendors)
     if rules is not None:
         for index, rule in enumerate(organization.not_waivable):
             yield from rule_checked(("not_waivable", index), rule, rules)
@@ -116,6 +119,44 @@ def places_of_fact(parts: tuple[Part, ...], fact: ConfirmedFact) -> Iterator[Pro
         yield Problem((*parts, "countries"), "places are confirmed of one host of a vendor only", hint=hint)
     for index, code in enumerate(fact.countries):
         yield from unknown_place((*parts, "countries", index), code)
+
+
+def discount_problems(discounts: Iterable[Discount], vendors: Iterable[str]) -> Iterator[Problem]:
+    """Discounts that name what does not exist, or not the one thing that they are for."""
+    names: set[str] = set()
+    for index, one in enumerate(discounts):
+        parts: tuple[Part, ...] = ("discounts", index)
+        if one.name in names:
+            yield Problem((*parts, "name"), f"'{one.name}' is another discount already")
+        names.add(one.name)
+        said = [field for field in ("service", "family", "vendor") if getattr(one, field) is not None]
+        if len(said) != 1:
+            found = f"says {' and '.join(said)}" if said else "says what it is for nowhere"
+            yield Problem(parts, f"{found}; name one of service, family and vendor")
+        for field, known in (("service", _services()), ("family", _families()), ("vendor", tuple(vendors))):
+            name = getattr(one, field)
+            if name is not None and name not in known:
+                yield unknown((*parts, field), field, name, near(name, known), f"known: {', '.join(known)}")
+        for place, region in enumerate(one.regions):
+            yield from unknown_region((*parts, "regions", place), region)
+        days = [*no_such_day((*parts, "valid_from"), one.valid_from)]
+        days += no_such_day((*parts, "valid_until"), one.valid_until)
+        yield from days
+        if not days and one.valid_from is not None and one.valid_until < one.valid_from:
+            yield Problem((*parts, "valid_until"), f"'{one.valid_until}' is before valid_from")
+
+
+@lru_cache(maxsize=1)
+def _services() -> tuple[str, ...]:
+    """What a discount may name as a service."""
+    listed = {row.service for row in catalog.service_prices().values()} - NOT_DISCOUNTED
+    return (EVERY_SERVICE, *sorted(listed | {TOKENS, INSTANCES}))
+
+
+@lru_cache(maxsize=1)
+def _families() -> tuple[str, ...]:
+    types = {*catalog.instances(), *(name for name, _ in catalog.region_prices())}
+    return tuple(sorted({name.partition(".")[0] for name in types}))
 
 
 def rule_published(

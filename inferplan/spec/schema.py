@@ -17,9 +17,10 @@ from msgspec import Struct
 
 from inferplan.spec.model import API_VERSION, InferenceAccount, InferenceStack
 from inferplan.spec.organization import Lock, Organization, Waiver
+from inferplan.spec.price_file import Prices
 
 KINDS: dict[str, type[Struct]] = {
-    kind.__name__: kind for kind in (InferenceStack, InferenceAccount, Organization, Waiver, Lock)
+    kind.__name__: kind for kind in (InferenceStack, InferenceAccount, Organization, Waiver, Prices, Lock)
 }
 SPEC_KINDS = ("InferenceStack", "InferenceAccount")
 

@@ -40,6 +40,7 @@ _READ_AS = {
     "Lock": "name the spec; the lock beside it is read with it",
     "Organization": "it is read from the organization folder",
     "Waiver": "it is read from the organization folder, waivers/",
+    "Prices": "it is read from the organization folder, prices.json",
 }
 _BOUNDS = {
     "minimum": "at least",

@@ -15,7 +15,7 @@ API_VERSION = "inferplan/v1beta1"
 Mode = Literal["self-hosted", "managed-api", "hybrid", "auto"]
 DataClass = Literal["public", "internal", "confidential", "restricted"]
 DATA_CLASSES: tuple[DataClass, ...] = ("public", "internal", "confidential", "restricted")  # loosest first
-Api = Literal["chat", "embeddings", "rerank", "classify", "images"]
+Api = Literal["chat", "embeddings", "rerank", "classify", "images", "transcription"]
 Purpose = Literal[
     "general", "drafting", "summarization", "customer-support", "coding", "search", "translation",
     "decision-support", "medical-advice", "legal-advice", "law-enforcement", "military", "other",
@@ -78,6 +78,7 @@ WeightsUri = Annotated[
     ),
 ]
 Percent = Annotated[float, Meta(ge=0, le=100)]
+Share = Annotated[float, Meta(ge=0, le=1, title="a share from 0 to 1")]
 Usd = Annotated[float, Meta(ge=0, le=1e12, title="US dollars")]
 Count = Annotated[int, Meta(ge=0, le=10**12)]
 Tokens = Annotated[int, Meta(ge=1, le=10**8)]

@@ -29,22 +29,22 @@ def _retention(serving: Serving, context: Context) -> Iterator[Outcome]:
     allowed = context.inference.data.retention.prompts
     limit = 0 if allowed == "none" else int(allowed.removesuffix("d"))
     registered, zero = entry.retention, fact.zero_retention if fact else None
-    broken = sorted(set(entry.features) & set(zero.breaks if zero else ()))
-    if broken and limit == 0:
-        yield fail(f"uses {', '.join(broken)}, which breaks zero retention")
-    days = registered.days if registered else _kept_by_default(serving.backend)
-    model = serving.backend.backend.model if serving.backend.on_bedrock else None
-    kept = catalog.bedrock_retention(model) if model else None
-    if model and kept is None and limit == 0 and not _vouched(model, context):
-        yield undecided(f"no source says what Bedrock keeps of the prompts of {model}")
+    yield from _features(serving, context, limit)
+    model = serving.backend.backend.model
+    kept = catalog.model_retention(entry.provider, model) if model else None
+    days = registered.days if registered else _kept_by_default(serving.backend, kept)
+    least = kept.least_days if kept is not None else None
     if kept is not None:
-        context.use(f"bedrock_retention/{kept.id}", kept)
+        context.use(kept.fact_id, kept)
+    if model and least is None and limit == 0 and not _vouched(entry.provider, model, context):
+        why = f": {kept.basis}" if kept is not None else ""
+        yield undecided(f"no source says what {entry.provider} keeps of the prompts of {model}{why}")
     if days is None:
         yield undecided("no source says how long the vendor keeps prompts; register the contract's figure")
     elif registered is None and days > 0:
         yield fail(f"keeps prompts for {days} days by default, and the organization registered nothing else")
-    elif kept is not None and kept.days > max(days, limit):
-        yield fail(f"Bedrock keeps {kept.keeps} of {model} for {kept.days} days, whatever is registered")
+    elif kept is not None and least is not None and least > max(days, limit):
+        yield fail(f"{entry.provider} keeps of {model}, whatever is registered: {_told(kept)}")
     elif days > limit:
         how = f"; zero retention: {zero.by}" if zero and zero.available and zero.by else ""
         yield fail(f"keeps prompts for {days} days where the spec allows {limit}{how}")
@@ -52,15 +52,38 @@ def _retention(serving: Serving, context: Context) -> Iterator[Outcome]:
         yield undecided(doubt)
 
 
-def _vouched(model: str, context: Context) -> bool:
-    return context.confirmed(f"bedrock_retention/{catalog.bedrock_base(model)}")
+def _features(serving: Serving, context: Context, limit: int) -> Iterator[Outcome]:
+    """What features store that the organization registers or, of batches, the route's load asks for."""
+    entry, model = serving.vendor, serving.backend.backend.model or ""
+    used = {*entry.features, *(("batches",) if serving.route.load.batch_share else ())}
+    for feature in sorted(used & catalog.storing_features()):
+        kept = catalog.model_retention(entry.provider, model, feature)
+        if kept is None:
+            if limit == 0:
+                yield undecided(f"no source says what {entry.provider} stores for {feature}")
+            continue
+        context.use(kept.fact_id, kept)
+        if (kept.least_days or 0) > limit or (kept.until_deleted and limit == 0):
+            yield fail(f"uses {feature}, which stores whatever is registered: {_told(kept)}")
 
 
-def _kept_by_default(backend: NamedBackend) -> int | None:
+def _told(kept: catalog.ModelRetention) -> str:
+    days = kept.least_days
+    span = "until it is deleted" if days is None else f"for {days} day{'s' if days > 1 else ''}"
+    return f"{kept.keeps}, {span} ({kept.basis})"
+
+
+def _vouched(provider: str, model: str, context: Context) -> bool:
+    named = catalog.bedrock_base(model) if provider == catalog.BEDROCK else model
+    return context.confirmed(f"model_retention/{provider}/{named}")
+
+
+def _kept_by_default(backend: NamedBackend, kept: catalog.ModelRetention | None) -> int | None:
     fact = backend.fact
     if fact is None or fact.retention_days_default is None:
         return None
-    return max(fact.retention_days_default, fact.retention_days_worst_case or 0)
+    model = kept.default_days if kept is not None else None
+    return max(fact.retention_days_default, fact.retention_days_worst_case or 0, model or 0)
 
 
 _OPENAI = "organization:vendors.openai-eu"
@@ -85,7 +108,7 @@ vendors_keep_no_longer_than_allowed.is_undecided(
 
 
 _MODEL = "spec:backends.mistral.model"
-_NEW = {"id": "bedrock_retention/xai.grok-4.6", "by": "dpo@example.com", "date": "2026-10-01"}
+_NEW = {"id": "model_retention/amazon-bedrock/xai.grok-4.6", "by": "dpo@example.com", "date": "2026-10-01"}
 
 vendors_keep_no_longer_than_allowed.passes(
     "a model of which Bedrock keeps nothing", world="both", given={_MODEL: "eu.anthropic.claude-sonnet-4-6"}
@@ -104,6 +127,22 @@ vendors_keep_no_longer_than_allowed.passes(
     given={_MODEL: "xai.grok-4.6", "organization:facts": {"confirmed": [_NEW]}},
 )
 vendors_keep_no_longer_than_allowed.is_undecided("nobody has", {"organization:facts": {"confirmed": []}})
+
+
+_GPT = "spec:backends.gpt.model"
+_ONE_DAY = {_GPT: "gpt-6-sol", "spec:data.retention": {"prompts": "1d"}}
+
+vendors_keep_no_longer_than_allowed.passes("nothing is said of batches", world="vendor")
+vendors_keep_no_longer_than_allowed.fails(
+    "batches are stored until they are deleted", {"spec:routes[0].load": {"batch_share": 0.5}}
+)
+vendors_keep_no_longer_than_allowed.fails(
+    "a model whose prompt cache is stored even with zero retention", {_GPT: "gpt-6-sol"}
+)
+vendors_keep_no_longer_than_allowed.is_undecided("a model of which no row tells", {_GPT: "gpt-99"})
+
+vendors_keep_no_longer_than_allowed.passes("the cache may live for a day", world="vendor", given=_ONE_DAY)
+vendors_keep_no_longer_than_allowed.fails("nothing may", {"spec:data.retention": {"prompts": "none"}})
 
 
 vendors_learn_nothing = Rule(
@@ -145,10 +184,10 @@ vendors_learn_nothing.fails("feedback sharing is on", {f"{_OPENAI}.features": ["
 vendors_learn_nothing.is_undecided(
     "a word without a contract, and no fact",
     {f"{_OPENAI}.contract": DROP, **{f"{_OPENAI}.{key}": value for key, value in _UNKNOWN.items()}},
-    also=("PRIV-004", "SOV-007"),
+    also=("PRIV-004", "SOV-007", "SOV-014"),
 )
 vendors_learn_nothing.is_undecided(
     "nothing registered and no fact",
     {_TRAINS: DROP, **{f"{_OPENAI}.{key}": value for key, value in _UNKNOWN.items()}},
-    also=("SOV-007",),
+    also=("SOV-007", "SOV-014"),
 )

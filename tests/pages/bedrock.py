@@ -31,8 +31,8 @@ def text() -> str:
             "A profile sends calls to Regions that depend on the caller's.",
             "The gateway does not call the endpoint bedrock-mantle: what only that has is not offered.",
             "An organization may vouch for what is newer than this page, under `facts.confirmed`: an offer",
-            "as `bedrock_models/ID@REGION`, what is kept as `bedrock_retention/ID`, another vendor's model",
-            "as `vendor_models/PROVIDER/ID`.",
+            "as `bedrock_models/ID@REGION`, what is kept as `model_retention/amazon-bedrock/ID`, another",
+            "vendor's model as `vendor_models/PROVIDER/ID`; what others keep is on [a page](retention.md).",
             "",
             "## Regions",
             "",
@@ -94,8 +94,10 @@ def _models() -> Iterator[tuple[object, ...]]:
 
 
 def _kept(model: str) -> str:
-    kept = catalog.bedrock_retention(model)
-    return "not known" if kept is None else f"{kept.keeps}, {kept.days} days" if kept.days else "no"
+    kept = catalog.model_retention(BEDROCK, model)
+    if kept is None:
+        return "not known"
+    return f"{kept.keeps}, {kept.least_days} days" if kept.least_days else "no"
 
 
 def _differences() -> Iterator[tuple[object, ...]]:

@@ -16,8 +16,11 @@ from typing import Any
 
 import msgspec
 
+from inferplan import catalog
+from inferplan.catalog.refresh.sources import ORIGINS
 from inferplan.catalog.reserved import reserved
 from inferplan.catalog.table import raw, stated_date, table_names
+from inferplan.sizing.shapes import missing, shapes_of
 from tests.pages.markdown import GENERATED, code, page, prose, table
 
 ROOT = Path(__file__).parents[2]
@@ -71,12 +74,14 @@ def text() -> str:
             "`verified` is true, partial (`unverified_parts` names the rest) or false.",
             "A mandatory rule does not pass on an unverified fact, unless the organization vouches for it.",
             "Columns that no code reads are named with what they are kept for.",
+            "`make refresh` makes the tables anew that come from pinned packages; people read the rest.",
             "",
             *table(
-                ("table", "rows", "oldest", "newest", "no date", "partial", "unverified"),
+                ("table", "made from", "rows", "oldest", "newest", "no date", "partial", "unverified"),
                 (
                     (
                         f"[{one.name}](#{one.name})",
+                        made_from(one.name),
                         len(one.rows),
                         one.dates[0][1] if one.dates else "",
                         one.dates[-1][1] if one.dates else "",
@@ -87,18 +92,63 @@ def text() -> str:
                     for one in tables
                 ),
             ),
+            *_publishers(),
             *(line for one in tables for line in _section(one)),
         ]
     )
 
 
+def made_from(name: str) -> str:
+    """The packages that a table is made from; "people" where somebody reads all or a part of it."""
+    origin = ORIGINS[name]
+    return ", ".join([*origin.reads, *(["people"] if origin.person else [])])
+
+
+def _publishers() -> list[str]:
+    """Open-weight models by publisher: those that can be sized, and those that cannot, with the reason."""
+    lines = ["", "## Models by publisher"]
+    every = catalog.models().values()
+    sized = {one.id for one in every if not missing(shapes_of(one.id)) or one.id in catalog.image_models()}
+    lines += ["", f"{len(every)} models, {len(sized)} of which can be sized."]
+    for publisher in sorted({one.id.partition("/")[0] for one in every}, key=str.lower):
+        names = [one.id.partition("/")[2] for one in every if one.id in sized and _of(publisher, one)]
+        if names:
+            lines += ["", f"**{publisher}**: {', '.join(names)}"]
+    lines += ["", "Not sized, for want of what no source states or the reader does not model:", ""]
+    for one in every:
+        if one.id not in sized:
+            lines.append(f"- {one.id}: {one.note if one.layers else ', '.join(missing(shapes_of(one.id)))}")
+    return lines
+
+
+def _of(publisher: str, one: catalog.Model) -> bool:
+    return one.id.partition("/")[0] == publisher
+
+
 def _section(one: Table) -> list[str]:
-    lines = ["", f"## {one.name}", "", prose(one.about), "", f"Columns: {code(one.columns)}"]
+    lines = [
+        "",
+        f"## {one.name}",
+        "",
+        prose(one.about),
+        "",
+        f"Columns: {code(one.columns)}",
+        "",
+        _origin(one.name),
+    ]
     kept: dict[str, list[str]] = {}
     for field, purpose in reserved(readers()[one.name][1]).items():
         kept.setdefault(purpose, []).append(field)
     unread = "; ".join(f"{code(fields)} ({purpose})" for purpose, fields in kept.items())
     return [*lines, "", f"Not read by code: {unread}"] if unread else lines
+
+
+def _origin(name: str) -> str:
+    origin = ORIGINS[name]
+    inputs = ", ".join(origin.reads or ("what a person has read",))
+    made = f"Made by `refresh/{origin.generator}.py` from {inputs}." if origin.generator else ""
+    read = f"Read by a person: {origin.person}." if origin.person else ""
+    return f"{made} {read}".strip()
 
 
 def about(name: str) -> str:

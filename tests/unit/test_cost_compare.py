@@ -52,15 +52,15 @@ def test_break_even_utilization_of_published_examples(
 
 
 def test_utilization_of_a_spec_that_names_both_kinds() -> None:
-    """2 x g4dn.12xlarge at 4.366 against 0.0068 USD a request: 8.732 / 3600 / (requests/s x 0.0068)."""
+    """2 x g6.12xlarge at 5.841 against 0.00884 USD a request: 11.682 / 3600 / (requests/s x 0.00884)."""
     (found,) = even(plan("eu-both-ways"))["utilization"]
     own = draft("eu-both-ways", "hybrid")
     (server,) = own.servers
     assert server.throughput is not None
     requests = server.throughput.output_tokens_per_second / 300 * server.replicas
 
-    assert found["utilization"] == pytest.approx(2 * 4.366 / 3600 / (requests * 0.0068), abs=1e-4)
-    assert found["vendor_usd_per_million_tokens"] == pytest.approx(0.0068 / 1100 * 1e6, abs=1e-4)
+    assert found["utilization"] == pytest.approx(2 * 5.841 / 3600 / (requests * 0.00884), abs=1e-4)
+    assert found["vendor_usd_per_million_tokens"] == pytest.approx(0.00884 / 1100 * 1e6, abs=1e-4)
     assert found["input_to_output_tokens"] == "800:300"
     assert found["confidence"] in {"low", "medium"}
     assert "GPUs 20" in found["price_dates"]
@@ -221,8 +221,9 @@ def test_each_vendor_alone_has_the_whole_bill() -> None:
     openai = found["openai-eu (gpt-4.1-2025-04-14)"].monthly_usd
     assert bedrock is not None
     assert openai is not None
-    # 1,200 x 4 / 1e6 + 250 x 12 / 1e6 = 0.0078 a request; the firewall path is 576.70 + 7.30 a month
-    tokens = 90_000 * (0.0078 - 0.0044)
+    # 1,200 x 5.2 / 1e6 + 250 x 15.6 / 1e6 = 0.01014 a request: no source states Dublin, so as in Paris;
+    # the firewall path is 576.70 + 7.30 a month
+    tokens = 90_000 * (0.01014 - 0.0044)
 
     assert openai.expected - bedrock.expected == pytest.approx(576.70 + 7.30 - tokens, abs=2)
 

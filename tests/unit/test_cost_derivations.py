@@ -13,7 +13,7 @@ from inferplan.plan.make import make_plan
 from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Derivation, Plan
 from policies.gates import gates
-from tests.unit.plan_edits import AS_OF, EXAMPLES, declared, planned, with_backend, with_route
+from tests.unit.plan_edits import AS_OF, EXAMPLES, declared, planned, with_backend, with_route, with_spec
 
 MODES = ("self-hosted", "managed-api", "hybrid", "auto")
 PARTS = ("servers", "pools", "cost", "candidates", "decision", "lead_time.days")
@@ -116,6 +116,7 @@ def test_growth_follows_from_its_inputs() -> None:
     (server,) = told.inputs["servers"]
     need = Need(
         per_second=server["requests_per_second_of_a_replica"],
+        sure_per_second=server["requests_per_second_at_failure_utilization"],
         first=tuple(server["peaks"].items()),
         fallback=tuple(server["stands_in_for"].items()),
         pods_per_node=server["pods_per_node"],
@@ -162,11 +163,12 @@ def test_no_requests_have_no_break_even() -> None:
 @pytest.mark.parametrize("kind", ["spot", "capacity-block"])
 def test_no_alternative_mixes_list_prices_with_prices_of_the_day(kind: str) -> None:
     """Another type is not shown at the on-demand price beside a pool that is not bought so."""
-    plan = make_plan(with_backend(declared("minimal"), "small", capacity={"kind": kind}), AS_OF, gates)
+    said = with_spec(declared("minimal"), budget={"monthly_usd": 9000})
+    said = with_backend(said, "small", capacity={"kind": kind})
+    plan = make_plan(said, AS_OF, gates)
     types = [one for one in plan.cost.alternatives if one.name.startswith("small on ")]
     chosen, *others = types
 
     assert chosen.monthly_usd == plan.cost.monthly_usd
-    assert "without GPU nodes gpu-small" in chosen.reason
     assert others
     assert all(one.monthly_usd is None for one in others)

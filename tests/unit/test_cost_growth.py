@@ -210,7 +210,7 @@ def test_a_high_scenario_needs_more_nodes() -> None:
 
     assert most > pool.nodes
     assert f"{most} in the high case" in gpus.note
-    assert gpus.high_usd == pytest.approx(1.15 * (gpus.unit_usd or 0) * 730 * most, rel=1e-4)
+    assert gpus.high_usd == pytest.approx((gpus.unit_usd or 0) * 730 * most, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -581,7 +581,7 @@ def test_a_mode_above_the_budget_is_set_aside(tmp_path: Path) -> None:
     wish_for_own = {
         "priorities": dict.fromkeys(("control", "stability", "own_product", "community", "edge"), 5)
     }
-    declaration = declared(tmp_path, {**wish_for_own, "budget.monthly_usd": 2600})
+    declaration = declared(tmp_path, {**wish_for_own, "budget.monthly_usd": 3000})
     plan = make_plan(declaration, AS_OF, gates)
 
     assert plan.mode == "managed-api"

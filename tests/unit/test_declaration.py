@@ -52,9 +52,9 @@ def example(name: str) -> Declaration:
 def test_a_declaration_survives_its_json(name: str) -> None:
     """What `to_json` writes is read back equal, by the same checks, and written the same again."""
     before = example(name)
-    organization, waivers = load_organization(ORGANIZATION)
+    files = load_organization(ORGANIZATION)
 
-    after = Declaration.from_json(before.to_json(), organization, waivers)
+    after = Declaration.from_json(before.to_json(), *files)
 
     assert (after.spec, after.lock) == (before.spec, before.lock)
     assert after.to_json() == before.to_json()

@@ -182,8 +182,8 @@ BAD_SPECS = [
     pytest.param(
         changed("Qwen3-4B", "Qwen3-4"),
         "spec.yaml:8:20: backends.small.weights: unknown model 'Qwen/Qwen3-4'; did you mean "
-        "hf://Qwen/Qwen3-4B, hf://Qwen/Qwen3-14B or hf://Qwen/Qwen3-8B? a model that the catalog does not "
-        "know needs `shapes`",
+        "hf://Qwen/Qwen3-4B, hf://Qwen/Qwen3-4B-AWQ or hf://Qwen/Qwen3-4B-FP8? a model that the catalog does "
+        "not know needs `shapes`",
         id="unknown model",
     ),
     pytest.param(
@@ -333,7 +333,7 @@ BAD_SPECS = [
     pytest.param(
         changed("hf://Qwen/Qwen3-4B", "hf://Qwen/Qwen3-4B, quantization: gguf"),
         "spec.yaml:8:54: backends.small.quantization: vLLM 0.33.0 is not planned with "
-        "quantization 'gguf'; gone from the 0.33 wheel; use the original weights or a repository "
+        "quantization 'gguf'; gone with vLLM 0.24.0; use the original weights or a repository "
         "published in awq",
         id="format the engine dropped",
     ),

@@ -124,10 +124,11 @@ def organization_folder(tmp_path: Path, text: str = ORGANIZATION_TEXT, waiver: s
 
 def test_the_organization_that_the_bad_ones_change_is_good(tmp_path: Path) -> None:
     """The folder gives the organization and its waivers."""
-    organization, waivers = load_organization(organization_folder(tmp_path))
+    organization, waivers, prices = load_organization(organization_folder(tmp_path))
 
     assert organization.accounts["444444444444"].countries == ("EU",)
     assert [waiver.rule for waiver in waivers] == ["COST-006"]
+    assert prices is None
 
 
 @pytest.mark.parametrize(("old", "new", "message"), BAD_ORGANIZATIONS)

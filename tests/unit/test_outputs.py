@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from inferplan.cli import VERBS
 from inferplan.cli.explain import TOPICS
 from inferplan.report.contract_schemas import HELD, OUTPUTS, generate, output_text, words
+from tests.aws_answers import PriceList, answered
 from tests.command_line import AS_OF, ROOT, inferplan, process
 from tests.denied import DENIED, apply
 
@@ -41,11 +42,17 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "resources": (*(("resources", spec) for spec in SPECS), ("resources", DESK, "--layer", "workload")),
     "rules": (("rules",), ("rules", "SOV-001"), ("rules", "LOCK-MISSING")),
-    "size": ((*SIZE, "L40S"), (*SIZE, "H100"), (*SIZE, "unheard-of", "--total-gib", "80")),
+    "size": (
+        (*SIZE, "L40S"), (*SIZE, "H100"), (*SIZE, "unheard-of", "--total-gib", "80"),
+        (*SIZE, "H100", "--input-tokens", "1000", "--output-tokens", "300"),
+        (*SIZE, "H100", "--input-tokens", "1000", "--output-tokens", "300", "--concurrency", "8"),
+        (*SIZE, "L4", "--input-tokens", "1000", "--output-tokens", "300"),
+    ),
     "explain": tuple(
         ("explain", CLINIC, *subject)
         for subject in ((), *((one,) for one in ("servers[0].replicas", *TOPICS, "SOV-016")))
     ),
+    "prices": (("prices", "refresh", "--region", "eu-central-1"),),
     "diff": (("diff", BOTH, "--mode", "managed-api", "--mode", "self-hosted"), ("diff", CLINIC, DESK)),
     "validate": (
         ("validate",),
@@ -81,7 +88,16 @@ def dated(arguments: tuple[str, ...]) -> tuple[str, ...]:
 @cache
 def answer(arguments: tuple[str, ...]) -> Any:
     """What a run prints with `--format json`."""
+    if arguments[0] == "prices":
+        return refreshed(arguments)
     return json.loads(inferplan(*dated(arguments), "--format", "json").out)
+
+
+def refreshed(arguments: tuple[str, ...]) -> Any:
+    """The same of the verb that asks AWS and writes into its organization."""
+    with tempfile.TemporaryDirectory() as made, answered(PriceList()):
+        shutil.copytree(ROOT / "organization", Path(made) / "organization")
+        return json.loads(inferplan(*dated(arguments), "--format", "json", cwd=Path(made)).out)
 
 
 def faults(name: str, document: Any) -> list[str]:
@@ -233,6 +249,12 @@ def rare(name: str) -> tuple[Any, ...]:
 RARE = [
     ("organization/waivers/2026-11-minimal-labor.yaml", "rule: COST-006", "rule: SOV-016"),
     ("organization/organization.yaml", "help-center: {class: internal", "help-center: {class: restricted"),
+    (
+        "organization/organization.yaml",
+        "stores: ",
+        "discounts: [{name: edp, percent: 5, service: AWS, reason: EDP-7, approved_by: cfo, "
+        "valid_until: 2028-12-31}]\nstores: ",
+    ),
     (BOTH, "classes: [public, internal]", "classes: [restricted]"),
     (
         "specs/minimal.yaml",

@@ -20,6 +20,7 @@ from inferplan.records.no_plan import NoPlan, NotBuilt
 from inferplan.records.plan import Plan
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.loading import load
+from inferplan.spec.model import Percentiles
 from policies.gates import gates
 
 ROOT = Path(__file__).parents[2]
@@ -191,7 +192,10 @@ def test_no_plan_names_what_every_type_lacks() -> None:
         weights="hf://meta-llama/Llama-3.1-405B-Instruct",
         engine=msgspec.structs.replace(declaration.spec.backends["qwen"].engine, max_model_len=131072),
     )
-    spec = msgspec.structs.replace(declaration.spec, backends={"qwen": backend})
+    route = declaration.spec.routes[0]
+    fast = msgspec.structs.replace(route.objectives, tpot_ms=Percentiles(p95=30.0))
+    routes = (msgspec.structs.replace(route, objectives=fast),)
+    spec = msgspec.structs.replace(declaration.spec, backends={"qwen": backend}, routes=routes)
 
     with pytest.raises(NoPlan) as caught:
         make_plan(replace(declaration, spec=spec), AS_OF, gates)

@@ -1,9 +1,9 @@
 """Area of concern: what each example gives in each mode, against tables worked out by hand.
 
 The arithmetic stands beside each row and rests on the reference data alone: list prices by Region (a month is
-730 hours), usable GPU memory, bandwidth and FP8 or 16-bit rates of the GPUs, parameter counts, and the five
-constants of the throughput model (0.70 of bandwidth, 0.45 of the rate, 2 ms + 0.03 ms a layer a step, load to
-65 %, and to 95 % while a zone is down). GB/s and TFLOPS are decimal, GiB is binary.
+730 hours), usable GPU memory, bandwidth and FP8 or 16-bit rates of the GPUs, parameter counts, the fitted
+shares and times of the throughput model, and its load: to 65 % at the expected speed, and in production to
+95 % at the slow end of the range while a zone is down. GB/s and TFLOPS are decimal, GiB is binary.
 """
 
 from __future__ import annotations
@@ -41,11 +41,12 @@ class Row(NamedTuple):
 #   Weights: 32.76 G parameters, of which 2 x 151,936 x 5,120 = 1.56 G (embedding, head) stay at 2 bytes:
 #   34.3 GB = 32.0 GiB. That leaves L4 and A10G (22 GiB) only in groups, L40S (44.5 GiB) 6 GiB for KV
 #   cache and RTX PRO 6000 (94.8 GiB): 0.92 x 94.8 = 87.2 - 32.0 - 1.4 - 1.2 = 52.7 GiB. eu-central-1 has
-#   no H100 or H200. RTX PRO 6000 (1,792 GB/s, 936 TFLOPS FP8): prefill (2 x 32.76e9 x 2,500 + 2 x 64 x
-#   5,120 x 2,500^2) / (0.45 x 936e12) = 0.40 s. A step with C requests: (32.8 + 0.70 C) GB / 1,254 GB/s +
-#   3.9 ms = 30.0 + 0.56 C ms. TPOT = step + C x 400 / 350. C = 9: 35.1 + 10.2 = 45.3, at the slow end x
-#   1.5 = 68 ms; C = 10 would be 70.6 ms. A request takes 0.94 + 350 x 0.0453 = 16.8 s, so 9 / 16.8 =
-#   0.536 requests/s a GPU. 1 / (0.536 x 0.65) = 2.9 -> 3 GPUs; with one zone left 1 / (0.536 x 0.95) -> 2
+#   no H100 or H200. RTX PRO 6000 (1,792 GB/s, of which 0.77; 936 TFLOPS FP8, of which 0.86): prefill 2 x
+#   32.76e9 x 2,500 / (0.86 x 936e12) = 0.203 s + 0.019 attention = 0.22 s. A step with 16 requests: 44.0 GB
+#   / 1,374 GB/s = 32.0 + 1.3 arithmetic + 3.8 = 37.1 ms. TPOT = 37.1 + 15 x 221 / 350 = 46.6 ms, at the
+#   slow end / 0.67 = 69.5 ms; one more would be above 70. A request takes 16 x 0.221 + 350 x 0.0371 = 16.5
+#   s, so 16 / 16.5 = 0.97 requests/s a GPU, 0.65 at the slow end. 1 / (0.97 x 0.65) = 1.6 -> 2 GPUs; with
+#   one zone left 1 / (0.65 x 0.95) = 1.6 -> 2
 #   there. 2 a zone: 4 GPUs. g7e has no price in eu-central-1: 3.36312 x 1.2505 (g5: 1.258 / 1.006) =
 #   4.2056 USD/h +- 15 %; 4 x 730 x 4.2056 = 12,280 USD. The same four on g7e.12xlarge (2 GPUs): 2 x 730 x
 #   8.286 x 1.2505 = 15,128. Beside them: EKS 73, two m6i.xlarge 2 x 730 x 0.23 = 336, 12 endpoints x 2
@@ -56,28 +57,28 @@ CLINIC = ("g7e", range(4, 5), 4 * HOURS * 3.36312 * 1.258 / 1.006, 12_700.0, 13_
 # in-bank-assistant: Llama-3.3-70B, FP8 at load, 8 requests/s of 1,500 + 300 tokens (TTFT 1.5 s, TPOT 50
 # ms), and 2 requests/s of 900 + 400 that fall back to it; production, 99.9 %, 2 zones of ap-south-1.
 #   Weights: 70.55 G parameters, 2 x 128,256 x 8,192 = 2.10 G at 2 bytes: 72.7 GB = 67.7 GiB, 16.9 GiB at
-#   TP4. The mean request is 1,380 + 320 tokens. H100 TP4 (3,350 GB/s, 1,978 TFLOPS FP8): prefill (2 x
-#   70.55e9 x 1,380 + 2 x 80 x 8,192 x 1,380^2) / (0.45 x 4 x 1,978e12) = 55 ms + 12 ms all-reduce. KV: 80
-#   layers x 2 heads x 2 x 128 x 2 = 81,920 bytes a token and GPU. A step with 78 requests: (17.6 + 78 x
-#   1,540 x 81,920 = 9.8) GB / 2,345 GB/s = 11.7 + 0.7 all-reduce + 4.4 = 16.8 ms. TPOT = 16.8 + 78 x 67.5
-#   / 320 = 33.2 ms, x 1.5 = 49.9 ms; a request takes 0.28 + 320 x 0.0332 = 10.9 s: 78 / 10.9 = 7.14
-#   requests/s. 8 / (7.14 x 0.65) = 1.7 -> 2; with one zone left 10 / (7.14 x 0.95) = 1.5 -> 2 there. 2 a
-#   zone: 4 groups of 4 GPUs = 2 x p5.48xlarge = 16 GPUs: 2 x 730 x 66.048 = 96,430 USD. p4d.24xlarge at
-#   26.3444 USD/h is 2.5 times cheaper a node, but A100 computes FP8 in 16 bit (312 TFLOPS): prefill 197
-#   ms on 8 GPUs, so a node does about 2.7 requests/s and 10 / (2.7 x 0.95) -> 4 a zone: 8 nodes, 153,851
+#   TP4, 33.9 at TP2. The mean request is 1,380 + 320 tokens. H100 TP2 (3,350 GB/s, of which 0.92; 1,978
+#   TFLOPS FP8, of which 0.48): prefill 2 x 70.55e9 x 1,380 / (0.48 x 2 x 1,978e12) = 103 ms + 3 attention +
+#   16 all-reduce = 122 ms. A step with 51 requests: 48.1 GB / 3,074 GB/s = 15.7 + 3.8 arithmetic + 1.4
+#   all-reduce + 5.0 = 25.9 ms. TPOT = 25.9 + 50 x 122 / 320 = 44.9 ms, / 0.91 = 49.4 ms; a request takes 51
+#   x 0.122 + 320 x 0.0259 = 14.5 s: 51 / 14.5 = 3.52 requests/s, 3.20 at the slow end. 8 / (3.52 x 0.65) =
+#   3.5 -> 4; with one zone left 8 / (3.20 x 0.95) = 2.6 -> 3 there. 3 a zone: 6 groups of 2 GPUs = 2 x
+#   p5.48xlarge = 16 GPUs: 2 x 730 x 66.048 = 96,430 USD. p4d.24xlarge at 26.3444 USD/h is 2.5 times cheaper
+#   a node, but A100 computes FP8 in 16 bit (312 TFLOPS) and its range is wide: 12 nodes, 230,777
 #   USD. Beside: EKS 73, system nodes 2 x 730 x 0.202 = 295, endpoints 12 x 2 x 0.013 x 730 = 228,
 #   database, cache and balancer 153, disks, keys, logs about 70, guardrail 250,000 requests x 6 text
 #   units x (0.15 + 0.10) / 1,000 = 375: 1,200 -> 97,630 USD. Hybrid sends the 250,000 office requests to
 #   Mistral Large (4 and 12 USD per million tokens): 250,000 x (900 x 4 + 400 x 12) / 1e6 = 2,100 USD ->
 #   99,730 USD. It keeps the GPUs: they are the fallback. Self-hosted serves all 10 requests/s itself: 10
-#   / (7.14 x 0.65) = 2.2 -> 3, still 2 a zone.
+#   / (3.52 x 0.65) = 4.4 -> 5; with one zone left 10 / (3.20 x 0.95) = 3.3 -> 4 there: 8 groups on 2 nodes.
 BANK_GPUS = ("p5", range(16, 17), 2 * HOURS * 66.048)
 
 # minimal: Qwen3-4B in 16 bit, no load stated: 0.5 requests/s of 1,000 + 300 tokens; development, 1 zone.
 #   Weights: 4.02 G x 2 = 8.04 GB = 7.5 GiB; T4: 0.92 x 14.6 = 13.4 - 7.5 - 0.2 - 1.15 = 4.6 GiB of KV
 #   cache at 36 x 8 x 2 x 128 x 2 = 147,456 bytes a token: 1,300 tokens take 0.18 GiB, so 25 requests at
-#   once. T4 (320 GB/s, 65 TFLOPS): prefill 0.28 s, step (8.0 + 4.2) GB / 224 GB/s + 3.1 = 57.9 ms, TPOT
-#   57.9 + 25 x 281 / 300 = 81 ms; a request takes 25 s: 1.0 requests/s, x 0.65 > 0.5: one GPU. The
+#   once. T4 (320 GB/s, of which 0.62; 65 TFLOPS, of which 0.40): prefill 0.32 s, step 12.3 GB / 199 GB/s +
+#   7.7 arithmetic + 2.5 = 72 ms, TPOT 72 + 24 x 321 / 300 = 98 ms; a request takes 25 x 0.321 + 300 x 0.072 =
+#   29.6 s: 0.84 requests/s, x 0.65 = 0.55 > 0.5: one GPU. The
 #   cheapest T4 with 16 GiB of host memory in an EU Region is g4dn.xlarge in eu-north-1 at 0.558 USD/h
 #   (eu-west-1 0.587, eu-central-1 0.658; L4 g6.xlarge 0.8536): 730 x 0.558 = 407 USD. Beside: EKS 73, two
 #   m6i.large 2 x 730 x 0.102 = 149, 11 endpoints x 1 zone x 0.01 x 730 = 80, database 26, cache 9, disks,
@@ -96,19 +97,24 @@ DESK = (1_450.0, 1_590.0)
 # load.
 #   Weights: 23.57 G parameters, 1.34 G at 2 bytes: 24.9 GB = 23.2 GiB. L4 and A10G (22 GiB) do not hold
 #   it alone; L40S: 0.92 x 44.5 = 40.9 - 23.2 - 0.45 - 1.15 = 16.1 GiB at 163,840 bytes a token: 96
-#   requests of 1,100 tokens. L40S (864 GB/s, 733 TFLOPS FP8): prefill 0.115 s, step (23.6 + 14.9) GB /
-#   605 GB/s + 3.2 = 66.9 ms, TPOT 66.9 + 96 x 115 / 300 = 104 ms; a request takes 31.4 s: 3.06
-#   requests/s, x 0.65 = 2 > 1: one, and one more for the other zone: 2 x g6e.xlarge. Cheapest in the EEA:
+#   requests of 1,100 tokens. L40S (864 GB/s, of which 0.62; 733 TFLOPS FP8, of which 0.46): prefill 0.113 s,
+#   step 38.5 GB / 537 GB/s + 13.4 arithmetic + 3.4 = 88.5 ms, TPOT 88.5 + 95 x 113 / 300 = 124 ms; a request
+#   takes 96 x 0.113 + 300 x 0.0885 = 37.4 s: 2.57 requests/s, 1.72 at the slow end, x 0.95 > 1: one, and one
+#   more for the other zone: 2 x g6e.xlarge. Cheapest in the EEA:
 #   eu-south-2 1.961 USD/h (eu-north-1 1.974, eu-central-1 2.327): 2 x 730 x 1.961 = 2,863 USD. Beside:
 #   EKS 73, two m6i.xlarge (no price in eu-south-2: 0.192 x 1.054) 295, 11 endpoints x 2 zones x 0.01 x
 #   730 = 161, database 100, cache 37, the rest about 32: 698. Together 3,561 USD. Managed: Mistral Large
-#   300,000 x (800 x 4 + 300 x 12) / 1e6 = 2,040 USD; five endpoints 73, Fargate 79, database 100, cache
-#   37, the rest 6 = 294. Together 2,334 USD, in Paris or Dublin, the Regions of the EEA that have it.
-#   Neither has an L40S, so hybrid is dearer: four T4 in tensor parallel hold a replica, and 2 x
-#   g4dn.12xlarge in Dublin at 4.366 USD/h are 2 x 730 x 4.366 = 6,374 USD. Beside: EKS 73, two m6i.xlarge
-#   312, 12 endpoints 193, database 100, cache 37, the rest about 32: 747; tokens 2,040. Together 9,161.
+#   300,000 x (800 x 5.2 + 300 x 15.6) / 1e6 = 2,652 USD; five endpoints 73, Fargate 79, database 100, cache
+#   37, the rest 6 = 294. Together 2,946 USD, in Paris or Dublin, the Regions of the EEA that have it.
+#   Neither has an L40S, so hybrid is dearer. Two L4 in tensor parallel (2 x 300 GB/s, 2 x 242 TFLOPS FP8)
+#   hold a replica: prefill 0.265 s, of which 0.093 on PCIe; step 18.0 GB / 187 GB/s + 17 arithmetic + 17
+#   exchange + 3 = 134 ms; with 80 requests 80 / (80 x 0.265 + 300 x 0.134) = 1.30 requests/s, 0.87 at the
+#   slow end, x 0.95: not 1, but it is the fallback, which both zones carry together: one a zone. 2 x
+#   g6.12xlarge in Paris at 5.8412 USD/h are 2 x 730 x 5.8412 = 8,528 USD; four T4 do 0.1 requests/s within
+#   2 s. Beside: EKS 73, two m6i.xlarge 327, 12 endpoints 175, database 100, cache 37, the rest about 34:
+#   746; tokens 2,652. Together 11,926.
 BOTH_GPUS = ("g6e", range(2, 3), 2 * HOURS * 1.961)
-DUBLIN_GPUS = ("g4dn", range(8, 9), 2 * HOURS * 4.366)
+PARIS_GPUS = ("g6", range(8, 9), 2 * HOURS * 5.8412)
 
 NO_GPUS = (None, range(1), 0.0)
 
@@ -123,9 +129,9 @@ ROWS = (
     Row("eu-support-desk", "managed-api", "managed-api", "eu-west-1", *NO_GPUS, *DESK),
     Row("eu-support-desk", "auto", "managed-api", "eu-west-1", *NO_GPUS, *DESK),
     Row("eu-both-ways", "self-hosted", "self-hosted", "eu-south-2", *BOTH_GPUS, 3_400.0, 3_720.0),
-    Row("eu-both-ways", "managed-api", "managed-api", "eu-west-3", *NO_GPUS, 2_250.0, 2_420.0),
-    Row("eu-both-ways", "hybrid", "hybrid", "eu-west-1", *DUBLIN_GPUS, 8_900.0, 9_400.0),
-    Row("eu-both-ways", "auto", "managed-api", "eu-west-3", *NO_GPUS, 2_250.0, 2_420.0),
+    Row("eu-both-ways", "managed-api", "managed-api", "eu-west-3", *NO_GPUS, 2_860.0, 3_040.0),
+    Row("eu-both-ways", "hybrid", "hybrid", "eu-west-3", *PARIS_GPUS, 11_600.0, 12_250.0),
+    Row("eu-both-ways", "auto", "managed-api", "eu-west-3", *NO_GPUS, 2_860.0, 3_040.0),
 )
 
 # What the other modes lack: the backends of their routes.

@@ -14,7 +14,7 @@ from inferplan import catalog, sizing
 from inferplan.catalog import UnknownName
 from inferplan.sizing.accuracy import KV_GIB, KV_SHARE, WEIGHTS_SHARE, compare
 from inferplan.sizing.constants import constants, removed_architectures, version_key
-from inferplan.sizing.kv_cache import kv_layout, state_bytes_per_layer
+from inferplan.sizing.kv_cache import kv_layout
 from inferplan.sizing.memory import GIB
 from inferplan.sizing.reference import reference_points
 from inferplan.sizing.remedies import remedies
@@ -328,12 +328,23 @@ class TestWeights:
 
     @pytest.mark.parametrize("model", COUNTABLE)
     def test_parameters_agree_with_the_shapes(self, model: str) -> None:
-        """Shapes give the count within 1 %; 12 % where it is rounded or a vision tower is in it."""
-        shapes = shapes_of(model)
+        """Shapes give the count within 1 %, an encoder's, which has positions, too, within 3 %.
 
-        assert shapes.parameters == pytest.approx(
-            count_parameters(shapes), rel=0.01 if shapes.verified else 0.12
-        )
+        12 % where it is rounded; the published count may hold an encoder of images or sound, at most two
+        billion, and of a model that embeds or scores the output head.
+        """
+        shapes = shapes_of(model)
+        counted = count_parameters(shapes)
+        assert counted is not None
+        if shapes.tensors:
+            loaded = sum(one.parameters for one in shapes.tensors if one.kind != "unused")
+            assert loaded == pytest.approx(shapes.parameters, rel=0.01)
+            return
+        extra = 2.1e9 if shapes.is_multimodal else 0
+        extra += (shapes.vocab or 0) * (shapes.hidden or 0) if shapes.serves == "pooling" else 0
+        share = 0.12 if not shapes.verified else 0.03 if shapes.serves == "pooling" else 0.01
+
+        assert counted * (1 - share) <= (shapes.parameters or 0) <= counted * (1 + share) + extra
 
     def test_most_models_can_be_counted(self) -> None:
         """The count is possible for every dense and plain mixture model with known widths."""
@@ -393,8 +404,12 @@ class TestKvCache:
         shapes = shapes_of("Qwen/Qwen3.5-27B")
         whole = 48 * 128 * 128 * 4 + (2 * 16 * 128 + 48 * 128) * 3 * 2
 
-        assert state_bytes_per_layer(shapes, 1) == whole
-        assert state_bytes_per_layer(shapes, 4) == whole / 4
+        one, four = kv_layout(shapes, 1), kv_layout(shapes, 4)
+        assert one is not None
+        assert four is not None
+
+        assert one.state_bytes == 48 * whole
+        assert four.state_bytes == 48 * whole / 4
 
     def test_state_blocks_cap_max_num_seqs(self) -> None:
         """The default of 1,024 sequences exceeds the state blocks of a hybrid: it would not boot."""
@@ -591,7 +606,7 @@ class TestUnknown:
     @pytest.mark.parametrize(
         ("model", "reason"),
         [
-            ("Qwen/Qwen3.6-27B", "its shapes are not known: layers, hidden"),
+            ("Qwen/Qwen3.8-27B", "its shapes are not known: layers, hidden"),
             ("mistralai/Mistral-Large-3-675B-Instruct-2512", "its shapes are not known"),
             ("stabilityai/stable-diffusion-3.5-large", "vllm-omni"),
             ("stable-diffusion-v1-5/stable-diffusion-v1-5", "diffusers"),
@@ -636,7 +651,9 @@ class TestUnknown:
 
     def test_width_is_solved_where_it_is_not_published(self) -> None:
         """e5-mistral has Mistral's 14,336, found from its parameter count within 0.1 %."""
-        width = feed_forward_width(shapes_of("intfloat/e5-mistral-7b-instruct"))
+        width = feed_forward_width(
+            msgspec.structs.replace(shapes_of("intfloat/e5-mistral-7b-instruct"), intermediate=None)
+        )
 
         assert width is not None
         assert width[0] == pytest.approx(14336, rel=1e-3)
@@ -743,6 +760,7 @@ class TestProperties:
         """Bytes per token stop falling once every rank holds one head; MLA never falls."""
         shapes = shapes_of(model)
         heads = 1 if shapes.attention in {"mla", "mla+sparse_indexer"} else shapes.kv_heads or 1
+        heads = max([heads, *(one.heads for one in shapes.caches)])  # layers may differ
         at, above = kv_layout(shapes, heads), kv_layout(shapes, heads * factor)
         if at is None or above is None:
             assert shapes.attention in {"none", "hybrid_compressed"}

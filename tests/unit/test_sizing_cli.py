@@ -122,6 +122,11 @@ class TestVerb:
             "--vllm-version",
             "0.30.1",
             "--enforce-eager",
+            "--enable-expert-parallel",
+            "--max-loras",
+            "2",
+            "--max-lora-rank",
+            "32",
         )
 
         assert found["settings"] == {
@@ -135,6 +140,9 @@ class TestVerb:
             "gpu_memory_utilization": 0.8,
             "vllm_version": "0.30.1",
             "enforce_eager": True,
+            "expert_parallel": True,
+            "max_loras": 2,
+            "max_lora_rank": 32,
         }
         assert found["total_gib"] == 47.5
         assert found["requested_gib"] == pytest.approx(38.0)
@@ -150,7 +158,7 @@ class TestVerb:
 
     def test_undecided_is_null(self) -> None:
         """Unknown shapes are null, not 0 and not false."""
-        found = report("--model", "Qwen/Qwen3.6-27B", "--gpu", "H100")
+        found = report("--model", "Qwen/Qwen3.8-27B", "--gpu", "H100")
 
         assert found["fits"] is None
         assert found["weights_gib"] is None

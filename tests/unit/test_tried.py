@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from inferplan import catalog
 from inferplan.plan.make import make_plan
 from inferplan.records.no_plan import NoPlan
 from inferplan.spec.model import Api
+from inferplan.spec.organization import ConfirmedFact
 from policies.gates import gates
 from policies.packs import all_rules
 from tests.command_line import AS_OF as AS_OF_OPTION
@@ -68,9 +71,12 @@ def test_tried_7_a_vendors_model_does_what_it_is_for() -> None:
 
 def test_tried_7_a_vendor_without_a_price_is_not_the_cheapest() -> None:
     """A bill without its tokens is no bill to compare."""
-    said = with_spec(with_backend(declared(DESK), "openai", model="gpt-6-astra-law"), budget=None)
-    plan = make_plan(said, AS_OF, gates)
-    (alone,) = [one for one in plan.cost.alternatives if one.name == "openai-eu (gpt-6-astra-law)"]
+    said = with_spec(with_backend(declared(DESK), "openai", model="gpt-99"), budget=None)
+    fact = ConfirmedFact(id="vendor_models/openai/gpt-99", by="me@desk.example", date="2026-11-01")
+    facts = structs.replace(said.organization.facts, confirmed=(fact,))
+    vouched = replace(said, organization=structs.replace(said.organization, facts=facts))
+    plan = make_plan(vouched, AS_OF, gates)
+    (alone,) = [one for one in plan.cost.alternatives if one.name == "openai-eu (gpt-99)"]
 
     assert alone.monthly_usd is None
     assert "no price of tokens" in alone.reason

@@ -136,7 +136,9 @@ def test_no_token_price_is_advised_against_nodes_without_a_price() -> None:
     """What a vendor may ask at most cannot be said where the nodes that it would replace have no price."""
     assert spec_of(declared("minimal")).mode == "self-hosted"
     on_demand = make_plan(declared("minimal"), AS_OF, gates)
-    spot = make_plan(with_backend(declared("minimal"), "small", capacity={"kind": "spot"}), AS_OF, gates)
+    capacity = {"kind": "spot", "instance_type": "g7e.2xlarge"}  # no source states its spot price in Germany
+    said = with_backend(with_countries(declared("minimal"), "DE"), "small", capacity=capacity)
+    spot = make_plan(said, AS_OF, gates)
 
     assert any("USD per million tokens would cost less" in text for text in on_demand.warnings)
     assert not any("USD per million tokens" in text for text in spot.warnings)

@@ -33,7 +33,7 @@ def test_every_module_of_the_sdks_has_a_row() -> None:
     """A module that comes with a new version is looked at before its types are judged."""
     missing = {module_of(token) for token in registered()} - set(catalog.resource_modules())
 
-    assert missing == set(), "run python -m inferplan.catalog.refresh.type_registry, then judge the new rows"
+    assert missing == set(), "make refresh, then judge the new modules in hand_read/resource_types.json"
 
 
 def test_every_exception_is_a_type_of_its_module() -> None:

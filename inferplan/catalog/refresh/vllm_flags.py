@@ -6,14 +6,14 @@ Not here: importing vLLM (it needs torch); the source is parsed, so flags that p
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-from inferplan.catalog.refresh import rows
+from inferplan.catalog.refresh import rows, wheels
 
+AS_OF = "2026-11-20"  # the day on which the pinned release was the current one
 ENGINE = "vllm/engine/arg_utils.py"
 FRONTEND = "vllm/entrypoints/common/cli_args.py"
 ENVIRONMENT = "vllm/envs.py"
@@ -135,22 +135,27 @@ def _spellings(option: str, *, switch: bool) -> Iterator[str]:
         yield f"--no-{option[2:]}"
 
 
-def main(path: Path, as_of: str) -> None:
-    """Replace the rows of the wheel's version in the tables vllm_flags and vllm_env."""
-    wheel = Wheel(path)
-    for table, names in (
-        (
-            "vllm_flags",
-            [{"flag": flag} for flag in sorted(wheel.flags())],
-        ),
-        ("vllm_env", [{"name": name} for name in sorted(wheel.environment())]),
-    ):
-        kept: list[dict[str, Any]] = []
-        if (rows.DATA / f"{table}.json").exists():
-            kept = [row for row in rows.read(table) if row["version"] != wheel.version]
-        provenance = {"verified": True, "source": [f"vllm {wheel.version} wheel"], "as_of": as_of}
-        rows.write(table, [*kept, *({**name, "version": wheel.version, **provenance} for name in names)])
+def tables() -> dict[str, list[dict[str, Any]]]:
+    """The tables with the rows of the pinned version as they should read; other versions keep theirs."""
+    wheel = Wheel(wheels.wheel("vllm"))
+    named = {
+        "vllm_flags": [{"flag": flag} for flag in sorted(wheel.flags())],
+        "vllm_env": [{"name": name} for name in sorted(wheel.environment())],
+    }
+    provenance = {"verified": True, "source": [f"vllm {wheel.version} wheel"], "as_of": AS_OF}
+    return {
+        table: [
+            *(row for row in rows.read(table) if row["version"] != wheel.version),
+            *({**name, "version": wheel.version, **provenance} for name in names),
+        ]
+        for table, names in named.items()
+    }
+
+
+def main() -> None:
+    """Rewrite the tables and say what changed."""
+    rows.replace(tables())
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main()

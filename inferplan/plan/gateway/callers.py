@@ -21,6 +21,7 @@ PATHS = {
     "embeddings": ("/v1/embeddings", "/embeddings"),
     "rerank": ("/v1/rerank", "/rerank"),
     "images": ("/v1/images/generations", "/images/generations"),
+    "transcription": ("/v1/audio/transcriptions", "/audio/transcriptions"),
 }
 
 

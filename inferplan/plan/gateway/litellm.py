@@ -34,6 +34,7 @@ _API_MODE = {
     "rerank": "rerank",
     "classify": "chat",
     "images": "image_generation",
+    "transcription": "audio_transcription",
 }
 
 

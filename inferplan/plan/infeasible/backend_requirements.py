@@ -40,11 +40,13 @@ def model(declaration: Declaration, name: str) -> list[Requirement]:
     known = catalog.models().get(current) or _catalogued(current)
     size = known.params if known is not None else math.inf
     kind = known.vllm if known is not None else _kind(spec, name)
+    listens = any(route.api == "transcription" for route in spec.routes if name in route.backends)
     longest = backend.engine.max_model_len or 1
     smaller = [
         model
         for model in sorted(catalog.models().values(), key=lambda model: (-model.params, model.id))
         if model.vllm == kind
+        and (model.transcribes is not None if listens else model.transcribes != "only")
         and model.params < size
         and model.params_verified
         and model.shapes_verified
@@ -101,12 +103,15 @@ def precision(name: str, backend: Backend) -> list[Requirement]:
         model = shapes(name, backend)
     except (catalog.UnknownName, sizing.ShapesError):  # a backend that the gates have left out
         return []
-    _, origin = format_of(model, said)
+    form, origin = format_of(model, said)
     cache_open = backend.engine.kv_cache_dtype in {None, "auto"} and model.attention != "none"
     path, value = f"backends.{name}.quantization", said or f"as published ({model.dtype})"
 
     def quantized(text: str | None) -> Edit:
         return edit_backend(name, lambda one: replace(one, quantization=text))
+
+    def another(repository: str) -> Edit:
+        return edit_backend(name, lambda one: replace(one, weights=f"hf://{repository}", quantization=None))
 
     def small_cache(declaration: Declaration) -> Declaration:
         return edit_engine(name, lambda one: replace(one, kv_cache_dtype="fp8"))(declaration)
@@ -122,6 +127,8 @@ def precision(name: str, backend: Backend) -> list[Requirement]:
                 )
             )
     elif origin == "other_repository":
+        for repository in catalog.published_as(model.id, form.id):
+            changes.append(Change(edit=another(repository), say=always(f"the weights of {repository}")))
         changes.append(Change(edit=quantized(None), say=always(f"as published ({model.dtype})")))
     elif cache_open:
         changes.append(Change(edit=small_cache, say=always("engine.kv_cache_dtype fp8")))

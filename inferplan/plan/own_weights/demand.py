@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 
 from inferplan import catalog, sizing
-from inferplan.plan.apis import check_api, note_systems
+from inferplan.plan.apis import check_api, note_speech, note_systems
 from inferplan.plan.case import Case
+from inferplan.plan.own_weights.engine_options import engine_options
 from inferplan.plan.own_weights.image_layouts import ImageDemand
-from inferplan.plan.own_weights.layouts import Demand
+from inferplan.plan.own_weights.layouts import Demand, must_hold
 from inferplan.plan.traffic import GENERATES
 from inferplan.records.draft import Traffic
 from inferplan.records.no_plan import Conflict, NoPlan
@@ -63,6 +64,7 @@ def demands(case: Case, notes: Notes) -> dict[str, Demand | ImageDemand]:
             if name in route.backends:
                 check_api(name, route.api, shape, f"routes[{index}]")
         note_systems(name, shape.id, notes)
+        note_speech(name, [route.api for route in case.spec.routes if name in route.backends], notes)
         found[name] = (
             _image_demand(case, name, shape.id)
             if shape.id in catalog.image_models()
@@ -108,6 +110,7 @@ def _demand(
     _check_length(name, backend, length, [(load, routes[load.route]) for load in every])
     objectives = [route.objectives for route in serving]
     _warn_percentiles(name, objectives, notes)
+    availability = max(objective.availability_percent or DEFAULT_AVAILABILITY for objective in objectives)
     return Demand(
         backend=name,
         shapes=shape,
@@ -122,9 +125,9 @@ def _demand(
             ttft_p95_ms=_tightest([objective.ttft_ms for objective in objectives]),
             tpot_p95_ms=None if pooling else _tightest([objective.tpot_ms for objective in objectives]),
         ),
-        availability_percent=max(
-            objective.availability_percent or DEFAULT_AVAILABILITY for objective in objectives
-        ),
+        availability_percent=availability,
+        at_slow_end=must_hold(case.environment, availability),
+        options=engine_options(name, backend, notes),
     )
 
 

@@ -16,7 +16,7 @@ from inferplan.records.notes import Notes
 from inferplan.records.plan import Candidate, Server, Source
 from inferplan.sizing import FAILURE_UTILIZATION, StartupEstimate
 
-_RANGES = ("output_tokens_per_second", "tpot_ms")
+_RANGES = {"output_tokens_per_second": ("low", "high"), "tpot_ms": ("low", "high"), "ttft_ms": ("high",)}
 
 
 def nothing_fits(wish: Wish, listed: tuple[Candidate, ...]) -> NoPlan:
@@ -62,11 +62,14 @@ def explain(index: int, wish: Wish, choice: Choice, notes: Notes) -> None:
         "peak_requests_per_second": demand.requests_per_second,
         "fallback_requests_per_second": demand.fallback_requests_per_second,
         "failure_utilization": FAILURE_UTILIZATION,
+        "requests_per_second_of_a_replica_at_the_slow_end": speed.requests_per_second_low,
+        "speed_counted_on_without_reserve": found.sized_at,
     }
     formula = (
         "peak requests per second over what a replica does at the planning utilization, and together with "
-        "the load it "
-        "stands in for at the failure utilization; the larger, at least one"
+        "the load it stands in for at the failure utilization"
+        + (", at the slow end of the speed's range" if demand.at_slow_end else "")
+        + "; the larger, at least one"
     )
     if choice.replicas_per_zone is not None:
         inputs |= {"zones": choice.zones, "replicas_per_zone": choice.replicas_per_zone}
@@ -81,6 +84,13 @@ def explain(index: int, wish: Wish, choice: Choice, notes: Notes) -> None:
         inputs,
         sources=sized.sources,
         confidence=sized.confidence,
+    )
+    notes.derive(
+        f"{path}.sized_at",
+        found.sized_at,
+        "end of the speed's range",
+        "the slow end in production or from 99.9 percent of availability, else the expected speed",
+        {"availability_percent": demand.availability_percent},
     )
     notes.derive(
         f"{path}.tensor_parallel",
@@ -109,7 +119,7 @@ def explain(index: int, wish: Wish, choice: Choice, notes: Notes) -> None:
         f"the default of {vllm} by GPU",
         gpu,
     )
-    price = catalog.instance_price(choice.instance.type, choice.region)
+    price = wish.prices.instance(choice.instance.type, choice.region)
     notes.derive(
         f"pools[{index}].nodes",
         choice.nodes,
@@ -119,7 +129,7 @@ def explain(index: int, wish: Wish, choice: Choice, notes: Notes) -> None:
             "replicas": choice.replicas,
             "pods_per_node": choice.pods_per_node,
             "zones": choice.zones,
-            "usd_per_node_hour": price.usd_hour,
+            "usd_per_node_hour": price.usd,
             "price_basis": price.basis,
         },
         sources=tuple(Source(source=text, as_of=price.as_of) for text in price.source),
@@ -200,9 +210,9 @@ def explain_pod(path: str, server: Server, choice: Choice, notes: Notes) -> None
     )
     if server.throughput is None or not isinstance(choice.layout, Layout):
         return
-    predicted = {name: notes.derivations[f"{path}.throughput.{name}"] for name in _RANGES}
-    for name, derivation in predicted.items():
-        for end in ("low", "high"):
+    for name, ends in _RANGES.items():
+        derivation = notes.derivations[f"{path}.throughput.{name}"]
+        for end in ends:
             value = getattr(server.throughput, f"{name}_{end}")
             notes.derivations[f"{path}.throughput.{name}_{end}"] = msgspec.structs.replace(
                 derivation, value=value

@@ -9,6 +9,8 @@ from inferplan import catalog
 from inferplan.plan.images import VLLM_VERSION
 from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.plan import Adapter
+from inferplan.sizing.adapters import RANKS
+from inferplan.sizing.formats import kv_format
 from inferplan.spec.model import Api, Backend
 
 MODELS_MOUNT = "/models"
@@ -16,8 +18,6 @@ PORT = 8000
 # No host ends in .invalid (RFC 6761). An empty list would mean "any", so the list holds a name nothing can
 # have.
 NO_MEDIA_DOMAIN = "none.invalid"
-# Values that vLLM takes for --max-lora-rank: vllm/config/lora.py, MaxLoRARanks (0.33.0)
-LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 DEFAULT_LORA_RANK = 16
 
 ENVIRONMENT = {
@@ -55,7 +55,7 @@ PLANNED = frozenset(
 def max_lora_rank(backend: Backend) -> int:
     """The smallest rank that vLLM can be told and that every adapter stays within."""
     largest = max((adapter.rank or DEFAULT_LORA_RANK for adapter in backend.adapters), default=1)
-    return next(rank for rank in LORA_RANKS if rank >= max(largest, DEFAULT_LORA_RANK))
+    return next(rank for rank in RANKS if rank >= max(largest, DEFAULT_LORA_RANK))
 
 
 def weights_key(model: str, revision: str | None) -> str:
@@ -105,7 +105,7 @@ def server_flags(
     if quantization is not None:
         flags += ["--quantization", quantization]
     if backend.engine.kv_cache_dtype is not None:
-        flags += ["--kv-cache-dtype", backend.engine.kv_cache_dtype]
+        flags += ["--kv-cache-dtype", kv_format(backend.engine.kv_cache_dtype).id]
     if dtype_half:
         flags += ["--dtype", "half"]
     if api in {"embeddings", "rerank", "classify"}:

@@ -69,6 +69,7 @@ def plan_image_server(case: Case, index: int, choice: Choice, pool: Pool, notes:
         pool=pool.name,
         tensor_parallel=1,
         pipeline_parallel=1,
+        sized_at=None,
         replicas=choice.replicas,
         pods_per_node=choice.pods_per_node,
         replicas_per_zone=choice.replicas_per_zone or choice.replicas,

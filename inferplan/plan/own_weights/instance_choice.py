@@ -14,14 +14,14 @@ from inferplan import catalog
 from inferplan.cost import gpu_monthly_usd
 from inferplan.plan.images import VLLM_VERSION
 from inferplan.plan.own_weights.image_layouts import ImageDemand, ImageLayout, image_layout
-from inferplan.plan.own_weights.layouts import Demand, Layout, NoLayout, layout
+from inferplan.plan.own_weights.layouts import Demand, Layout, NoLayout, layout, must_hold
 from inferplan.records.plan import Candidate, Record
 from inferplan.sizing.weights import format_of
 from inferplan.spec.model import Capacity
+from inferplan.spec.price_book import PriceBook
 
 TENSOR_PARALLEL = (1, 2, 4, 8)
 PIPELINE_PARALLEL = (2, 4)
-SURVIVE_FROM_PERCENT = 99.9
 # Host memory and vCPUs of a pod beside its GPUs: working estimates for the API server, one worker per GPU,
 # and IPC.
 BASE_MEMORY_GIB = 6
@@ -56,6 +56,7 @@ class Wish(Record, frozen=True, kw_only=True):
     capacity: Capacity
     zones: int
     survive: bool  # the loss of a zone
+    prices: PriceBook
 
 
 def shm_gib(tensor_parallel: int) -> int:
@@ -75,7 +76,7 @@ def node_memory_gib(instance: catalog.Instance) -> int:
 
 def must_survive(environment: str, availability_percent: float, zones: int) -> bool:
     """Whether the loss of a zone must be survived: production or 99.9 percent, where there are two zones."""
-    return zones >= 2 and (environment == "production" or availability_percent >= SURVIVE_FROM_PERCENT)
+    return zones >= 2 and must_hold(environment, availability_percent)
 
 
 def spread(layout_: Layout | ImageLayout, zones: int) -> int:
@@ -96,13 +97,13 @@ def choose(wish: Wish) -> tuple[Choice | None, tuple[Candidate, ...]]:
                 choices.append(found)
             else:
                 refused.append(_refused(wish, instance, why or ""))
-    choices.sort(key=_rank)
+    choices.sort(key=lambda choice: _rank(choice, wish.prices))
     taken = choices[0] if choices else None
-    listed = [_listed(choice, taken) for choice in choices]
+    listed = [_listed(choice, taken, wish.prices) for choice in choices]
     return taken, (*listed, *sorted(refused, key=lambda candidate: candidate.instance_type))
 
 
-def _rank(choice: Choice) -> tuple[bool, float, int, str]:
+def _rank(choice: Choice, prices: PriceBook) -> tuple[bool, float, int, str]:
     """Known prices first, then cheapest, then fewest nodes, then by name.
 
     Without a price in the Region those of the base Region say what is cheaper.
@@ -110,7 +111,7 @@ def _rank(choice: Choice) -> tuple[bool, float, int, str]:
     usd = choice.monthly_usd
     known = usd is not None
     if usd is None:
-        usd = gpu_monthly_usd(choice.instance.type, catalog.BASE_REGION, choice.nodes)
+        usd = gpu_monthly_usd(prices, choice.instance.type, catalog.BASE_REGION, choice.nodes)
     return (not known, math.inf if usd is None else usd, choice.nodes, choice.instance.type)
 
 
@@ -137,11 +138,11 @@ def _unusable(wish: Wish, instance: catalog.Instance) -> str | None:
         )
     if wish.survive and (len(offers) < 2 or capacity.zone is not None):
         return f"in one zone only ({capacity.zone or offers[0]}), and the loss of a zone must be survived"
-    price = catalog.instance_price(instance.type, wish.region)
-    if (capacity.kind or "on-demand") != "on-demand" or price.usd_hour is not None:
+    price = wish.prices.instance(instance.type, wish.region)
+    if (capacity.kind or "on-demand") != "on-demand" or price.usd is not None:
         return None
-    sold = catalog.instance_price(instance.type, catalog.BASE_REGION)
-    if catalog.is_region_priced(wish.region) or sold.usd_hour is None:
+    sold = wish.prices.instance(instance.type, catalog.BASE_REGION)
+    if wish.prices.is_region_priced(wish.region) or sold.usd is None:
         return price.basis
     return None  # what a whole Region costs is a gap of the catalog, not of the Region
 
@@ -234,14 +235,14 @@ def _sized(wish: Wish, instance: catalog.Instance, found: Layout | ImageLayout, 
         replicas_per_zone=per_zone,
         pods_per_node=pods,
         nodes=nodes,
-        monthly_usd=gpu_monthly_usd(instance.type, wish.region, nodes),
+        monthly_usd=gpu_monthly_usd(wish.prices, instance.type, wish.region, nodes),
     )
 
 
-def _listed(choice: Choice, taken: Choice | None) -> Candidate:
+def _listed(choice: Choice, taken: Choice | None, prices: PriceBook) -> Candidate:
     chosen = choice is taken
     usd = "without a list price" if choice.monthly_usd is None else f"{choice.monthly_usd:,.0f} USD a month"
-    if choice.monthly_usd is None and not catalog.is_region_priced(choice.region):
+    if choice.monthly_usd is None and not prices.is_region_priced(choice.region):
         order = "cheapest" if chosen else "dearer"
         reason = f"{order} at the prices of {catalog.BASE_REGION}: none is known in {choice.region}"
     elif chosen:

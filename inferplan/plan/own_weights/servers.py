@@ -62,6 +62,7 @@ def plan_own(case: Case, region: catalog.Region, wanted_zones: int, notes: Notes
             capacity=case.spec.backends[name].capacity,
             zones=wanted_zones,
             survive=survive,
+            prices=case.question.prices,
         )
         taken, listed = choose(wish)
         candidates += listed
@@ -158,6 +159,7 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
         replicas=choice.replicas,
         pods_per_node=choice.pods_per_node,
         replicas_per_zone=choice.replicas_per_zone or choice.replicas,
+        sized_at=found.sized_at,
         min_replicas=choice.zones if choice.replicas_per_zone is not None else 1,
         max_replicas=most_replicas(pool, choice),
         max_model_len=fit.max_model_len,
