@@ -16,6 +16,7 @@ from inferplan.records.draft import Draft
 from inferplan.records.plan import CostLine, Pool
 
 KEYS = ("data", "logs", "secrets")  # and ebs where there are nodes
+GP3_MIB_S = 125  # of throughput that the price of a gp3 volume includes
 TOKEN_ALARMS_PER_MODEL = 2  # input and output tokens of every Bedrock model
 ROTATION = "each of the first two yearly rotations adds the price of a key once more"
 
@@ -128,6 +129,21 @@ def _cluster(draft: Draft) -> Iterator[CostLine]:
             low=low * per_node,
             high=high * per_node,
         )
+        more = (pool.volume_mib_s or GP3_MIB_S) - GP3_MIB_S
+        if more > 0:
+            per_node = more * pool_hours(pool) / HOURS_PER_MONTH
+            yield service(
+                draft,
+                "ebs-gp3-throughput-month",
+                f"volume throughput of {pool.name}",
+                pool.nodes * per_node,
+                "MiB/s-months",
+                group="storage",
+                pool=pool.name,
+                note=f"{pool.volume_mib_s} MiB/s a node, {GP3_MIB_S} of which the volume includes",
+                low=low * per_node,
+                high=high * per_node,
+            )
     yield service(
         draft, "s3-standard-gb-month", "weights bucket", draft.weights_gib, "GB-months", group="storage"
     )

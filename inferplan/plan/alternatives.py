@@ -12,8 +12,7 @@ from msgspec.structs import replace
 
 from inferplan import catalog
 from inferplan.cost.break_even import break_even, none, utilization_of
-from inferplan.cost.fixed import pool_volume_gib
-from inferplan.cost.lines import HOURS_PER_MONTH, Case, holes, pool_hours, total
+from inferplan.cost.lines import Case, holes, pool_hours, total
 from inferplan.decision import MODES, Question
 from inferplan.plan.search import Built
 from inferplan.records.draft import Draft
@@ -166,8 +165,7 @@ def _with(base: Built, pool: Pool, candidate: Candidate) -> Range | None:
     if candidate.nodes is None or pool.capacity in NO_LIST_PRICE:
         return None
     hours = candidate.nodes * pool_hours(pool)
-    storage = sum(line.unit_usd for line in mine if line.group == "storage" and line.unit_usd is not None)
-    volumes = hours / HOURS_PER_MONTH * pool_volume_gib(pool) * storage
+    volumes = total([line for line in mine if line.group == "storage"]) / pool.nodes * candidate.nodes
 
     def usd(case: Case, hourly: float) -> float:
         rest: float = getattr(whole, case) - total(mine, case)

@@ -150,9 +150,10 @@ def test_every_node_can_be_drained(stack: Cluster) -> None:
 
 
 def test_a_lost_zone_leaves_what_was_promised_k8s_3(stack: Cluster) -> None:
-    """The rest carries on and can be replaced, every one; when the zone is back, all stand as before.
+    """The rest carries on, reaches its share and can be replaced, every one; all stand when the zone is back.
 
-    What is started anew with a zone missing is what a first rollout meets where one zone has no GPU.
+    What is started anew with a zone missing is what a first rollout meets where one zone has no GPU. A node
+    with room for more than the share of its zone may have taken a replica of a drained one before.
     """
     zone, gone = lost(stack)
     rest = [node for node in stack.nodes if node not in gone]
@@ -163,8 +164,10 @@ def test_a_lost_zone_leaves_what_was_promised_k8s_3(stack: Cluster) -> None:
         for server in stack.plan.servers:
             if not server.zones:
                 continue
-            survivors = {other: count for other, count in before[server.name].items() if other != zone}
-            assert stack.per_zone(server.name) == survivors
+            others = {other: server.replicas_per_zone for other in before[server.name] if other != zone}
+            survivors = stack.per_zone(server.name)
+            assert survivors.keys() == others.keys()
+            assert all(survivors[other] >= share for other, share in others.items()), stack.waiting()
             if server.pipeline_parallel == 1:
                 for pod, _ in stack.placed(name=server.name):
                     stack.kill(pod)
@@ -181,7 +184,10 @@ def test_a_lost_zone_leaves_what_was_promised_k8s_3(stack: Cluster) -> None:
         for node in gone:
             stack.add(node)
         stack.until(stack.all_ready)
-    assert {server.name: stack.per_zone(server.name) for server in stack.plan.servers} == before
+    for server in stack.plan.servers:
+        after = stack.per_zone(server.name)
+        assert sum(after.values()) == server.replicas
+        assert after.keys() == before[server.name].keys()
 
 
 def _index(pod: dict) -> str:

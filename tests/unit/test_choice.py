@@ -474,7 +474,7 @@ def test_a_schedule_lowers_hours_and_bill_of_gpu_nodes() -> None:
     assert before.expected_usd == pytest.approx(730 * 0.558, abs=0.01)  # g4dn.xlarge in eu-north-1
     assert nodes.expected_usd == pytest.approx(217.26 * 0.558, abs=0.01)
     rest = usual.cost.monthly_usd.expected - plan.cost.monthly_usd.expected
-    volumes = 0.0952 * 130 * (1 - 217.26 / 730)
+    volumes = (0.0952 * 130 + 0.04 * (500 - 125)) * (1 - 217.26 / 730)
     assert rest == pytest.approx((730 - 217.26) * 0.558, abs=volumes)
     assert "GPU nodes paid 217.26 hours a month" in plan.cost.wording
     assert not any(one.line.startswith("GPU nodes") for one in plan.cost.commitments)  # paid all hours

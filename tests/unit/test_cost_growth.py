@@ -131,7 +131,9 @@ def test_the_months_follow_the_steps() -> None:
     steps = dict(priced.growth[0].steps)
     nodes = [max(count for start, count in steps.items() if start <= month) for month in range(1, 13)]
     gpus = line(priced, f"GPU nodes {pool.name}").expected_usd or 0
-    volumes = line(priced, f"volumes of {pool.name}").expected_usd or 0
+    volumes = sum(
+        line(priced, f"{what} of {pool.name}").expected_usd or 0 for what in ("volumes", "volume throughput")
+    )
     fixed = priced.fixed_usd - gpus - volumes
     usage = sum(one.expected_usd or 0 for one in priced.lines if one.kind == "usage")
 

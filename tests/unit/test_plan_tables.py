@@ -65,11 +65,11 @@ CLINIC = ("g7e", range(4, 5), 4 * HOURS * 3.36312 * 1.258 / 1.006, 12_700.0, 13_
 #   3.5 -> 4; with one zone left 8 / (3.20 x 0.95) = 2.6 -> 3 there. 3 a zone: 6 groups of 2 GPUs = 2 x
 #   p5.48xlarge = 16 GPUs: 2 x 730 x 66.048 = 96,430 USD. p4d.24xlarge at 26.3444 USD/h is 2.5 times cheaper
 #   a node, but A100 computes FP8 in 16 bit (312 TFLOPS) and its range is wide: 12 nodes, 230,777
-#   USD. Beside: EKS 73, system nodes 2 x 730 x 0.202 = 295, endpoints 12 x 2 x 0.013 x 730 = 228,
-#   database, cache and balancer 153, disks, keys, logs about 70, guardrail 250,000 requests x 6 text
-#   units x (0.15 + 0.10) / 1,000 = 375: 1,200 -> 97,630 USD. Hybrid sends the 250,000 office requests to
-#   Mistral Large (4 and 12 USD per million tokens): 250,000 x (900 x 4 + 400 x 12) / 1e6 = 2,100 USD ->
-#   99,730 USD. It keeps the GPUs: they are the fallback. Self-hosted serves all 10 requests/s itself: 10
+#   USD. Beside: EKS 73, system nodes 3 x 730 x 0.202 = 442, endpoints 11 x 2 x 0.013 x 730 = 209,
+#   database, cache and balancer 153, disks and their throughput 77, keys, logs about 52, guardrail 250,000
+#   requests x 6 text units x (0.15 + 0.10) / 1,000 = 375: 1,381 -> 97,811 USD. Hybrid sends the 250,000
+#   office requests to Mistral Large (5.2 and 15.6 USD per million tokens): 250,000 x (900 x 5.2 + 400 x
+#   15.6) / 1e6 = 2,730 USD -> 100,541 USD. It keeps the GPUs: they are the fallback. Self-hosted serves all 10 requests/s itself: 10
 #   / (3.52 x 0.65) = 4.4 -> 5; with one zone left 10 / (3.20 x 0.95) = 3.3 -> 4 there: 8 groups on 2 nodes.
 BANK_GPUS = ("p5", range(16, 17), 2 * HOURS * 66.048)
 
@@ -121,9 +121,9 @@ NO_GPUS = (None, range(1), 0.0)
 ROWS = (
     Row("de-clinic-notes", "self-hosted", "self-hosted", "eu-central-1", *CLINIC),
     Row("de-clinic-notes", "auto", "self-hosted", "eu-central-1", *CLINIC),
-    Row("in-bank-assistant", "hybrid", "hybrid", "ap-south-1", *BANK_GPUS, 99_000.0, 100_500.0),
+    Row("in-bank-assistant", "hybrid", "hybrid", "ap-south-1", *BANK_GPUS, 99_500.0, 101_000.0),
     Row("in-bank-assistant", "self-hosted", "self-hosted", "ap-south-1", *BANK_GPUS, 96_900.0, 98_400.0),
-    Row("in-bank-assistant", "auto", "hybrid", "ap-south-1", *BANK_GPUS, 99_000.0, 100_500.0),
+    Row("in-bank-assistant", "auto", "hybrid", "ap-south-1", *BANK_GPUS, 99_500.0, 101_000.0),
     Row("minimal", "self-hosted", "self-hosted", "eu-north-1", *MINIMAL),
     Row("minimal", "auto", "self-hosted", "eu-north-1", *MINIMAL),
     Row("eu-support-desk", "managed-api", "managed-api", "eu-west-1", *NO_GPUS, *DESK),
