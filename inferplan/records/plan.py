@@ -84,6 +84,7 @@ class Throughput(Record, frozen=True, kw_only=True):
     output_tokens_per_second_low: float | None
     output_tokens_per_second_high: float | None
     ttft_ms: float
+    ttft_ms_high: float
     tpot_ms: float | None
     tpot_ms_low: float | None
     tpot_ms_high: float | None

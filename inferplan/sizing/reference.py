@@ -104,7 +104,7 @@ class ThroughputPoint(Row, frozen=True):
 
     id: str
     set: Literal["fit", "test"] | None  # None: another engine, or a GPU that is not in the catalog
-    model: str  # of the catalog, or of measured_models
+    model: str  # of the catalog
     gpu: str
     gpus: int  # of all replicas
     tensor_parallel: int
@@ -129,6 +129,14 @@ class ThroughputPoint(Row, frozen=True):
     note: str | None = None
 
     @property
+    def repository(self) -> str:
+        """The model of the catalog whose weights ran: the repository published in the format, if any."""
+        from inferplan import catalog
+
+        known = catalog.published_as(self.model, self.quantization or "")
+        return known[0] if known else self.model
+
+    @property
     def vllm(self) -> str | None:
         """The version of vLLM where it is stated."""
         word = self.engine.removeprefix("vllm ").split(" ")[0]
@@ -139,27 +147,6 @@ class ThroughputPoint(Row, frozen=True):
         """Requests that each replica is asked for at once; None where the source does not say."""
         asked = self.concurrency or self.prompts
         return None if asked is None else max(1, round(asked * self.tensor_parallel / self.gpus))
-
-
-class MeasuredModel(Row, frozen=True):
-    """The shapes of a model that was measured and is not in the catalog, as its config.json has them."""
-
-    model: str
-    shapes: dict[str, Any]
-    note: str | None = None
-
-
-@cache
-def measured_models() -> Mapping[str, MeasuredModel]:
-    """Shapes of measured models outside the catalog, by id."""
-    return {row.model: row for row in rows("measured_models", MeasuredModel)}
-
-
-@cache
-def shapes_measured(model: str) -> ModelShapes:
-    """The shapes of a measured model; raises catalog.UnknownName."""
-    row = measured_models().get(model)
-    return shapes_of(model) if row is None else shapes_from_config(row.shapes, model, row.as_of)
 
 
 @cache

@@ -13,8 +13,8 @@ from inferplan import catalog
 from inferplan.catalog import Gpu
 from inferplan.records.plan import Record
 from inferplan.sizing.memory import Fit, fit
-from inferplan.sizing.reference import ThroughputPoint, shapes_measured
-from inferplan.sizing.shapes import ModelShapes
+from inferplan.sizing.reference import ThroughputPoint
+from inferplan.sizing.shapes import ModelShapes, shapes_of
 from inferplan.sizing.speed_cells import KIND_WORDS, speed_cells
 from inferplan.sizing.throughput import Performance, throughput
 
@@ -42,7 +42,7 @@ def run_of(point: ThroughputPoint) -> Run | str:
         return OTHER if known else f"{point.gpu} is not in the catalog"
     if point.input_tokens is None or point.output_tokens is None:
         return "the lengths are not printed"
-    shapes, gpu = shapes_measured(point.model), catalog.gpu(point.gpu)
+    shapes, gpu = shapes_of(point.repository), catalog.gpu(point.gpu)
     held = _memory(point, shapes, gpu)
     room, asked = held.concurrency_at(point.input_tokens, point.output_tokens), point.in_flight
     if point.kv_cache_dtype is None:
@@ -135,7 +135,7 @@ def best_rate(point: ThroughputPoint) -> float | None:
     """Predicted output tokens per second and GPU for another engine's run: at its load, else the best."""
     if point.gpu not in catalog.gpus() or not point.input_tokens or not point.output_tokens:
         return None
-    card, shapes = catalog.gpu(point.gpu), shapes_measured(point.model)
+    card, shapes = catalog.gpu(point.gpu), shapes_of(point.model)
     counts = [] if point.concurrency is None else [point.concurrency]
     for sequences in () if counts else (64, 128, 256, 512, 1024):
         found = fit(

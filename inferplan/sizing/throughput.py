@@ -65,6 +65,7 @@ class Performance(Record, frozen=True):
             output_tokens_per_second_low=self.output_tokens_per_second_low,
             output_tokens_per_second_high=self.output_tokens_per_second_high,
             ttft_ms=self.ttft_ms,
+            ttft_ms_high=self.ttft_ms_high,
             tpot_ms=self.tpot_ms,
             tpot_ms_low=self.tpot_ms_low,
             tpot_ms_high=self.tpot_ms_high,

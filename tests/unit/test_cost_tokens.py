@@ -489,7 +489,9 @@ def test_every_part_of_a_plan_reads_the_same_price(tmp_path: Path) -> None:
     assert vendors(none) - vendors(most) == pytest.approx(saved, abs=0.02)
     assert none.cost.break_even is not None
     assert most.cost.break_even is not None
-    assert most.cost.break_even["monthly_requests"] > none.cost.break_even["monthly_requests"]
+    for dear, cheap in zip(none.cost.break_even["curve"], most.cost.break_even["curve"], strict=True):
+        assert cheap["vendor_usd"] < dear["vendor_usd"]
+        assert cheap["own_usd"] == dear["own_usd"]
     (before,), (after,) = (plan.cost.break_even["utilization"] for plan in (none, most))
     assert after["vendor_usd_per_million_tokens"] < before["vendor_usd_per_million_tokens"]
     assert after["own_usd_per_million_tokens_when_full"] == before["own_usd_per_million_tokens_when_full"]

@@ -261,8 +261,8 @@ def p5e() -> Declaration:
         pytest.param(
             lambda: clinic_with(ttft_ms=Percentiles(p95=150)),
             "routes[0].objectives.ttft_ms",
-            "p95 540 ms",
-            lambda said: with_route(said, objectives={"ttft_ms": Percentiles(p95=540)}),
+            "p95 1200 ms",
+            lambda said: with_route(said, objectives={"ttft_ms": Percentiles(p95=1200)}),
             id="the limit that the hardware of the budget keeps",
         ),
         pytest.param(
@@ -306,9 +306,9 @@ def test_a_proposed_change_is_planned_at_the_price_it_says(
 
 
 def test_a_place_a_model_and_a_budget() -> None:
-    """One Region, 70 billion parameters and 20,000 USD: each that conflicts is named, with its own change."""
+    """One Region, 70 billion parameters and 30,000 USD: each that conflicts is named, with its own change."""
     said = with_countries(bank_in("ap-southeast-1"), "IN", "SG", "JP")
-    answer = refused(with_spec(with_backend(said, "llama", quantization=None), budget={"monthly_usd": 20000}))
+    answer = refused(with_spec(with_backend(said, "llama", quantization=None), budget={"monthly_usd": 30000}))
 
     assert [conflict.path for conflict in answer.conflicts] == [
         "backends.llama.weights",
@@ -316,7 +316,7 @@ def test_a_place_a_model_and_a_budget() -> None:
         "budget.monthly_usd",
     ]
     assert "meta-llama/Llama-3.3-70B-Instruct" in answer.summary
-    assert "20,000 USD a month" in answer.summary
+    assert "30,000 USD a month" in answer.summary
     assert "p4de.24xlarge" in answer.summary  # the only 80 GB GPUs of ap-southeast-1
     assert "ap-southeast-1" in answer.summary
 

@@ -182,8 +182,8 @@ BAD_SPECS = [
     pytest.param(
         changed("Qwen3-4B", "Qwen3-4"),
         "spec.yaml:8:20: backends.small.weights: unknown model 'Qwen/Qwen3-4'; did you mean "
-        "hf://Qwen/Qwen3-4B, hf://Qwen/Qwen3-14B or hf://Qwen/Qwen3-8B? a model that the catalog does not "
-        "know needs `shapes`",
+        "hf://Qwen/Qwen3-4B, hf://Qwen/Qwen3-4B-AWQ or hf://Qwen/Qwen3-4B-FP8? a model that the catalog does "
+        "not know needs `shapes`",
         id="unknown model",
     ),
     pytest.param(

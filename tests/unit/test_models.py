@@ -38,13 +38,6 @@ def test_the_tables_are_what_the_wheels_and_the_readers_state() -> None:
         assert refresh_rows.render(content) == table.raw(name).decode(), f"{name}: make refresh"
 
 
-def test_what_a_person_has_read_is_in_canonical_form() -> None:
-    """A hand and a program write the same bytes."""
-    text = models.READ.read_text("utf-8")
-
-    assert text == refresh_rows.render(json.loads(text))
-
-
 @pytest.mark.parametrize("row", READ, ids=lambda row: row["id"])
 def test_a_row_says_where_it_comes_from(row: dict[str, Any]) -> None:
     """A model has a source for its shapes or for what a person read, and a day."""

@@ -19,6 +19,7 @@ REQUEST = ("--input-tokens", "1000", "--output-tokens", "300")
 CONTRACT = {
     "concurrency",
     "ttft_ms",
+    "ttft_ms_high",
     "tpot_ms",
     "tpot_ms_low",
     "tpot_ms_high",

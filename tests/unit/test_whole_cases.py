@@ -354,7 +354,7 @@ CLOSED: tuple[tuple[str, Any], ...] = (
             (("spec.mode", "self-hosted"),),
             "bedrock (mistral.mistral-large-2402-v1:0) would cost 2,946 USD a month for every route",
         ),
-        (OWN_ONLY, "a vendor below 7.72 USD per million tokens would cost less"),
+        (OWN_ONLY, "a vendor below 8.90 USD per million tokens would cost less"),
         (
             CLOSED,
             "no registered vendor may serve every route (bedrock (mistral.mistral-large-2402-v1:0): PRIV",

@@ -6,11 +6,9 @@ Not here: the sources (model_sources). A shape that none of them states stays un
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,7 +22,6 @@ from inferplan.sizing.shapes import ModelShapes, Supplement, count_parameters, m
 from inferplan.sizing.tensors import SIXTEEN_BIT
 from inferplan.sizing.weights import weights
 
-READ = Path(__file__).parent / "hand_read" / "models.json"
 SAME = 0.005  # bytes that differ by less are the same to a row
 LIKE = "like "  # the shapes of another row
 # what a row of `models` calls a field of the shapes
@@ -44,8 +41,7 @@ MAKING = {"shapes", "config", "recipe_gb", "read", *PROVENANCE}
 
 def read() -> list[dict[str, Any]]:
     """What a person has read, a row per model."""
-    found: list[dict[str, Any]] = json.loads(READ.read_text("utf-8"))
-    return found
+    return rows.hand_read("models")
 
 
 def _default(field: str) -> Any:

@@ -72,7 +72,6 @@ ORIGINS: dict[str, Origin] = {
     "kv_formats": Origin(person="CacheDType in vLLM's source"),
     "lead_times": Origin(person="this project's own estimates"),
     "licenses": Origin(person="the texts of the licenses"),
-    "measured_models": Origin(person="shapes of models that were measured and are not in the catalog"),
     "model_hub_hosts": Origin(person="documentation of the hubs"),
     "model_retention": Origin(person="the vendors' pages on retention, at the addresses of the rows"),
     "model_serving": Origin(person="vLLM's page of supported models"),

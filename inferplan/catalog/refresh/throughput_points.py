@@ -20,7 +20,7 @@ from zipfile import ZipFile
 
 from inferplan import catalog
 from inferplan.catalog.refresh import rows, wheels
-from inferplan.sizing.reference import shapes_measured
+from inferplan.sizing.shapes import shapes_of
 from inferplan.sizing.speed_cells import family_of, kind_of
 from inferplan.sizing.weights import format_of
 
@@ -44,7 +44,7 @@ def split(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     cells: dict[tuple[str, str], set[str]] = {}
     for row in runs:
         if row["engine"].startswith("vllm") and row["gpu"] in catalog.gpus():
-            shapes = shapes_measured(row["model"])
+            shapes = shapes_of(row["model"])
             form, _ = format_of(shapes, row.get("quantization"))
             cell = family_of(catalog.gpu(row["gpu"])), kind_of(shapes, form)
             cells.setdefault(cell, set()).add(configuration(row))

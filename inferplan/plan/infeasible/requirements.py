@@ -187,12 +187,12 @@ def _limit(index: int, field: str, limits: Percentiles | None) -> Edit:
 
 
 def _unlimited(index: int, route: str, field: str, percentile: str) -> Change:
-    """No limit; written as the limit that the stack then keeps, rounded up to two digits."""
+    """No limit; written as the limit that the stack then keeps at its slowest, rounded up to two digits."""
     none = Change(edit=_limit(index, field, None), say=always("no limit"))
 
     def settled(draft: Draft) -> tuple[Change, ...]:
         speeds = [server.throughput for server in draft.servers if route in server.routes]
-        value = getattr(speeds[0], field) if speeds and speeds[0] else None
+        value = getattr(speeds[0], f"{field}_high") if speeds and speeds[0] else None
         if value is None:
             return (none,)
         limit = float(rounded_up(value, 2))

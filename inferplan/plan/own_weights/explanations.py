@@ -16,7 +16,7 @@ from inferplan.records.notes import Notes
 from inferplan.records.plan import Candidate, Server, Source
 from inferplan.sizing import FAILURE_UTILIZATION, StartupEstimate
 
-_RANGES = ("output_tokens_per_second", "tpot_ms")
+_RANGES = {"output_tokens_per_second": ("low", "high"), "tpot_ms": ("low", "high"), "ttft_ms": ("high",)}
 
 
 def nothing_fits(wish: Wish, listed: tuple[Candidate, ...]) -> NoPlan:
@@ -204,9 +204,9 @@ def explain_pod(path: str, server: Server, choice: Choice, notes: Notes) -> None
     )
     if server.throughput is None or not isinstance(choice.layout, Layout):
         return
-    predicted = {name: notes.derivations[f"{path}.throughput.{name}"] for name in _RANGES}
-    for name, derivation in predicted.items():
-        for end in ("low", "high"):
+    for name, ends in _RANGES.items():
+        derivation = notes.derivations[f"{path}.throughput.{name}"]
+        for end in ends:
             value = getattr(server.throughput, f"{name}_{end}")
             notes.derivations[f"{path}.throughput.{name}_{end}"] = msgspec.structs.replace(
                 derivation, value=value
