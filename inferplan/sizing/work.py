@@ -15,8 +15,9 @@ from inferplan.sizing.shapes import ModelShapes
 from inferplan.sizing.speed_cells import Pace
 from inferplan.sizing.weights import (
     HALF,
-    expert_bytes,
+    expert_parameters,
     format_of,
+    quantized_parameters,
     table_parameters,
     weights,
 )
@@ -160,11 +161,14 @@ def _weight_bytes_read(
     per_gpu = weights(model, quantization, tensor_parallel).per_gpu_gib * GIB
     embedding = table_parameters(model)[0] if not model.tied_embeddings else 0
     per_gpu -= embedding * (form.bytes_per_param if form.scope == "all" else HALF) / tensor_parallel
-    experts = expert_bytes(model, quantization) / tensor_parallel
+    experts = expert_parameters(model)
     if not experts or not model.experts:
         return max(0.0, per_gpu)
+    quantized = form.id != "bf16" and quantized_parameters(model, form) >= experts
+    size = form.bytes_per_param * form.padding if quantized else HALF
+    expert_bytes = experts * size / tensor_parallel
     reached: float = 1 - (1 - (model.experts_per_token or 0) / model.experts) ** batch
-    return max(0.0, per_gpu - experts) + experts * reached
+    return max(0.0, per_gpu - expert_bytes) + expert_bytes * reached
 
 
 def _attention_operations(model: ModelShapes, tokens: int) -> float:
