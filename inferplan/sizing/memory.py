@@ -319,6 +319,8 @@ def cannot_be_sized(model: ModelShapes) -> str | None:
     if model.unread:
         return f"{model.id} cannot be sized: {'; '.join(model.unread)}"
     gaps = missing(model)
+    if gaps == ("attention",) and model.note:  # the generator notes what it did not understand
+        return f"{model.id} cannot be sized: {model.note}"
     if gaps:
         return f"{model.id} cannot be sized because its shapes are not known: {', '.join(gaps)}"
     if feed_forward_width(model) is None:
