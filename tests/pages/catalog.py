@@ -129,9 +129,8 @@ def _publishers() -> list[str]:
     bent = [one.id for one in every if one.kv_type == "hybrid_compressed"]
     lines += [
         "",
-        "Weights are counted and whether it fits is not decided, because no public source says how the cache grows: "
-        + ", ".join(bent)
-        + ".",
+        "Weights are counted and whether it fits is not decided, because no public source says how "
+        f"the cache grows: {', '.join(bent)}.",
         "",
         "Asked for and not in the catalog:",
         "",
