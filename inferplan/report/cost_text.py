@@ -106,7 +106,8 @@ def _break_even(found: dict[str, Any] | None, verbose: int) -> list[str]:
     if not found:
         return []
     lines = [
-        f"  own GPUs pay for {entry['route']} from {entry['utilization']:.0%} load on ({entry['reason']})"
+        f"  {entry['own']}, nodes against tokens alone: pays for {entry['route']} "
+        f"from {entry['utilization']:.0%} load on ({entry['reason']})"
         for entry in found.get("utilization", ())
         if entry.get("utilization") is not None
     ]

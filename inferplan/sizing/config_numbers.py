@@ -83,7 +83,7 @@ _ZERO_ALLOWED = {
     "per_layer_width",
 }
 _MOST, _MOST_PARAMETERS = 10**8, 10**15  # beyond any model; keeps the arithmetic finite
-_STRETCHES = ("yarn", "linear", "dynamic")  # others, such as llama3 and longrope, state the result
+_STRETCHES = ("linear", "dynamic")  # others, such as yarn, llama3 and longrope, state the result
 _SHARED_COUNTS = ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts")
 _SHARED_WIDTHS = (
     "shared_expert_intermediate_size", "moe_shared_expert_intermediate_size", "share_expert_dim",
@@ -159,8 +159,7 @@ def stretched(merged: Mapping[str, Any], context: int) -> int:
         return context
     if "gemma3" in str(merged.get("model_type")) or not 1 <= factor <= _MOST:
         return context
-    base = positive(rope.get("original_max_position_embeddings")) if kind == "yarn" else None
-    return int((base or context) * factor)
+    return int(context * factor)
 
 
 def _shared(merged: Mapping[str, Any], values: Mapping[str, Any]) -> int:

@@ -23,6 +23,7 @@ VLLM_VERSION = "0.33.0"  # the version whose arithmetic the formulas follow
 FIRST_V1 = "0.8.0"  # the V1 engine became the default
 _V0_LONG_CONTEXT = 32768
 _UNCHUNKED = ("mla", "mla+sparse_indexer", "none")
+_CROSS_ATTENTION = ("WhisperForConditionalGeneration",)  # what a request keeps of the sound is no state
 _V0_LEAST_TOKENS = 2048  # V0 without chunked prefill takes max(max_model_len, 2048) tokens at once
 
 
@@ -289,7 +290,8 @@ def _judge(common: dict[str, Any], model: ModelShapes, pool: float, reasons: lis
     if pool < request:
         reasons.append(_too_small(pool, request, length, longest))
     most = blocks if any(kind.kind == "state" for kind in layout.kinds) else None
-    if most is not None and common["max_num_seqs"] > most and pool >= request:
+    captured = not common["enforce_eager"] and model.architecture not in _CROSS_ATTENTION
+    if most is not None and captured and common["max_num_seqs"] > most and pool >= request:
         reasons.append(f"max_num_seqs {common['max_num_seqs']} exceeds the {most} blocks of recurrent state")
     return Fit(
         **common
@@ -317,6 +319,8 @@ def cannot_be_sized(model: ModelShapes) -> str | None:
     if model.unread:
         return f"{model.id} cannot be sized: {'; '.join(model.unread)}"
     gaps = missing(model)
+    if gaps == ("attention",) and model.note:  # the generator notes what it did not understand
+        return f"{model.id} cannot be sized: {model.note}"
     if gaps:
         return f"{model.id} cannot be sized because its shapes are not known: {', '.join(gaps)}"
     if feed_forward_width(model) is None:

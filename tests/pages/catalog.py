@@ -27,6 +27,14 @@ ROOT = Path(__file__).parents[2]
 _READER = re.compile(r'rows\("(\w+)", (\w+)\)')
 _EVERY_ROW = ("verified", "unverified_parts", "source", "as_of")
 
+_NO_CONFIG = "no whole copy of its config.json was found in a package or a public repository"
+_ABSENT = (
+    ("Gemma 4 12B, Qwen3.5 0.8B and 2B, Qwen2.5-VL 3B, 32B and 72B, Mistral Medium 3.5", _NO_CONFIG),
+    ("Granite 3.x, Granite 4.0 hybrids, Phi-4-multimodal, other Hunyuan models than Hy3", _NO_CONFIG),
+    ("base models other than Llama's", "they are rarely served; `--config` sizes them"),
+    ("LTX, Wan, Qwen-Image, FLUX", "they make images and video on vLLM-Omni, whose memory is not modeled"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -118,6 +126,16 @@ def _publishers() -> list[str]:
     for one in every:
         if one.id not in sized:
             lines.append(f"- {one.id}: {one.note if one.layers else ', '.join(missing(shapes_of(one.id)))}")
+    bent = [one.id for one in every if one.kv_type == "hybrid_compressed"]
+    lines += [
+        "",
+        "Weights are counted and whether it fits is not decided, because no public source says how "
+        f"the cache grows: {', '.join(bent)}.",
+        "",
+        "Asked for and not in the catalog:",
+        "",
+        *(f"- {models}: {why}" for models, why in _ABSENT),
+    ]
     return lines
 
 

@@ -135,8 +135,8 @@ def test_bits_say_what_a_method_does_not(quantization: dict[str, Any], named: st
 @pytest.mark.parametrize(
     ("rope", "context"),
     [
-        ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}, 131072),
-        ({"type": "yarn", "factor": 2, "original_max_position_embeddings": 4096}, 8192),
+        ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}, 32768),
+        ({"type": "yarn", "factor": 2, "original_max_position_embeddings": 4096}, 32768),
         ({"type": "linear", "factor": 2}, 65536),
         ({"rope_type": "llama3", "factor": 8.0, "original_max_position_embeddings": 8192}, 32768),
         ({"rope_type": "longrope", "factor": 32.0}, 32768),
