@@ -239,6 +239,7 @@ _LIMITS = """## Limits
   answer says.
 - `redhat-performance/configiq-performance-data`, InferenceMAX and MLPerf Inference v6.1 are not among the
   runs.
+- The peak of A10G (70 TFLOPS) is general knowledge, and runs reach 91 % of it: it may be too low.
 - Usable memory of T4, A10G, B200, B300 and RTX PRO 4500 is not taken from a log.
 - Speed on PCIe cards and on Ampere rests on few runs and is printed with low confidence and a wider range.
 - A run is compared with the engine's version of its day (0.10 to 0.24); newer versions are mostly faster.
