@@ -70,7 +70,8 @@ CLINIC = ("g7e", range(4, 5), 4 * HOURS * 3.36312 * 1.258 / 1.006, 12_700.0, 13_
 #   requests x 6 text units x (0.15 + 0.10) / 1,000 = 375: 1,381 -> 97,811 USD. Hybrid sends the 250,000
 #   office requests to Mistral Large (5.2 and 15.6 USD per million tokens): 250,000 x (900 x 5.2 + 400 x
 #   15.6) / 1e6 = 2,730 USD -> 100,541 USD. It keeps the GPUs: they are the fallback. Self-hosted serves
-#   all 10 requests/s itself: 10 / (3.52 x 0.65) = 4.4 -> 5; with one zone left 10 / (3.20 x 0.95) = 3.3 -> 4 there: 8 groups on 2 nodes.
+#   all 10 requests/s itself: 10 / (3.52 x 0.65) = 4.4 -> 5; with one zone left 10 / (3.20 x 0.95) = 3.3 -> 4
+#   there: 8 groups on 2 nodes.
 BANK_GPUS = ("p5", range(16, 17), 2 * HOURS * 66.048)
 
 # minimal: Qwen3-4B in 16 bit, no load stated: 0.5 requests/s of 1,000 + 300 tokens; development, 1 zone.
