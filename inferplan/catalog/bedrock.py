@@ -147,6 +147,7 @@ def bedrock_callers(model_id: str) -> frozenset[str]:
     return frozenset(region for route in routes if route.prefix == prefix for region in route.sources)
 
 
+@cache
 def bedrock_ids(base: str, region: str) -> tuple[str, ...]:
     """The ids by which a Region can call a model: in-Region first, then geographic profiles, then global."""
     row = bedrock_models().get(base)
@@ -165,6 +166,7 @@ def bedrock_ids_inside(base: str, region: str, countries: Collection[str]) -> tu
     )
 
 
+@cache
 def _served_in(model_id: str, region: str) -> frozenset[str]:
     profile = bedrock_profile(model_id, region)
     return frozenset((profile.countries or ()) if profile is not None else (regions()[region].country,))

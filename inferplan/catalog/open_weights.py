@@ -197,6 +197,7 @@ def model(name: str) -> Model:
     return models()[found]
 
 
+@cache
 def published_as(model_id: str, weight_format: str) -> tuple[str, ...]:
     """Repositories that hold the weights of a model in a format (a row of weight_formats), sorted."""
     return tuple(

@@ -71,13 +71,12 @@ def _less(draft: Draft, vendor: Vendor, line: CostLine) -> CostLine:
     )
     if taken is None:
         return line
-    share = 1 - taken.percent / 100
     return replace(
         line,
-        low_usd=round(line.low_usd * share, 2),
-        expected_usd=round(line.expected_usd * share, 2),
-        high_usd=round(line.high_usd * share, 2),
-        unit_usd=line.unit_usd * share,
+        low_usd=round(line.low_usd * taken.left, 2),
+        expected_usd=round(line.expected_usd * taken.left, 2),
+        high_usd=round(line.high_usd * taken.left, 2),
+        unit_usd=line.unit_usd * taken.left,
         note=notes(line.note, str(taken)),
         reduction=taken,
     )

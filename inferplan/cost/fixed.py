@@ -115,35 +115,7 @@ def _cluster(draft: Draft) -> Iterator[CostLine]:
         group="cluster",
     )
     for pool in draft.pools:
-        gib, (low, high) = pool_volume_gib(pool), _nodes(draft, pool)
-        per_node = gib * pool_hours(pool) / HOURS_PER_MONTH
-        yield service(
-            draft,
-            "ebs-gp3-gb-month",
-            f"volumes of {pool.name}",
-            pool.nodes * per_node,
-            "GB-months",
-            group="storage",
-            pool=pool.name,
-            note=f"{gib} GiB a node",
-            low=low * per_node,
-            high=high * per_node,
-        )
-        more = (pool.volume_mib_s or GP3_MIB_S) - GP3_MIB_S
-        if more > 0:
-            per_node = more * pool_hours(pool) / HOURS_PER_MONTH
-            yield service(
-                draft,
-                "ebs-gp3-throughput-month",
-                f"volume throughput of {pool.name}",
-                pool.nodes * per_node,
-                "MiB/s-months",
-                group="storage",
-                pool=pool.name,
-                note=f"{pool.volume_mib_s} MiB/s a node, {GP3_MIB_S} of which the volume includes",
-                low=low * per_node,
-                high=high * per_node,
-            )
+        yield from _volumes(draft, pool)
     yield service(
         draft, "s3-standard-gb-month", "weights bucket", draft.weights_gib, "GB-months", group="storage"
     )
@@ -157,6 +129,30 @@ def _cluster(draft: Draft) -> Iterator[CostLine]:
         note="working estimate",
         estimated=True,
     )
+
+
+def _volumes(draft: Draft, pool: Pool) -> Iterator[CostLine]:
+    """Size and throughput of the volumes of a pool's nodes, for the hours in which there are nodes."""
+    gib, mib_s, (low, high) = pool_volume_gib(pool), pool.volume_mib_s or GP3_MIB_S, _nodes(draft, pool)
+    share = pool_hours(pool) / HOURS_PER_MONTH
+    included = f"{mib_s} MiB/s a node, {GP3_MIB_S} of which the volume includes"
+    for part, name, unit, each, note in (
+        ("ebs-gp3-gb-month", "volumes", "GB-months", gib, f"{gib} GiB a node"),
+        ("ebs-gp3-throughput-month", "volume throughput", "MiB/s-months", mib_s - GP3_MIB_S, included),
+    ):
+        if each > 0:
+            yield service(
+                draft,
+                part,
+                f"{name} of {pool.name}",
+                pool.nodes * each * share,
+                unit,
+                group="storage",
+                pool=pool.name,
+                note=note,
+                low=low * each * share,
+                high=high * each * share,
+            )
 
 
 def _images(draft: Draft) -> Iterator[CostLine]:

@@ -33,6 +33,19 @@ class Run(Record, frozen=True):
     asked: int | None  # requests in flight per replica that the measurement offered
     batched: int | None
 
+    def load(self, point: ThroughputPoint) -> tuple[ModelShapes, Gpu, int, int, int, int, str | None, str]:
+        """The first arguments of `throughput` and of `work_of`."""
+        return (
+            self.shapes,
+            self.gpu,
+            point.tensor_parallel,
+            self.concurrency,
+            point.input_tokens or 1,
+            point.output_tokens or 1,
+            point.quantization,
+            point.kv_cache_dtype or "auto",
+        )
+
 
 @cache
 def run_of(point: ThroughputPoint) -> Run | str:
@@ -116,18 +129,7 @@ def compare_speed(point: ThroughputPoint) -> SpeedComparison:
     run = run_of(point)
     if isinstance(run, str):
         return SpeedComparison(point=point, predicted=None, run=None, why_not=run)
-    found = throughput(
-        run.shapes,
-        run.gpu,
-        point.tensor_parallel,
-        run.concurrency,
-        point.input_tokens or 1,
-        point.output_tokens or 1,
-        point.quantization,
-        point.kv_cache_dtype or "auto",
-        1,
-        run.batched,
-    )
+    found = throughput(*run.load(point), 1, run.batched)
     return SpeedComparison(point=point, predicted=found, run=run, why_not=None)
 
 

@@ -51,6 +51,11 @@ class Reduction(Struct, frozen=True, kw_only=True):
     approved_by: str
     valid_until: str
 
+    @property
+    def left(self) -> float:
+        """The share of the price that is paid."""
+        return 1 - self.percent / 100
+
     def __str__(self) -> str:
         return f"{self.percent:g} % off {self.list_usd:g} ({self.name}, until {self.valid_until})"
 
@@ -272,12 +277,11 @@ class PriceBook:
         taken = _reduction(fitting, price.usd)
         if taken is None:
             return price
-        share = 1 - taken.percent / 100
         return replace(
             price,
-            usd=round(price.usd * share, 6),
-            low=None if price.low is None else round(price.low * share, 6),
-            high=None if price.high is None else round(price.high * share, 6),
+            usd=round(price.usd * taken.left, 6),
+            low=None if price.low is None else round(price.low * taken.left, 6),
+            high=None if price.high is None else round(price.high * taken.left, 6),
             reduction=taken,
         )
 

@@ -12,9 +12,6 @@ from priced_stacks import AS_OF, ROOT, draft, line
 
 from inferplan import catalog, cost
 from inferplan.catalog import BEDROCK, Asked, table
-from inferplan.catalog.refresh import rows as refresh_rows
-from inferplan.catalog.refresh import token_prices as refresh
-from inferplan.catalog.refresh import wheels
 from inferplan.catalog.token_rates import TOKEN_PROVIDERS, RequestPrice
 from inferplan.cost.tokens import uplift
 from inferplan.plan.make import make_plan
@@ -33,15 +30,6 @@ PRICED = [(row.provider, row.model) for row in catalog.token_prices() if row.mat
 
 
 # -- the table -------------------------------------------------------------------------------------
-def test_the_table_is_what_the_sources_state() -> None:
-    """The committed bytes are those that the pinned wheel and the installed library give."""
-    wheel = wheels.fetched("litellm")
-    if wheel is None:
-        pytest.skip("the wheel of litellm is not fetched: make wheels")
-
-    assert refresh_rows.render(refresh.current(wheel)) == table.raw("token_prices").decode()
-
-
 def test_the_table_stays_small() -> None:
     """It is read whole where a vendor's model is named."""
     assert len(table.raw("token_prices")) < 500_000

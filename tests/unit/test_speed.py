@@ -14,9 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inferplan import catalog, sizing
-from inferplan.catalog import table
-from inferplan.catalog.refresh import rows as refresh_rows
-from inferplan.catalog.refresh import speed_constants, throughput_points, wheels
+from inferplan.catalog.refresh import speed_constants, throughput_points
 from inferplan.sizing import NoThroughput, shapes_of
 from inferplan.sizing.accuracy import PAGE, page
 from inferplan.sizing.constants import GIB, constant
@@ -50,16 +48,6 @@ def pace(model: str, gpu: str, quantization: str | None = None) -> Pace:
 
 class TestData:
     """Published runs and the two sets."""
-
-    def test_the_table_is_what_the_wheel_and_the_read_rows_state(self) -> None:
-        """Nobody edits the table by hand, and its split is that of the rule."""
-        wheel = wheels.fetched(throughput_points.PACKAGE)
-        if wheel is None:
-            pytest.skip("the wheel of aiconfigurator-core is not fetched: make wheels")
-
-        fresh = throughput_points.table(wheel)
-
-        assert refresh_rows.render(fresh) == table.raw("throughput_points").decode()
 
     def test_no_configuration_is_in_both_sets(self) -> None:
         """Model, GPU, tensor parallel size and weights decide, whatever the load."""

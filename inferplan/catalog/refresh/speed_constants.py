@@ -84,16 +84,7 @@ def measured() -> list[Measured]:
         run = run_of(point)
         if isinstance(run, str):
             continue
-        work = work_of(
-            run.shapes,
-            run.gpu,
-            point.tensor_parallel,
-            run.concurrency,
-            point.input_tokens or 1,
-            point.output_tokens or 1,
-            point.quantization,
-            point.kv_cache_dtype or "auto",
-        )
+        work = work_of(*run.load(point))
         form, _ = format_of(run.shapes, point.quantization)
         found.append(Measured(point, run, work, family_of(run.gpu), kind_of(run.shapes, form)))
     names = [_name(one.point) for one in found]

@@ -128,22 +128,13 @@ def history(releases: Iterable[Path]) -> dict[str, Rows]:
     return tables
 
 
-def _write(fresh: Mapping[str, Rows]) -> None:
-    for table, after in fresh.items():
-        before = rows.read(table) if (rows.DATA / f"{table}.json").exists() else []
-        key = ("version",) if table == "vllm_releases" else (NAMES[table], "since")
-        for line in rows.changes(before, after, *key):
-            rows.tell(f"{table}: {line}")
-        rows.write(table, after)
-
-
 def main() -> None:
     """Rewrite the tables with what the pinned wheel says and say what changed."""
-    _write(tables())
+    rows.replace(tables())
 
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        _write(history(Path(name) for name in sys.argv[1:]))
+        rows.replace(history(Path(name) for name in sys.argv[1:]))
     else:
         main()
