@@ -21,7 +21,7 @@ from components.logs import Logs, LogsArgs
 from components.network import Network, NetworkArgs
 from components.registry import Registry, RegistryArgs
 from components.role import Role, RoleArgs
-from inferplan.records.plan import Image, Plan
+from inferplan.records.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +110,7 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
     )
     Registry(
         f"{plan.name}-registry",
-        RegistryArgs(images=_images(plan), kms_key_arn=made_keys.arns["data"], keep=production),
+        RegistryArgs(images=plan.pulled_images, kms_key_arn=made_keys.arns["data"], keep=production),
         deployment.options(),
     )
     return Base(keys=made_keys, logs=made_logs, network=network, endpoints=endpoints)
@@ -124,13 +124,6 @@ def is_production(plan: Plan) -> bool:
 def bedrock_model_arns(plan: Plan) -> tuple[str, ...]:
     """The models on Bedrock that the stack may call, for the two policies that name them."""
     return tuple(sorted({arn for vendor in plan.vendors for arn in vendor.model_arns}))
-
-
-def _images(plan: Plan) -> tuple[Image, ...]:
-    """Every image the stack pulls, once per repository."""
-    gateway = (plan.gateway.image, *(sidecar.image for sidecar in plan.gateway.sidecars))
-    every = (*(server.image for server in plan.servers), *gateway, *plan.images)
-    return tuple({image.repository: image for image in every}.values())
 
 
 def export_plan(plan: Plan, layer: str, *, declaration_digest: str, plan_digest: str) -> None:

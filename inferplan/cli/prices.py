@@ -51,7 +51,7 @@ def prices(
     leaves its former rows. The file is replaced at the end, all at once.
     """
     from inferplan.cli.aws_prices.asking import Asking
-    from inferplan.cli.aws_prices.connection import Connection, policy
+    from inferplan.cli.aws_prices.price_calls import PriceCalls, policy
     from inferplan.spec.bar import PRICES
 
     if print_policy:
@@ -63,7 +63,7 @@ def prices(
     wanted = _wanted(regions, specs, common)
     path = folder / PRICES
     answered: list[Answered] = []
-    for one in Asking(Connection(), common.as_of).everything(wanted, _progress(common)):
+    for one in Asking(PriceCalls(), common.as_of).everything(wanted, _progress(common)):
         answered.append(one)
         if one.problem is not None and common.format == "text":
             show(f"{one.region}: {one.section}: {one.problem}", err=True)

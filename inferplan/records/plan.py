@@ -306,6 +306,13 @@ class Plan(Record, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...] = ()
     laws: tuple[Law, ...] = ()  # that the declaration stands under
 
+    @property
+    def pulled_images(self) -> tuple[Image, ...]:
+        """Every image that the stack pulls, once per repository."""
+        gateway = (self.gateway.image, *(sidecar.image for sidecar in self.gateway.sidecars))
+        every = (*(server.image for server in self.servers), *gateway, *self.images)
+        return tuple({image.repository: image for image in every}.values())
+
 
 __all__ = [
     "Adapter",

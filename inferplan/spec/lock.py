@@ -5,7 +5,7 @@ Not here: how pins are found (the verb `lock`) and who may change the bar (organ
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
@@ -16,6 +16,7 @@ Digest = Annotated[
 ]
 Sha256 = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{64}}{END}", title="a SHA-256 (64 hex digits)")]
 Commit = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{40}}{END}", title="a full commit id (40 hex digits)")]
+Bytes = Annotated[int, Meta(ge=0, le=1 << 50, title="a number of bytes")]
 
 
 class LockedImage(Record):
@@ -25,34 +26,52 @@ class LockedImage(Record):
     tag: tag it was found under
     digest: what it is pinned to
     models: spaCy models that an image of presidio-analyzer holds; en_core_web_lg alone when it is not said
+    size_bytes: what a pull transfers, compressed
     """
 
     repository: Text
     tag: Text
     digest: Digest
     models: tuple[Text, ...] = ()
+    size_bytes: Bytes | None = None
 
 
 class LockedModel(Record):
     """A model's weights.
 
-    revision: commit they are pinned to
+    revision: commit they are pinned to; of weights outside a hub, the first 40 digits of their files' digest
     files: SHA-256 of each file
+    sizes: bytes of each file
     quantized: whether the engine quantizes at load or the publisher did
+    config: the model's config.json, from which a model that the catalog does not know is sized
+    quantization_config: its hf_quant_config.json, where it has one
+    license: license that the hub states
     """
 
     revision: Commit
     files: dict[str, Sha256] = field(default_factory=dict)
+    sizes: dict[str, Bytes] = field(default_factory=dict)
     quantized: Literal["at_load", "published"] | None = None
+    config: dict[str, Any] | None = None
+    quantization_config: dict[str, Any] | None = None
+    license: Text | None = None
 
 
 class LockedAdapter(Record):
     """An adapter's weights.
 
+    revision: commit they are pinned to; of weights outside a hub, the first 40 digits of their files' digest
     files: SHA-256 of each file
+    sizes: bytes of each file
+    rank: rank that its adapter_config.json states
+    base_model: model that it was trained on, as stated there
     """
 
+    revision: Commit | None = None
     files: dict[str, Sha256] = field(default_factory=dict)
+    sizes: dict[str, Bytes] = field(default_factory=dict)
+    rank: Annotated[int, Meta(ge=1, le=512)] | None = None
+    base_model: Text | None = None
 
 
 class Lock(Record):

@@ -27,7 +27,7 @@ from policy_sentry.querying.actions import get_action_data
 from inferplan import catalog
 from inferplan.cli.aws_prices import answers, price_changes
 from inferplan.cli.aws_prices.asking import gpu_types
-from inferplan.cli.aws_prices.connection import ACTIONS, Connection
+from inferplan.cli.aws_prices.price_calls import ACTIONS, PriceCalls
 from inferplan.spec.price_reading import read_prices
 from tests.aws_answers import SECRET, PriceList, answered, asked_for, product
 from tests.command_line import ROOT, Answer, inferplan
@@ -419,7 +419,7 @@ def test_spot_prices_of_moto_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
     with mock_aws():
         entries = [
-            *Connection().spot_prices(
+            *PriceCalls().spot_prices(
                 REGION, InstanceTypes=["g5.xlarge", "g6.xlarge"], ProductDescriptions=[*answers.LINUX]
             )
         ]
@@ -450,7 +450,7 @@ def test_every_page_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
         with Stubber(client) as stub:
             stub.add_response(operation, {name: rows[:1], token: "more"}, asked)
             stub.add_response(operation, {name: rows[1:]}, {**asked, token: "more"})
-            connection = Connection()
+            connection = PriceCalls()
             found = (
                 connection.products("us-east-1", "AmazonVPC", {})
                 if service == "pricing"

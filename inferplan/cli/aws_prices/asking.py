@@ -1,6 +1,6 @@
 """Every question of a refresh, Region by Region, and what could not be asked or was not answered.
 
-Not here: the calls (connection), reading answers (answers), and what becomes of the rows (price_changes).
+Not here: the calls (price_calls), reading answers (answers), and what becomes of the rows (price_changes).
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from inferplan import catalog
+from inferplan.cli.aws.connection import Refused
 from inferplan.cli.aws_prices import answers
-from inferplan.cli.aws_prices.connection import Connection, Refused
+from inferplan.cli.aws_prices.price_calls import PriceCalls
 from inferplan.spec.price_file import PriceRow
 
 SPOT_DAYS = 7
@@ -45,8 +46,8 @@ Section = tuple[Sequence[PriceRow], Mapping[str, str]]
 class Asking:
     """One refresh as of a day; answers of the Price List are kept for questions that share them."""
 
-    def __init__(self, connection: Connection, day: date) -> None:
-        self._connection = connection
+    def __init__(self, calls: PriceCalls, day: date) -> None:
+        self._calls = calls
         self._day = day
         self._listed: dict[tuple[str, ...], list[answers.Product]] = {}
 
@@ -116,7 +117,7 @@ class Asking:
         entries = [
             entry
             for start in range(0, len(types), BATCH)
-            for entry in self._connection.savings_plan_rates(
+            for entry in self._calls.savings_plan_rates(
                 savingsPlanPaymentOptions=["No Upfront"],
                 savingsPlanTypes=[*answers.PLANS],
                 products=["EC2"],
@@ -132,7 +133,7 @@ class Asking:
         return [*answers.savings_plans(entries, region, self._as_of)], {}
 
     def _spot(self, region: str) -> Section:
-        entries = self._connection.spot_prices(
+        entries = self._calls.spot_prices(
             region,
             InstanceTypes=[*gpu_types(region)],
             ProductDescriptions=[*answers.LINUX],
@@ -147,7 +148,7 @@ class Asking:
             if not catalog.instance(instance).is_sold_in_blocks:
                 continue
             try:
-                offers = self._connection.capacity_blocks(
+                offers = self._calls.capacity_blocks(
                     region, InstanceType=instance, InstanceCount=1, CapacityDurationHours=BLOCK_HOURS
                 )
                 row = answers.capacity_block(offers, instance, region, self._as_of)
@@ -162,7 +163,7 @@ class Asking:
     def _products(self, region: str, code: str, filters: Mapping[str, str]) -> list[answers.Product]:
         key = (region, code, *(f"{name}={value}" for name, value in sorted(filters.items())))
         if key not in self._listed:
-            self._listed[key] = [*answers.products(self._connection.products(region, code, filters))]
+            self._listed[key] = [*answers.products(self._calls.products(region, code, filters))]
         return self._listed[key]
 
 
