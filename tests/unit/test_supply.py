@@ -1,4 +1,4 @@
-"""What a plan needs in its account: every image by digest, every file of the lock under its server's prefix."""
+"""What a plan needs in its account: images by digest, files of the lock under their server's prefix."""
 
 from __future__ import annotations
 
