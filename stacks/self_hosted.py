@@ -50,7 +50,7 @@ from components.runner_access import RunnerAccess, RunnerAccessArgs
 from components.weights import Weights, WeightsArgs
 from inferplan.records.plan import Cluster as PlannedCluster
 from inferplan.records.plan import Image, Plan, Pool
-from stacks import DEVICE_PLUGIN, cluster_gateway
+from stacks import DEVICE_PLUGIN, cluster_gateway, watch
 from stacks.node_roles import TUNNEL_POLICY, node_role, volumes_role
 from stacks.shared import Base, export_base, foundation_of, is_production, use_cluster
 from stacks.shared import base as make_base
@@ -97,7 +97,7 @@ def cluster_foundation(deployment: Deployment, plan: Plan) -> ClusterFoundation:
         deployment,
         plan,
         keys=("data", "logs", "secrets", "ebs"),
-        logs={"cluster": f"/aws/eks/{planned.name}/cluster"},
+        logs={"cluster": f"/aws/eks/{planned.name}/cluster", **watch.log_groups(deployment, plan)},
     )
     if base.endpoints.s3_prefix_list_id is None:
         raise ValueError("a cluster without an S3 gateway endpoint cannot pull images")
@@ -128,6 +128,7 @@ def cluster_foundation(deployment: Deployment, plan: Plan) -> ClusterFoundation:
         deployment.options(),
     )
     system_nodes = _nodes(deployment, plan, base=base, security=security, cluster=cluster)
+    watch.foundation(deployment, plan, cluster)
     export_base(deployment, base)
     if planned.deploy_from == "vpc-runner":
         _runner(deployment, plan, base, security)
@@ -350,6 +351,7 @@ def model_servers(deployment: Deployment, plan: Plan) -> None:
             ),
             deployment.options(depends_on=[namespace]),
         )
+    watch.workload(deployment, plan, planned.namespace, after=[namespace])
 
 
 def _cluster_services(deployment: Deployment, plan: Plan, planned: PlannedCluster) -> None:

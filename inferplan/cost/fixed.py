@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from inferplan import catalog
 from inferplan.cost.growth import nodes_for, scenario_factor
 from inferplan.cost.lines import HOURS_PER_MONTH, assumed, instances, notes, pool_hours, service, unpriced
+from inferplan.cost.watching import watching_lines
 from inferplan.records.draft import Draft
 from inferplan.records.plan import CostLine, Pool
 
@@ -23,7 +24,8 @@ ROTATION = "each of the first two yearly rotations adds the price of a key once 
 
 def fixed_lines(draft: Draft) -> tuple[CostLine, ...]:
     """Every fixed line, the largest part first as a rule."""
-    return (*_gpus(draft), *_cluster(draft), *_network(draft), *_gateway(draft), *_keys(draft))
+    parts = (_gpus, _cluster, _network, _gateway, _keys, watching_lines)
+    return tuple(line for part in parts for line in part(draft))
 
 
 def _gpus(draft: Draft) -> Iterator[CostLine]:

@@ -23,6 +23,7 @@ ADDONS = (
     "aws-ebs-csi-driver",
     "aws-mountpoint-s3-csi-driver",
     "eks-node-monitoring-agent",
+    "kube-state-metrics",
 )
 
 

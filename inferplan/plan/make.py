@@ -229,7 +229,8 @@ def _finish(case: Case, built: Built, record: Decision, notes: Notes) -> Plan:
         weights_bucket=weights_bucket,
         config_bucket=case.bucket("config"),
         candidates=built.candidates,
-        images=cluster_images(case.declaration, draft.pools),
+        images=cluster_images(case.declaration, draft.pools, draft.servers),
+        watch=draft.watch,
         laws=laws_of(case.declaration),
     )
 

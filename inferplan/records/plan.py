@@ -23,6 +23,7 @@ from inferplan.records.outcome import (
     Range,
     Scenario,
 )
+from inferplan.records.watch import OBJECTS_JOB, SERVERS_JOB, Scaling, Watch
 from inferplan.spec.laws import Law
 from inferplan.spec.model import Api, DataClass
 
@@ -161,6 +162,7 @@ class Server(Record, frozen=True, kw_only=True):
     zones: tuple[str, ...] = ()  # zone ids, each with its share of the replicas; empty: any zone of the pool
     adapters: tuple[Adapter, ...] = ()
     engine: Literal["vllm", "diffusion"] = "vllm"
+    scaling: Scaling | None = None  # None: the number of its replicas stays the planned one
 
 
 class RunningHours(Record, frozen=True, kw_only=True):
@@ -302,7 +304,8 @@ class Plan(Record, frozen=True, kw_only=True):
     deploy_role: str | None
     weights_bucket: str | None
     config_bucket: str | None
-    images: tuple[Image, ...] = ()  # besides servers' and gateway's: nvidia-device-plugin, cluster-autoscaler
+    images: tuple[Image, ...] = ()  # besides servers' and gateway's: what runs the cluster and watches it
+    watch: Watch | None = None  # None: there are no model servers to watch
     candidates: tuple[Candidate, ...] = ()
     laws: tuple[Law, ...] = ()  # that the declaration stands under
 
@@ -315,6 +318,8 @@ class Plan(Record, frozen=True, kw_only=True):
 
 
 __all__ = [
+    "OBJECTS_JOB",
+    "SERVERS_JOB",
     "Adapter",
     "Alternative",
     "Budget",
@@ -343,6 +348,7 @@ __all__ = [
     "Record",
     "Route",
     "RunningHours",
+    "Scaling",
     "Scenario",
     "Server",
     "Shutdown",
@@ -353,5 +359,6 @@ __all__ = [
     "Target",
     "Throughput",
     "Vendor",
+    "Watch",
     "fitting",
 ]

@@ -37,6 +37,7 @@ OUTPUTS: dict[str, tuple[type[Struct], ...]] = {
         contracts.ExplainedResidency,
         contracts.ExplainedEgress,
         contracts.ExplainedFallback,
+        contracts.ExplainedMeasured,
     ),
     "diff": (contracts.DiffDocument,),
     "prices": (price_contracts.PricesDocument,),

@@ -10,7 +10,15 @@ from typing import Any
 
 from inferplan.resource import Resource, Unknown
 
-FIRST = ("Namespace", "PersistentVolume", "PersistentVolumeClaim", "ServiceAccount", "ConfigMap", "Job")
+FIRST = (
+    "Namespace",
+    "CustomResourceDefinition",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "ServiceAccount",
+    "ConfigMap",
+    "Job",
+)
 
 
 def manifests(recorded: tuple[Resource, ...]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -50,7 +50,11 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "explain": tuple(
         ("explain", CLINIC, *subject)
-        for subject in ((), *((one,) for one in ("servers[0].replicas", *TOPICS, "SOV-016")))
+        for subject in (
+            (),
+            *((one,) for one in ("servers[0].replicas", *TOPICS, "SOV-016")),
+            ("measured", "--metrics", "tests/fixtures/metrics/query.json"),
+        )
     ),
     "prices": (("prices", "refresh", "--region", "eu-central-1"),),
     "diff": (("diff", BOTH, "--mode", "managed-api", "--mode", "self-hosted"), ("diff", CLINIC, DESK)),
