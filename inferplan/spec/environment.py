@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from inferplan.spec.places import SubnetId, VpcId
+from inferplan.spec.registered import SubnetId, VpcId
 from inferplan.spec.vocabulary import END, Arn, Cidr, DayCount, Email, Percent, Record, Text, Time, Usd
 
 

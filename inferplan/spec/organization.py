@@ -12,7 +12,7 @@ from msgspec import Meta, field
 from inferplan.spec.discounts import Discount
 from inferplan.spec.lock import Lock, LockedAdapter, LockedImage, LockedModel
 from inferplan.spec.model import Metadata
-from inferplan.spec.places import RegisteredCluster, RegisteredNetwork, RegisteredSubnet, VpcId
+from inferplan.spec.registered import RegisteredCluster, RegisteredNetwork, RegisteredSubnet, VpcId
 from inferplan.spec.vocabulary import (
     END,
     Account,

@@ -168,28 +168,6 @@ nodes_have_no_way_out.is_undecided(
 )
 
 nodes_have_no_way_out.passes(
-    "GPU nodes in a subnet of a registered network without a way out",
-    resource(
-        types.LAUNCH_TEMPLATE,
-        "given-template",
-        {"vpcSecurityGroupIds": [ref("given-group")], "blockDeviceMappings": [_DISK]},
-    ),
-    security_group("given-group"),
-    resource(
-        types.NODE_GROUP,
-        "given",
-        {
-            "instanceTypes": ["g6e.xlarge"],
-            "subnetIds": [GIVEN_SUBNET],
-            "launchTemplate": {"id": ref("given-template")},
-        },
-    ),
-    given=GIVEN_NETWORK,
-)
-nodes_have_no_way_out.fails("the registered network is open", {of_network("internet"): "open"})
-nodes_have_no_way_out.is_undecided("a subnet that is not registered", {"given:subnetIds": ["subnet-0999"]})
-
-nodes_have_no_way_out.passes(
     "a vendor's way out that GPU nodes do not share", *_CLOSED, _INTERNET, _NAT, world="both", given=_OUTSIDE
 )
 nodes_have_no_way_out.fails(
@@ -271,6 +249,28 @@ nodes_have_no_way_out.passes(
 nodes_have_no_way_out.fails(
     "public addresses from the launch configuration", {"older:associatePublicIpAddress": True}
 )
+
+nodes_have_no_way_out.passes(
+    "GPU nodes in a subnet of a registered network without a way out",
+    resource(
+        types.LAUNCH_TEMPLATE,
+        "given-template",
+        {"vpcSecurityGroupIds": [ref("given-group")], "blockDeviceMappings": [_DISK]},
+    ),
+    security_group("given-group"),
+    resource(
+        types.NODE_GROUP,
+        "given",
+        {
+            "instanceTypes": ["g6e.xlarge"],
+            "subnetIds": [GIVEN_SUBNET],
+            "launchTemplate": {"id": ref("given-template")},
+        },
+    ),
+    given=GIVEN_NETWORK,
+)
+nodes_have_no_way_out.fails("the registered network is open", {of_network("internet"): "open"})
+nodes_have_no_way_out.is_undecided("a subnet that is not registered", {"given:subnetIds": ["subnet-0999"]})
 
 
 groups_keep_nodes_inside = Rule(

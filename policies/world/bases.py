@@ -187,7 +187,7 @@ GIVEN_CLUSTER: dict[str, Any] = {
         GIVEN_CLUSTER_NAME: {
             "network": GIVEN_VPC,
             "version": "1.36",
-            "endpoint": "https://0123456789ABCDEF.gr7.eu-central-1.eks.amazonaws.com",
+            "endpoint": "https://api.example.com",
             "certificate_authority": "Y2VydGlmaWNhdGU=",
             "control_plane_group": "sg-0123456789abcdef0",
             "services_group": "sg-0123456789abcdef1",
