@@ -97,7 +97,7 @@ def workload(
         deployment.options(depends_on=[own]),
     )
     scaler: list[pulumi.Resource] = []
-    if any(server.scaling is not None for server in plan.servers):
+    if "keda" in images:
         apart = IsolatedNamespace(
             f"{plan.name}-scaler-namespace",
             IsolatedNamespaceArgs(namespace=names.SCALER_NAMESPACE),

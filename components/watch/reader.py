@@ -113,7 +113,8 @@ class Reader(pulumi.ComponentResource):
                     into(
                         from_=[
                             peer(namespace, labels(names.SENDER)),
-                            peer(names.SCALER_NAMESPACE, labels(names.SCALER)),
+                            # By its name alone: a cluster that exists may have one of its owner's.
+                            peer(names.SCALER_NAMESPACE, {"app.kubernetes.io/name": names.SCALER}),
                         ],
                         ports=[port(names.READER_PORT)],
                     )

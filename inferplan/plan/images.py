@@ -5,6 +5,7 @@ Not here: asking a registry (cli, verb `lock`) and copying images (cli, verb `mi
 
 from __future__ import annotations
 
+from inferplan.plan.given import given_cluster
 from inferplan.records.plan import Image, Pool, Server
 from inferplan.spec.declaration import Declaration
 
@@ -61,4 +62,6 @@ def cluster_images(
         names.append("nvidia-device-plugin")
     if any(server.scaling is not None for server in servers):
         names += SCALER_IMAGES
-    return tuple(image(declaration, name) for name in names)
+    given = given_cluster(declaration)
+    there = set(given.provides if given is not None else ()) - set(WATCH_IMAGES)  # whose rules are the plan's
+    return tuple(image(declaration, name) for name in names if name not in there)
