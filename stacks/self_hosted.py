@@ -51,6 +51,7 @@ from components.weights import Weights, WeightsArgs
 from inferplan.records.plan import Cluster as PlannedCluster
 from inferplan.records.plan import Image, Plan, Pool
 from stacks import DEVICE_PLUGIN, cluster_gateway
+from stacks.mirror import mirror
 from stacks.node_roles import TUNNEL_POLICY, node_role, volumes_role
 from stacks.shared import Base, export_base, foundation_of, is_production, use_cluster
 from stacks.shared import base as make_base
@@ -129,6 +130,7 @@ def cluster_foundation(deployment: Deployment, plan: Plan) -> ClusterFoundation:
     )
     system_nodes = _nodes(deployment, plan, base=base, security=security, cluster=cluster)
     export_base(deployment, base)
+    mirror(deployment, plan, base)
     if planned.deploy_from == "vpc-runner":
         _runner(deployment, plan, base, security)
     pulumi.export("clusterName", planned.name)

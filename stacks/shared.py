@@ -23,6 +23,8 @@ from components.registry import Registry, RegistryArgs
 from components.role import Role, RoleArgs
 from inferplan.records.plan import Plan
 
+MIRROR_LOGS = "mirror"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Base:
@@ -40,7 +42,8 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
     made_keys = Keys(
         f"{plan.name}-keys", KeysArgs(names=names, purposes=keys, keep=production), deployment.options()
     )
-    groups = {"flow": names.log_group("flow"), "dns": names.delivered_log_group("dns"), **logs}
+    groups = {role: names.log_group(role) for role in ("flow", MIRROR_LOGS)}
+    groups |= {"dns": names.delivered_log_group("dns"), **logs}
     made_logs = Logs(
         f"{plan.name}-logs",
         LogsArgs(

@@ -16,6 +16,7 @@ from inferplan.plan import placement
 from inferplan.plan.case import Case
 from inferplan.plan.cluster import plan_cluster
 from inferplan.plan.gateway import plan_gateway
+from inferplan.plan.mirror_build import plan_mirror
 from inferplan.plan.network import plan_network
 from inferplan.plan.own_weights import Own, plan_own
 from inferplan.plan.traffic import plan_routes, plan_traffic
@@ -173,6 +174,7 @@ def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
     vendors = plan_vendors(case, target, notes)
     gateway = plan_gateway(case, target, own.servers, vendors, notes)
     network = plan_network(case, target, vendors, placement.spread_zones(region, zones), notes)
+    mirror = plan_mirror(case, own, gateway, notes)
     staff = case.spec.operations.staff
     draft = Draft(
         as_of=case.as_of.isoformat(),
@@ -188,6 +190,7 @@ def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
         if case.has_cluster
         else None,
         gateway=gateway,
+        mirror=mirror,
         labor=Labor(fte=staff.fte if staff else None, hourly_usd=staff.hourly_usd if staff else None),
         log_retention_days=case.log_retention_days,
         weights_gib=own.weights_gib,

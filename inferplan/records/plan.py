@@ -266,6 +266,20 @@ class Cluster(Record, frozen=True, kw_only=True):
     system_data_volume_gib: int = 50
 
 
+class Mirror(Record, frozen=True, kw_only=True):
+    """The build that brings images and weights into the account, between the two layers."""
+
+    project: str  # of CodeBuild
+    bucket: str  # holds its orders and records, and the weights where there are any
+    compute_type: str  # machine of CodeBuild
+    streams: int  # images and files that are brought at a time
+    minutes: int  # that bringing everything takes
+    timeout_minutes: int  # after which it is cut off
+    hosts: tuple[str, ...]  # hub and registries that are read; their own hosts for content are theirs to name
+    stores: tuple[str, ...]  # buckets and prefixes of the organization that weights are read from
+    token_secrets: dict[str, str]  # by host: the secret that a token is taken from where it exists
+
+
 class Budget(Record, frozen=True, kw_only=True):
     monthly_usd: float
     alert_emails: tuple[str, ...]
@@ -299,6 +313,7 @@ class Plan(Record, frozen=True, kw_only=True):
     derivations: dict[str, Derivation]
     defaults: tuple[Default, ...]
     warnings: tuple[str, ...]
+    mirror: Mirror  # between the layers
     deploy_role: str | None
     weights_bucket: str | None
     config_bucket: str | None
@@ -334,6 +349,7 @@ __all__ = [
     "Kind",
     "LeadTime",
     "Memory",
+    "Mirror",
     "Network",
     "Plan",
     "Pool",

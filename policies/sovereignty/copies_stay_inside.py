@@ -12,13 +12,16 @@ from policies import types
 from policies.context import Context
 from policies.read import each, get, known
 from policies.rule import Outcome, Rule, fail, undecided
+from policies.views.builds import taken_out
 from policies.views.destinations import misplaced
 from policies.world.things import (
     REGION,
     STRANGER,
+    allow,
     arn,
     bucket,
     bucket_arn,
+    document,
     key,
     key_arn,
     ref,
@@ -137,6 +140,14 @@ def _to_another_account(copy: Resource, context: Context) -> Iterator[Outcome]:
             yield fail("copies stored data to another account", path=path)
 
 
+@copies_stay_inside.check_stack(types.BUILD_PROJECT)
+def _build_takes_nothing_out(builds: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
+    """A build outside every network of the stack reaches the internet, so it may bring and not take."""
+    for build in builds:
+        if get(build.props, "vpcConfig.vpcId") is None:
+            yield from taken_out(build, context.stack)
+
+
 def _vault(**place: str) -> str:
     return arn("backup", "backup-vault:second", **place)
 
@@ -250,6 +261,38 @@ for _type, _path in MEMBERS.items():
     copies_stay_inside.is_undecided(
         f"{_type} joins others elsewhere", add=(resource(_type, "member", {**_ENCRYPTED, _path: "all"}),)
     )
+
+_BRINGS = [
+    allow("s3:PutObject", bucket_arn("example-weights/models/*")),
+    allow("s3:GetObject", bucket_arn("example-weights/orders/*"), bucket_arn("their-weights/llama/*")),
+    allow("secretsmanager:GetSecretValue", arn("secretsmanager", "secret:token/hub-??????")),
+]
+copies_stay_inside.passes(
+    "a build that reads from the internet brings weights and reads nothing that the stack keeps",
+    bucket("weights"),
+    resource(types.SECRET, "vendor", {"name": "stack/vendor", "kmsKeyId": key_arn()}),
+    resource(types.ROLE, "brings", {"name": "brings"}),
+    resource(types.ROLE_POLICY, "may", {"role": ref("brings"), "policy": document(*_BRINGS)}),
+    resource(types.BUILD_PROJECT, "build", {"serviceRole": ref("brings"), "encryptionKey": key_arn()}),
+)
+for _what, _action, _on in (
+    ("all objects", "s3:GetObject", bucket_arn("example-weights/*")),
+    ("objects by a wide action", "s3:*", bucket_arn("*")),
+    ("a secret of the stack", "secretsmanager:GetSecretValue", arn("secretsmanager", "secret:stack/*")),
+    ("logs", "logs:FilterLogEvents", "*"),
+    ("the role of another", "sts:AssumeRole", "*"),
+):
+    copies_stay_inside.fails(
+        f"a build on the internet that may read {_what}",
+        {"may:policy": document(*_BRINGS, allow(_action, _on))},
+    )
+_ANY = {"role": ref("brings"), "policyArn": arn("iam", "policy/ReadOnlyAccess", region="", account="aws")}
+copies_stay_inside.is_undecided(
+    "a policy of AWS beside it", add=(resource(types.ROLE_POLICY_ATTACHMENT, "wide", _ANY),)
+)
+copies_stay_inside.is_undecided(
+    "a role of unknown rights", {"build:serviceRole": arn("iam", "role/x", region="")}
+)
 
 keys_stay_inside = Rule(
     id="SOV-004",
