@@ -30,6 +30,7 @@ def fixed_lines(draft: Draft) -> tuple[CostLine, ...]:
         *_gateway(draft),
         *_keys(draft),
         _mirror(draft),
+        *_runner(draft),
     )
 
 
@@ -312,6 +313,24 @@ def _mirror(draft: Draft) -> CostLine:
         group="storage",
         note=f"{minutes} minutes to bring everything, {fills:g} time a month; what has not changed is not "
         "brought again, so a month without a changed lock has none",
+        low=0.0,
+        estimated=True,
+    )
+
+
+def _runner(draft: Draft) -> Iterator[CostLine]:
+    runner = draft.cluster.runner if draft.cluster else None
+    if runner is None:
+        return
+    runs = assumed("runner-deployments-per-month")
+    yield service(
+        draft,
+        catalog.build_machines()[runner.compute_type].price,
+        "deployments by the runner",
+        runs * runner.minutes,
+        "minutes",
+        group="cluster",
+        note=f"{runs:g} a month of {runner.minutes} minutes; a month without a change has none",
         low=0.0,
         estimated=True,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from inferplan.plan.case import Case
 from inferplan.plan.system_nodes import plan_system_nodes
 from inferplan.records.notes import Notes
-from inferplan.records.plan import Cluster, GatewayService
+from inferplan.records.plan import Cluster, GatewayService, Runner
 
 KUBERNETES_VERSION = "1.36"
 NAMESPACE = "inference"
@@ -26,7 +26,9 @@ ADDONS = (
 )
 
 
-def plan_cluster(case: Case, gateway: GatewayService, notes: Notes, *, gateway_apart: bool) -> Cluster:
+def plan_cluster(
+    case: Case, gateway: GatewayService, runner: Runner | None, notes: Notes, *, gateway_apart: bool
+) -> Cluster:
     """The cluster of a stack with own weights; add-on versions come from the lock, None is pending.
 
     `gateway_apart`: the gateway has nodes of its own, as it has a way out.
@@ -59,4 +61,5 @@ def plan_cluster(case: Case, gateway: GatewayService, notes: Notes, *, gateway_a
         namespace=NAMESPACE,
         control_plane_egress="CUSTOMER_ROUTED",
         existing=said.existing.name if said.existing else None,
+        runner=runner,
     )

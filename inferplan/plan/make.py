@@ -234,7 +234,7 @@ def _finish(case: Case, built: Built, record: Decision, notes: Notes) -> Plan:
         weights_bucket=weights_bucket,
         config_bucket=case.bucket("config"),
         candidates=built.candidates,
-        images=cluster_images(case.declaration, draft.pools),
+        images=cluster_images(case.declaration, draft.pools, draft.cluster.runner if draft.cluster else None),
         laws=laws_of(case.declaration),
     )
 

@@ -13,7 +13,7 @@ from inferplan.plan.case import Case
 from inferplan.plan.images import cluster_images
 from inferplan.plan.own_weights import Own
 from inferplan.records.notes import Notes
-from inferplan.records.plan import GatewayService, Image, Mirror, Source, fitting
+from inferplan.records.plan import GatewayService, Image, Mirror, Runner, Source, fitting
 
 HUB = "huggingface.co"
 SECRETS = "inferplan-mirror"  # tokens belong to the account, and no stack's gateway may read them
@@ -24,9 +24,9 @@ SLOWER = 4  # how many times slower than expected it may be
 GB, GIB = 10**9, 2**30
 
 
-def plan_mirror(case: Case, own: Own, gateway: GatewayService, notes: Notes) -> Mirror:
+def plan_mirror(case: Case, own: Own, gateway: GatewayService, runner: Runner | None, notes: Notes) -> Mirror:
     """The build of a stack, sized from what it brings."""
-    images = _images(case, own, gateway)
+    images = _images(case, own, gateway, runner)
     image_gb = sum(_image_gb(case, image, {server.image.name for server in own.servers}) for image in images)
     gigabytes = own.weights_gib * GIB / GB + image_gb
     compute_type, minutes = _machine(gigabytes)
@@ -49,9 +49,9 @@ def plan_mirror(case: Case, own: Own, gateway: GatewayService, notes: Notes) -> 
     return mirror
 
 
-def _images(case: Case, own: Own, gateway: GatewayService) -> tuple[Image, ...]:
+def _images(case: Case, own: Own, gateway: GatewayService, runner: Runner | None) -> tuple[Image, ...]:
     sidecars = (sidecar.image for sidecar in gateway.sidecars)
-    others = cluster_images(case.declaration, own.pools)
+    others = cluster_images(case.declaration, own.pools, runner)
     every = (*(server.image for server in own.servers), gateway.image, *sidecars, *others)
     return tuple({image.repository: image for image in every}.values())
 

@@ -19,6 +19,7 @@ from inferplan.plan.gateway import plan_gateway
 from inferplan.plan.mirror_build import plan_mirror
 from inferplan.plan.network import plan_network
 from inferplan.plan.own_weights import Own, plan_own
+from inferplan.plan.runner import plan_runner
 from inferplan.plan.traffic import plan_routes, plan_traffic
 from inferplan.plan.vendor_backends import plan_vendors
 from inferplan.records.draft import Draft, Labor
@@ -174,7 +175,8 @@ def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
     vendors = plan_vendors(case, target, notes)
     gateway = plan_gateway(case, target, own.servers, vendors, notes)
     network = plan_network(case, target, vendors, placement.spread_zones(region, zones), notes)
-    mirror = plan_mirror(case, own, gateway, notes)
+    runner = plan_runner(case, target, own.servers, network, notes)
+    mirror = plan_mirror(case, own, gateway, runner, notes)
     staff = case.spec.operations.staff
     draft = Draft(
         as_of=case.as_of.isoformat(),
@@ -186,7 +188,7 @@ def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
         servers=own.servers,
         vendors=vendors,
         network=network,
-        cluster=plan_cluster(case, gateway, notes, gateway_apart=network.firewall)
+        cluster=plan_cluster(case, gateway, runner, notes, gateway_apart=network.firewall)
         if case.has_cluster
         else None,
         gateway=gateway,

@@ -250,6 +250,20 @@ class Network(Record, frozen=True, kw_only=True):
     client_routes: tuple[ClientRoute, ...] = ()
 
 
+class Runner(Record, frozen=True, kw_only=True):
+    """The build inside the VPC that deploys the workload layer, by whoever may start it."""
+
+    project: str  # its name in CodeBuild
+    image: Image  # holds Pulumi, its plugins, the Python environment and the AWS CLI
+    compute_type: str  # of CodeBuild
+    minutes: int  # one run as expected
+    timeout_minutes: int  # after which CodeBuild ends a run
+    state_url: str  # where Pulumi keeps its state
+    state_key: str  # alias of the key with which Pulumi encrypts what is secret in it
+    secrets_provider: str  # the same key as Pulumi is told of it
+    source_key: str  # in the bucket of the state: a zip of program, spec, lock and organization
+
+
 class Cluster(Record, frozen=True, kw_only=True):
     name: str
     version: str
@@ -262,6 +276,7 @@ class Cluster(Record, frozen=True, kw_only=True):
     namespace: str
     control_plane_egress: Literal["AWS_MANAGED", "CUSTOMER_ROUTED"]
     existing: str | None = None
+    runner: Runner | None = None  # None: deployed from elsewhere, or the runner could not reach its state
     system_ami_type: str = "BOTTLEROCKET_x86_64"
     system_data_volume_gib: int = 50
 
@@ -317,7 +332,9 @@ class Plan(Record, frozen=True, kw_only=True):
     deploy_role: str | None
     weights_bucket: str | None
     config_bucket: str | None
-    images: tuple[Image, ...] = ()  # besides servers' and gateway's: nvidia-device-plugin, cluster-autoscaler
+    images: tuple[
+        Image, ...
+    ] = ()  # besides servers' and gateway's: nvidia-device-plugin, cluster-autoscaler, runner
     candidates: tuple[Candidate, ...] = ()
     laws: tuple[Law, ...] = ()  # that the declaration stands under
 
@@ -358,6 +375,7 @@ __all__ = [
     "Range",
     "Record",
     "Route",
+    "Runner",
     "RunningHours",
     "Scenario",
     "Server",

@@ -11,14 +11,15 @@ from inferplan.resource import Resource
 from policies import types
 from policies.context import Context
 from policies.read import each, get, known
-from policies.rule import Outcome, Rule, fail, undecided
-from policies.views.builds import taken_out
+from policies.rule import DROP, Outcome, Rule, fail, undecided
+from policies.views.builds import confined, taken_out
 from policies.views.destinations import misplaced
 from policies.world.things import (
     REGION,
     STRANGER,
     allow,
     arn,
+    association,
     bucket,
     bucket_arn,
     document,
@@ -27,7 +28,10 @@ from policies.world.things import (
     ref,
     replication,
     resource,
+    route,
+    route_table,
     secret,
+    subnet,
 )
 
 SNAPSHOT = "aws:ebs/snapshotCopy:SnapshotCopy"
@@ -142,9 +146,9 @@ def _to_another_account(copy: Resource, context: Context) -> Iterator[Outcome]:
 
 @copies_stay_inside.check_stack(types.BUILD_PROJECT)
 def _build_takes_nothing_out(builds: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
-    """A build outside every network of the stack reaches the internet, so it may bring and not take."""
+    """A build that nothing keeps from the internet may bring and not take."""
     for build in builds:
-        if get(build.props, "vpcConfig.vpcId") is None:
+        if not confined(build, context.stack):
             yield from taken_out(build, context.stack)
 
 
@@ -292,6 +296,34 @@ copies_stay_inside.is_undecided(
 )
 copies_stay_inside.is_undecided(
     "a role of unknown rights", {"build:serviceRole": arn("iam", "role/x", region="")}
+)
+
+_INSIDE = {"subnets": [ref("a"), ref("b")], "vpcId": "vpc-1"}
+copies_stay_inside.passes(
+    "a build in subnets without a way out reads the state of the stack",
+    subnet("a"),
+    subnet("b"),
+    route_table("routes"),
+    association("a", "routes"),
+    association("b", "routes"),
+    resource(types.ROLE, "deploys", {"name": "deploys"}),
+    resource(
+        types.ROLE_POLICY,
+        "may",
+        {"role": ref("deploys"), "policy": document(allow("s3:GetObject", bucket_arn("example-state/*")))},
+    ),
+    bucket("state", bucket="example-state"),
+    resource(
+        types.BUILD_PROJECT,
+        "build",
+        {"serviceRole": ref("deploys"), "encryptionKey": key_arn(), "vpcConfig": _INSIDE},
+    ),
+)
+copies_stay_inside.fails("the same beside no network", {"build:vpcConfig": DROP})
+copies_stay_inside.fails("the same in subnets of others", {"build:vpcConfig.subnets": ["subnet-1"]})
+copies_stay_inside.fails(
+    "the same with a way out of one subnet",
+    add=(route("out", "routes", transitGatewayId="tgw-1"),),
 )
 
 keys_stay_inside = Rule(

@@ -1,6 +1,6 @@
 """What a build that reaches the internet may read: it may bring in, and take nothing out that a stack keeps.
 
-Not here: builds inside a network, whose ways out are judged with it.
+Not here: what a build may read that stands in subnets of the stack without a way out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from policies.read import get, json_document, known, listed
 from policies.rule import Problem, fail, undecided
 from policies.stack import Stack
 from policies.views.iam import allowing, documents
+from policies.views.network import tables_of, ways_out
 
 BROUGHT = ("models", "orders")  # what lies below these prefixes came from outside, or says what is to come
 READ_OBJECT, READ_SECRET = "s3:getobject", "secretsmanager:getsecretvalue"
@@ -41,6 +42,20 @@ TAKING = (
     "ssm:startsession",
     "sts:assumerole",
 )
+
+
+def confined(build: Resource, stack: Stack) -> bool:
+    """Whether every subnet that a build stands in is one of the stack's, without a route to the internet."""
+    subnets = list(stack.targets(build, "vpcConfig.subnets", types.SUBNET))
+    return bool(subnets) and all(
+        target.resources and not any(_leads_out(subnet, stack) for subnet in target.resources)
+        for target in subnets
+    )
+
+
+def _leads_out(subnet: Resource, stack: Stack) -> bool:
+    tables = tables_of(subnet, stack)
+    return any(any(ways_out(table, stack)) for table in tables)
 
 
 def taken_out(build: Resource, stack: Stack) -> Iterator[Problem]:
