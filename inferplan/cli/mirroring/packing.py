@@ -1,6 +1,6 @@
 """The program of the build as one archive: the same files, the same bytes, so that its digest is its name.
 
-Not here: what the program does (worker) and who unpacks it (the build's own commands, components.mirror_build).
+Not here: what the program does (worker), and who unpacks it (BUILDSPEC of components.mirror_build).
 """
 
 from __future__ import annotations

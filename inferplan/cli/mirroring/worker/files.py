@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from inferplan.cli.mirroring.worker.sources import Refused, Silent, Stream
+from inferplan.cli.mirroring.worker.sources import CHUNK, Refused, Silent, Stream
 
 PART_BYTES = 32 << 20
 MOST_PARTS = 9000  # S3 takes 10,000 of one upload
@@ -28,10 +28,11 @@ class Checked:
         self._hash = hashlib.sha256()
         self.bytes = 0
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1) -> bytes:
+        """As a file's: all that is left where no size is said, and less than `size` only at the end."""
         parts = []
-        while size > 0:
-            data = self._stream.read(size)
+        while size:
+            data = self._stream.read(CHUNK if size < 0 else size)
             if not data:
                 self._judge()
                 break
@@ -41,7 +42,7 @@ class Checked:
             if self._size is not None and self.bytes > self._size:
                 raise Refused(f"it is longer than the {self._size} bytes of the lock")
             parts.append(data)
-            size -= len(data)
+            size -= len(data) if size > 0 else 0
         return b"".join(parts)
 
     def _judge(self) -> None:
