@@ -27,7 +27,7 @@ phases:
   build:
     commands:
       - set -eu
-      - export PYTHONPATH="$PWD"
+      - export PYTHONPATH="$PWD${{PYTHONPATH:+:$PYTHONPATH}}"
       - ln -sfn {ENVIRONMENT} .venv
       - pulumi login --non-interactive "$INFERPLAN_STATE"
       - >-

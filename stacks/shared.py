@@ -191,7 +191,7 @@ def _tunnel_port(cluster: Cluster) -> int | None:
         return None
     if cluster.deploy_from != "tunnel":
         raise pulumi.RunError(
-            f"inferplan:tunnel-port: cluster.deploy_from says {cluster.deploy_from}, and only tunnel has a port"
+            f"inferplan:tunnel-port: cluster.deploy_from says {cluster.deploy_from}, which has no port"
         )
     if not (said.isdecimal() and 0 < int(said) <= LAST_PORT):
         raise pulumi.RunError(f"inferplan:tunnel-port: {said!r} is no port, 1 to {LAST_PORT}")

@@ -18,8 +18,10 @@ import yaml
 from msgspec import structs
 
 from components.runner_build import BUILDSPEC, ENVIRONMENT
+from inferplan.plan.images import UPSTREAM
 from inferplan.plan.make import make_plan
 from inferplan.records.plan import Plan
+from inferplan.report.manifests import manifests, values_files
 from inferplan.spec.declaration import Declaration
 from policies.gates import gates
 from stacks import build
@@ -346,7 +348,7 @@ def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, port: s
 
 def test_a_port_without_a_tunnel_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack that is deployed from inside needs none, and a forgotten setting is told."""
-    with pytest.raises(pulumi.RunError, match="cluster.deploy_from says vpc-runner"):
+    with pytest.raises(pulumi.RunError, match="says vpc-runner"):
         provider(monkeypatch, "8443", "vpc-runner")
 
 
@@ -427,3 +429,42 @@ def test_the_provider_is_only_made_for_a_cluster() -> None:
     plan = structs.replace(planned(CLINIC), cluster=None)
     with pytest.raises(ValueError, match="needs a cluster"):
         use_cluster(None, plan, None)  # type: ignore[arg-type]
+
+
+# -- the pages say what the plan says
+def test_the_page_of_the_runner_names_what_is_planned() -> None:
+    """Project, archive, log group, key and versions on the page are those of the plan and of the pins."""
+    page = (ROOT / "docs/how-to/deploy-from-inside-the-vpc.md").read_text("utf-8")
+    cluster = planned(CLINIC).cluster
+    assert cluster is not None
+    assert cluster.runner is not None
+    pins = (ROOT / "requirements.txt").read_text("utf-8")
+    versions = {
+        name: re.search(rf"^{name}==(\S+)", pins, re.M)[1]  # type: ignore[index]
+        for name in ("pulumi-aws", "pulumi-kubernetes")
+    }
+
+    assert f"--project-name {cluster.runner.project}" in page
+    assert f"s3://{BUCKET}/{cluster.runner.source_key}" in page
+    assert f"aws logs tail /inferplan/{CLINIC}/runner" in page
+    assert f"--secrets-provider '{cluster.runner.secrets_provider}'" in page
+    assert f"pulumi login '{cluster.runner.state_url}'" in page
+    assert f"FROM {UPSTREAM['runner'][0]}:{UPSTREAM['runner'][1]}" in page
+    for name, version in versions.items():
+        assert f"plugin install resource {name.removeprefix('pulumi-')} {version}" in page
+    assert f"arn:aws:eks:eu-central-1:111111111111:cluster/{cluster.name}" in page
+
+
+def test_the_page_of_gitops_asks_for_the_values_that_are_missing() -> None:
+    """The files and keys that it names are those that the kustomization of its example wants."""
+    page = (ROOT / "docs/how-to/deploy-with-gitops.md").read_text("utf-8")
+    wanted = values_files(manifests(recorded("in-bank-assistant")))
+
+    assert set(wanted) == {"gateway-addresses.env", "gateway-bootstrap.env"}
+    for name, one in wanted.items():
+        assert name in page
+        assert all(key in page for key in one.missing)
+    blocks = [
+        yaml.safe_load(text) for text in re.findall(r"^```yaml\n(apiVersion.+?)^```$", page, re.M | re.S)
+    ]
+    assert [block["kind"] for block in blocks] == ["Application", "Kustomization"]
