@@ -19,7 +19,7 @@ from inferplan.sizing.reference import (
     second_opinions,
     throughput_points,
 )
-from inferplan.sizing.second_opinions import opinion, opinions_part
+from inferplan.sizing.speed_opinions import opinion, opinions_part
 from inferplan.sizing.speed_accuracy import compare_speed, speed_part
 from inferplan.sizing.weights import weights
 

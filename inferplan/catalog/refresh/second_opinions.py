@@ -1,7 +1,7 @@
 """What another model of speed predicts: aiconfigurator, run on a sample of loads in its own environment.
 
 Where a run of the same load was published (throughput_points), the page shows all three figures.
-Not here: our prediction of the same loads and the comparison (inferplan.sizing.second_opinions).
+Not here: our prediction of the same loads and the comparison (inferplan.sizing.speed_opinions).
 """
 
 from __future__ import annotations
