@@ -19,8 +19,8 @@ from inferplan.sizing.reference import (
     second_opinions,
     throughput_points,
 )
-from inferplan.sizing.speed_opinions import opinion, opinions_part
 from inferplan.sizing.speed_accuracy import compare_speed, speed_part
+from inferplan.sizing.speed_opinions import opinion, opinions_part
 from inferplan.sizing.weights import weights
 
 PAGE = Path("docs/sizing-accuracy.md")
