@@ -54,6 +54,7 @@ ORIGINS: dict[str, Origin] = {
     "models": Origin("models", CONFIGS, "licenses, gates, releases, and shapes that the packages lack"),
     "model_shapes": Origin("models", CONFIGS, "shapes that the packages lack"),
     "throughput_points": Origin("throughput_points", ("aiconfigurator-core",), "runs published elsewhere"),
+    "second_opinions": Origin("second_opinions", ("aiconfigurator", "aiconfigurator-core")),
     "speed_cells": SPEED,
     "sizing_constants": SPEED,
     "region_prices": Origin("instance_prices", (), "price files of karpenter and SkyPilot, row by row"),
