@@ -6,7 +6,7 @@ Not here: asking a registry (cli, verb `lock`) and copying images (cli, verb `mi
 from __future__ import annotations
 
 from inferplan.plan.given import given_cluster
-from inferplan.records.plan import Image, Pool, Server
+from inferplan.records.plan import Image, Pool, Runner, Server
 from inferplan.spec.declaration import Declaration
 
 VLLM_VERSION = "0.33.0"
@@ -15,6 +15,8 @@ LITELLM_VERSION = "1.109.1"
 KEDA_VERSION = "2.21.0"
 PROMETHEUS_VERSION = "3.16.0"
 COLLECTOR_VERSION = "0.165.1"
+PULUMI_VERSION = "3.259.0"
+RUNNER = "runner"
 
 # name in the lock -> (repository at its publisher, tag). The lock wins; these are what `lock` starts from.
 UPSTREAM: dict[str, tuple[str, str]] = {
@@ -29,6 +31,7 @@ UPSTREAM: dict[str, tuple[str, str]] = {
     "metrics-collector": ("docker.io/otel/opentelemetry-collector-contrib", COLLECTOR_VERSION),
     "keda": ("ghcr.io/kedacore/keda", KEDA_VERSION),
     "keda-metrics-apiserver": ("ghcr.io/kedacore/keda-metrics-apiserver", KEDA_VERSION),
+    RUNNER: ("docker.io/pulumi/pulumi", PULUMI_VERSION),  # of which an own image is made
 }
 WATCH_IMAGES = ("prometheus", "metrics-collector")
 SCALER_IMAGES = ("keda", "keda-metrics-apiserver")
@@ -50,10 +53,13 @@ def image(declaration: Declaration, name: str) -> Image:
 
 
 def cluster_images(
-    declaration: Declaration, pools: tuple[Pool, ...], servers: tuple[Server, ...]
+    declaration: Declaration,
+    pools: tuple[Pool, ...],
+    servers: tuple[Server, ...],
+    runner: Runner | None,
 ) -> tuple[Image, ...]:
-    """What the cluster runs besides servers and gateway; the device plugin only where an AMI lacks it, the
-    scaler only where a server scales.
+    """What is run besides servers and gateway; the device plugin only where an AMI lacks it, the scaler only
+    where a server scales.
     """
     if not pools:
         return ()
@@ -62,6 +68,8 @@ def cluster_images(
         names.append("nvidia-device-plugin")
     if any(server.scaling is not None for server in servers):
         names += SCALER_IMAGES
+    if runner is not None:
+        names.append(RUNNER)
     given = given_cluster(declaration)
     there = set(given.provides if given is not None else ()) - set(WATCH_IMAGES)  # whose rules are the plan's
     return tuple(image(declaration, name) for name in names if name not in there)
