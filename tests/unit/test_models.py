@@ -113,7 +113,8 @@ def test_weights_agree_with_the_recipe(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("model", "gib"),
     [("deepseek-ai/DeepSeek-V4-Flash", 148.66), ("moonshotai/Kimi-K3", 1453.66),
-     ("Qwen/Qwen3.6-27B", 51.8), ("Qwen/Qwen3-30B-A3B", 56.9), ("deepseek-ai/DeepSeek-V3", 641.3)],
+     ("Qwen/Qwen3.6-27B", 51.8), ("Qwen/Qwen3-30B-A3B", 56.9), ("deepseek-ai/DeepSeek-V3", 641.3),
+     ("moonshotai/Kimi-Linear-48B-A3B-Instruct", 91.5)],
 )  # fmt: skip
 def test_repositories_have_their_published_size(model: str, gib: float) -> None:
     """Bytes of safetensors that the hub states, as public measurements quote them."""
