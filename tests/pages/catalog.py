@@ -147,8 +147,9 @@ def _licenses() -> list[str]:
     every = catalog.models().values()
     standings = {one.id: catalog.license_of(one) for one in every}
     open_ones = [one for one in every if not ((found := standings[one.id]) and found.verified)]
+    known = len(every) - len(open_ones)
     lines = [
-        f"The license of {len(every) - len(open_ones)} models was read. LIC-001 is undecided on the others, until",
+        f"The license of {known} models was read. LIC-001 is undecided on the others, until",
         "a publisher's page or a maintained catalog states it of the repository and its text is in",
         "[licenses](#licenses); the organization may vouch for what is known. By the tag:",
         "",
