@@ -240,7 +240,7 @@ _LINEAGE = "spec:backends.qwen.base_lineage"
 
 bases_allow_the_use.passes("tuned from an Apache model", given={_LINEAGE: ["Qwen/Qwen2.5-7B-Instruct"]})
 bases_allow_the_use.fails("tuned from a research model", {_LINEAGE: [_RESEARCH.removeprefix(HUB)]})
-bases_allow_the_use.is_undecided("tuned from one that nobody read", {_LINEAGE: ["tiiuae/Falcon3-7B-Instruct"]})
+bases_allow_the_use.is_undecided("tuned from an unread one", {_LINEAGE: ["tiiuae/Falcon3-7B-Instruct"]})
 
 
 def _under_own_license(judge: Judge, serving: Serving, context: Context) -> Iterator[Outcome]:
