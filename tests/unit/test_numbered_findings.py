@@ -31,6 +31,7 @@ FINDINGS = {
     ("aws", 9): "EFA on a card that carries IP only",
     ("aws", 10): "a runner or a tunnel that reaches neither state nor API server",
     ("aws", 11): "clients without a route back",
+    ("k8s", 1): "texts longer than an encoder takes in one step",
     ("k8s", 2): "groups of nodes across zones, of which none is whole after losing one",
     ("k8s", 3): "replicas that outlive a zone and cannot be replaced",
     ("k8s", 4): "a gateway without room for its update",

@@ -38,6 +38,7 @@ from inferplan.plan.own_weights.pools import (
 from inferplan.records.no_plan import Conflict, NotBuilt
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Adapter, Candidate, Pool, Record, Server
+from inferplan.sizing.formats import method_at_load
 
 
 class Own(Record, frozen=True, kw_only=True):
@@ -117,7 +118,9 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
     locked = declaration.lock.models.get(fit.shapes.id) if declaration.lock else None
     revision = locked.revision if locked else None
     origin = fit.weights.origin if fit.weights else "published"
-    at_load = fit.quantization if origin == "at_load" else None
+    at_load = None
+    if origin == "at_load" and fit.quantization is not None:
+        at_load = method_at_load(fit.quantization, fit.vllm_version)
     adapters = tuple(
         Adapter(
             name=adapter.name,
