@@ -5,6 +5,7 @@ Not here: those with a test of their own (it names the number) and those that on
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -185,7 +186,9 @@ ROWS: list[tuple[str, tuple[str, ...], Callable[[Example], bool]]] = [
         (SELF, HYBRID, MINIMAL),
         lambda s: (
             not any(
-                {"imageId", "userData", "iamInstanceProfile", "keyName"} & t.keys()
+                {"imageId", "iamInstanceProfile", "keyName"} & t.keys()
+                # what EKS merges with its own, and no word about the cluster
+                or any(w in base64.b64decode(t.get("userData", "")) for w in (b"kubernetes", b"cluster"))
                 for t in s.of("aws:ec2/launchTemplate:LaunchTemplate")
             )
         ),

@@ -26,6 +26,7 @@ from inferplan.plan.own_weights.instance_choice import (
     shm_gib,
 )
 from inferplan.plan.own_weights.layouts import Layout
+from inferplan.plan.own_weights.loading import loading
 from inferplan.plan.own_weights.pools import (
     CACHE_GIB,
     most_replicas,
@@ -140,6 +141,7 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
             f"{name}: an adapter without rank does not load above rank {vllm.max_lora_rank(backend)}: say "
             f"backends.{name}.adapters.*.rank"
         )
+    reading = loading(case, choice)
     estimate = startup(case, choice, bottlerocket=pool.ami_has_device_plugin)
     explain_start(path, estimate, notes)
     end = shutdown(case, name)
@@ -185,6 +187,7 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
             adapters=adapters,
             max_lora_rank=vllm.max_lora_rank(backend),
             dtype_half=float(catalog.gpu(found.gpu).cc) < 8,
+            loading=reading.flags,
             shutdown_seconds=end.request_seconds,
         ),
         env=dict(vllm.ENVIRONMENT),
@@ -192,7 +195,7 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
         cpu_per_pod=pod_cpu(choice),
         memory_gib_per_pod=min(
             node_memory_gib(choice.instance) // choice.pods_per_node,
-            2 * pod_memory_gib(found.tensor_parallel),
+            2 * pod_memory_gib(found.tensor_parallel) + reading.buffers_gib,
         ),
         shm_gib=shm_gib(found.tensor_parallel),
         ephemeral_gib=CACHE_GIB,
