@@ -122,7 +122,7 @@ def test_the_judge_refuses_what_vllm_refuses(vllm: Judge, wrong: list[str], answ
 
 def test_the_judge_refuses_what_vllm_omni_refuses(vllm: Judge) -> None:
     """A value and a flag that its own parser does not know."""
-    flags = list(image_flags("asked"))
+    flags = list(image_flags("asked", 600))
 
     assert vllm.refuses(["/m", *flags]) is None
     assert "invalid choice" in str(vllm.refuses(["/m", *flags, "--diffusion-load-format", "difusers"]))
@@ -201,3 +201,50 @@ def test_weights_are_quantized_at_load_by_a_method_for_it_k8s_10(vllm: Judge, sa
     assert catalog.vllm_methods(VLLM_VERSION)[told].at_load
     assert one.flags[one.flags.index("--quantization") + 1] == told
     assert vllm.refuses_server(one) is None
+
+
+URLS = (
+    "http://169.254.169.254/latest/meta-data/", "http://169.254.170.23/v1/credentials", "https://example.org/cat.png",
+    "http://llm-qwen.inference.svc/v1/models", "HTTPS://EXAMPLE.ORG/cat.png", "http://none.invalid@169.254.169.254/x",
+    "http://none.invalid.example.org/x", "file:///var/run/secrets/x", "file:///models/config.json", "ftp://example.org/x",
+    "s3://bucket/key", "gs://bucket/key",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_no_request_makes_a_server_fetch(vllm: Judge, url: str) -> None:
+    """vLLM's own reader of media, with the flags of every planned server, asks no host and opens no file."""
+    for stack in WITH_SERVERS:
+        for one in planned(stack).servers:
+            said = vllm.fetches(["/m", *one.flags], url)
+            assert said is not None, one.flags
+
+
+def test_without_the_list_it_would_fetch(vllm: Judge) -> None:
+    """The other direction: an empty list is no list."""
+    flags = list(server().flags)
+    place = flags.index("--allowed-media-domains")
+    open_ = ["/m", *flags[:place], *flags[place + 2 :]]
+
+    assert vllm.fetches(open_, "http://169.254.169.254/x") is None
+    assert (
+        vllm.fetches(["/m", *flags, "--allowed-media-domains", "example.org"], "https://example.org/x")
+        is None
+    )
+
+
+def test_redirects_are_not_followed_and_nothing_else_is_opened() -> None:
+    """Variables of the pinned version that would open a way, and that no server is given."""
+    opens = {
+        "VLLM_ALLOW_RUNTIME_LORA_UPDATING",
+        "VLLM_SERVER_DEV_MODE",
+        "VLLM_MEDIA_CONNECTOR",
+        "VLLM_MEDIA_CACHE",
+    }
+    known = catalog.vllm_env(VLLM_VERSION)
+
+    assert {*opens, "VLLM_MEDIA_URL_ALLOW_REDIRECTS"} <= known
+    for stack in WITH_SERVERS:
+        for one in planned(stack).servers:
+            assert one.env["VLLM_MEDIA_URL_ALLOW_REDIRECTS"] == "0"
+            assert not opens & one.env.keys()

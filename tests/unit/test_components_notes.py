@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from components.model_server_pod import CONTAINERS
 from inferplan.resource import Resource
 from tests.unit.recorded import planned, recorded
 
@@ -40,7 +41,7 @@ class Example:
                 yield resource.props["spec"]["template"]["spec"]
 
     def servers(self) -> list[dict[str, Any]]:
-        return [pod for pod in self.pods() if pod["containers"][0]["name"] == "vllm"]
+        return [pod for pod in self.pods() if pod["containers"][0]["name"] in CONTAINERS.values()]
 
     def variables(self) -> list[dict[str, str]]:
         """Of every gateway container that runs the proxy, on either host."""

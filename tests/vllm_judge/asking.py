@@ -14,6 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 from inferplan.catalog.refresh import wheels
@@ -33,8 +34,14 @@ class Judge:
 
     def refuses(self, argv: list[str], architecture: str | None = None, pools: bool = False) -> str | None:
         """What vLLM says against everything after `vllm serve`, or None."""
-        argv = [IN_A_GROUP.get(word, word) for word in argv]
-        asked = {"argv": argv, "architecture": architecture, "pools": pools}
+        return self._ask({"argv": argv, "architecture": architecture, "pools": pools})
+
+    def fetches(self, argv: list[str], url: str) -> str | None:
+        """Why a server with these flags fetches nothing for a request that names `url`; None: it would."""
+        return self._ask({"argv": argv, "url": url})
+
+    def _ask(self, asked: dict[str, Any]) -> str | None:
+        asked["argv"] = [IN_A_GROUP.get(word, word) for word in asked["argv"]]
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(asked) + "\n")

@@ -105,6 +105,29 @@ class Court:
             return f"{type(refusal).__name__}: {refusal}"
         return None
 
+    def fetches(self, argv: list[str], url: str) -> str | None:
+        """Why a server with these flags fetches nothing for a request that names `url`; None: it would."""
+        connector = importlib.import_module("vllm.multimodal.media.connector").MediaConnector
+        engine = self.arguments.EngineArgs.from_cli_args(self.parser.parse_args(argv))
+        asked: list[str] = []
+
+        def get_bytes(_: object, url: str, **__: object) -> bytes:
+            asked.append(url)
+            return b""
+
+        connection = type("Connection", (), {"get_bytes": get_bytes})()
+        reader = type("Reader", (), {"get_max_bytes": lambda _: 1, "load_bytes": lambda _, data: data})()
+        try:
+            connector(
+                connection=connection,
+                allowed_local_media_path=engine.allowed_local_media_path,
+                allowed_media_domains=engine.allowed_media_domains,
+            ).load_from_url(url, reader)
+        except Exception as refusal:  # whatever it raises is its answer
+            if not asked:
+                return f"{type(refusal).__name__}: {refusal}"
+        return None
+
     def _configs(self, engine: Any, architecture: str | None, pools: bool) -> None:
         """The configurations that are made of the arguments alone, each with its own validators."""
         for name in _CONFIGS:
@@ -202,7 +225,9 @@ def main() -> None:
     court = Court(Path(sys.argv[1]))
     for line in sys.stdin:
         asked = json.loads(line)
-        if "--omni" in asked["argv"]:
+        if "url" in asked:
+            answer = court.fetches(asked["argv"], asked["url"])
+        elif "--omni" in asked["argv"]:
             answer = court.refuses_omni(asked["argv"])
         else:
             answer = court.refuses(asked["argv"], asked["architecture"], asked["pools"])
