@@ -19,6 +19,7 @@ from inferplan.plan.make import make_plan
 from inferplan.plan.own_weights.image_server import image_flags
 from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Server
+from inferplan.sizing import fit, shapes_of
 from inferplan.spec.declaration import Declaration
 from policies.gates import gates
 from tests.unit.plan_edits import AS_OF, EXAMPLES, declared, with_backend, with_route, with_spec
@@ -149,6 +150,20 @@ def test_vllm_refuses_less_than_a_whole_text_k8s_1(vllm: Judge, model: str) -> N
 
     assert less is not None
     assert "smaller than max_model_len" in less
+
+
+def test_a_size_that_vllm_refuses_does_not_fit_k8s_1() -> None:
+    """The same numbers, asked of sizing alone: what an encoder and what every scheduler need."""
+    bge, llama = shapes_of("BAAI/bge-m3"), shapes_of("meta-llama/Llama-3.1-8B-Instruct")
+
+    assert fit(bge, 22.0, 1, max_model_len=4096).max_num_batched_tokens == 4096
+    less = fit(bge, 22.0, 1, max_model_len=4096, max_num_batched_tokens=2048)
+    few = fit(llama, 44.0, 1, max_model_len=4096, max_num_batched_tokens=64, max_num_seqs=128)
+    assert less.fits is False
+    assert "reads a text in one step" in less.reasons[0]
+    assert few.fits is False
+    assert "below max_num_seqs" in few.reasons[0]
+    assert fit(llama, 44.0, 1, max_model_len=4096, max_num_batched_tokens=2048).fits
 
 
 @settings(max_examples=60, deadline=None, phases=(Phase.generate,))

@@ -87,10 +87,13 @@ def test_files_on_the_mount_are_streamed_k8s_6() -> None:
 
 def test_a_folder_with_two_layouts_is_mapped_k8s_6() -> None:
     """The streamer would read both, and the second one fails; vLLM's own loader follows the index."""
-    server = lab("mistralai/Mistral-Small-24B-Instruct-2501", quantization="fp8").servers[0]
+    plan = lab("mistralai/Mistral-Small-24B-Instruct-2501", quantization="fp8")
+    server = plan.servers[0]
 
     assert after(server, "--load-format") == "safetensors"
     assert "--model-loader-extra-config" not in server.flags
+    assert any("in two layouts" in warning for warning in plan.warnings)
+    assert not any("slower than they could" in warning for warning in lab("Qwen/Qwen3-4B").warnings)
 
 
 @pytest.mark.parametrize(

@@ -313,3 +313,39 @@ def test_each_engine_has_its_own_container(kind: str, container: str, image: str
     assert one.image.name == image
     assert ("--runner" in found["args"]) is (kind == POOLING)
     assert ("--omni" in found["args"]) is (kind == DIFFUSION)
+
+
+@pytest.mark.parametrize(
+    ("args", "answer"),
+    [
+        ("max-modl-len: 4096", "unknown flag of vLLM .*say it with `engine.max_model_len`"),
+        ("swap-space: 4", "unknown flag of vLLM .*the line can go"),
+        ("tensor-parallel-size: 3", "the planner sets this flag; say it with `capacity.instance_type`"),
+        ("api-key: secret", "a key here would stand in the spec"),
+    ],
+)
+def test_flags_that_cannot_be_kept_are_refused_at_plan(tmp_path: Any, args: str, answer: str) -> None:
+    """An unknown one, one that left, a number of GPUs that the node does not have, a key: with what to do."""
+    text = (ROOT / "specs" / "minimal.yaml").read_text("utf-8")
+    path = tmp_path / "minimal.yaml"
+    said = f"Qwen/Qwen3-4B, engine: {{args: {{{args}}}}}}}"
+    path.write_text(text.replace("Qwen/Qwen3-4B}", said), "utf-8")
+
+    with pytest.raises(SpecErrors, match=answer):
+        load(path, ROOT / "organization")
+
+
+def test_more_gpus_than_a_node_has_are_refused_at_plan() -> None:
+    """A model that needs eight GPUs on a type with one: the reason, and a type that works."""
+    said = with_spec(declared("minimal"), budget=None, target={"region": "us-east-1"})
+    said = with_backend(
+        said,
+        "small",
+        weights="hf://Qwen/Qwen3-235B-A22B-Instruct-2507",
+        capacity={"instance_type": "g6.xlarge"},
+    )
+
+    with pytest.raises(NoPlan) as refused:
+        make_plan(said, AS_OF, gates)
+    changes = {c.path: c.change for c in refused.value.conflicts}
+    assert changes["backends.small.capacity.instance_type"] is not None

@@ -89,6 +89,4 @@ def largest_tensor_gib(model: ModelShapes) -> float:
 
 
 def _mapped(why: str) -> Loading:
-    return Loading(
-        reads="mount-mapped", flags=("--load-format", "safetensors"), buffers_gib=0, why=f"mapped: {why}"
-    )
+    return Loading(reads="mount-mapped", flags=("--load-format", "safetensors"), buffers_gib=0, why=why)

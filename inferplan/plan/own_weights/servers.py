@@ -142,6 +142,8 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
             f"backends.{name}.adapters.*.rank"
         )
     reading = loading(case, choice)
+    if reading.reads == "mount-mapped":
+        notes.warn(f"{name}: its weights load several times slower than they could: {reading.why}")
     estimate = startup(case, choice, bottlerocket=pool.ami_has_device_plugin)
     explain_start(path, estimate, notes)
     end = shutdown(case, name)
