@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 
 # A model server's image has 12 GB in few layers: pulled one after the other it takes minutes of a GPU's time.
+# Bottlerocket takes this from 1.44 on (its settings container-runtime-plugins), AL2023 from 2025-08 on, on
+# nodes that have the processors for it (awslabs/amazon-eks-ami#2352, #2461).
 _BOTTLEROCKET = """\
 [settings.container-runtime]
 snapshotter = "soci"
