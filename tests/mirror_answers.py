@@ -1,6 +1,6 @@
 """An account with a deployed foundation, as `inferplan mirror` meets it; botocore's models judge both ways.
 
-Not here: what the build does (tests/supply runs it), and what the verb has to say (tests/unit/test_mirror.py).
+Not here: what the build does (tests/supply runs it), and what the verb says (tests/unit/test_mirror.py).
 """
 
 from __future__ import annotations

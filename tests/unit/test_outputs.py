@@ -22,6 +22,7 @@ from inferplan.report.contract_schemas import HELD, OUTPUTS, generate, output_te
 from tests.aws_answers import PriceList, answered
 from tests.command_line import AS_OF, ROOT, inferplan, process
 from tests.denied import DENIED, apply
+from tests.mirror_answers import FAILED, MirrorAccount, pinned_examples
 
 SPECS = sorted(f"specs/{path.name}" for path in (ROOT / "specs").glob("*.yaml") if "lock" not in path.name)
 CLINIC, BOTH, DESK = (f"specs/{name}.yaml" for name in ("de-clinic-notes", "eu-both-ways", "eu-support-desk"))
@@ -53,6 +54,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
         for subject in ((), *((one,) for one in ("servers[0].replicas", *TOPICS, "SOV-016")))
     ),
     "prices": (("prices", "refresh", "--region", "eu-central-1"),),
+    "mirror": (("mirror", CLINIC),),
     "diff": (("diff", BOTH, "--mode", "managed-api", "--mode", "self-hosted"), ("diff", CLINIC, DESK)),
     "validate": (
         ("validate",),
@@ -90,6 +92,8 @@ def answer(arguments: tuple[str, ...]) -> Any:
     """What a run prints with `--format json`."""
     if arguments[0] == "prices":
         return refreshed(arguments)
+    if arguments[0] == "mirror":
+        return mirrored(arguments)
     return json.loads(inferplan(*dated(arguments), "--format", "json").out)
 
 
@@ -98,6 +102,15 @@ def refreshed(arguments: tuple[str, ...]) -> Any:
     with tempfile.TemporaryDirectory() as made, answered(PriceList()):
         shutil.copytree(ROOT / "organization", Path(made) / "organization")
         return json.loads(inferplan(*dated(arguments), "--format", "json", cwd=Path(made)).out)
+
+
+def mirrored(arguments: tuple[str, ...]) -> Any:
+    """The same of the verb that follows a build; one image does not come."""
+    aws = MirrorAccount("111111111111", lasts=0)
+    aws.carries_out = lambda variables: aws.leave(variables, {"litellm": "no answer"}) or FAILED
+    with tempfile.TemporaryDirectory() as made, answered(aws):
+        here = pinned_examples(Path(made))
+        return json.loads(inferplan(*dated(arguments), "--format", "json", cwd=here).out)
 
 
 def faults(name: str, document: Any) -> list[str]:
