@@ -24,7 +24,7 @@ def text() -> str:
             "",
             GENERATED,
             "",
-            f"{len(models)} models as {' and '.join(streams)} list them, "
+            f"{len(models)} models as {' and '.join(sources)} list them, "
             f"as of {max(row.as_of for row in models.values())}.",
             "An id can be called in a Region that has it on demand, or through a profile of that Region;",
             "any other is refused with what can be called.",

@@ -111,7 +111,7 @@ def _notice(notice: Notice) -> list[str]:
 
 
 def _sources(sources: Sequence[str]) -> list[str]:
-    says = {line.source: line.says for line in cited(streams)}
+    says = {line.source: line.says for line in cited(sources)}
     return [
         "- Source:",
         *(f"  - {prose(f'{source}: {says[source]}' if source in says else source)}" for source in sources),
