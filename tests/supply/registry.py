@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class Registry:
     folder: Path
     certificate: Certificate | None = None
     password: str | None = None
+    session: requests.Session = field(default_factory=requests.Session, repr=False)
 
     @property
     def url(self) -> str:
@@ -116,17 +117,16 @@ class Registry:
     def _call(
         self, method: str, path: str, body: bytes = b"", *, accept: str = "*/*", content_type: str = ""
     ) -> requests.Response:
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.request(
-                method,
-                f"{self.url}/v2/{path}",
-                data=body,
-                headers={"Accept": accept, "Content-Type": content_type or "application/octet-stream"},
-                auth=(USER, self.password) if self.password else None,
-                verify=str(self.certificate.path) if self.certificate else True,
-                timeout=30,
-            )
+        self.session.trust_env = False
+        answer = self.session.request(
+            method,
+            f"{self.url}/v2/{path}",
+            data=body,
+            headers={"Accept": accept, "Content-Type": content_type or "application/octet-stream"},
+            auth=(USER, self.password) if self.password else None,
+            verify=str(self.certificate.path) if self.certificate else True,
+            timeout=30,
+        )
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer
 
