@@ -5,6 +5,7 @@ Not here: what is asked of AWS (tests/unit/test_lock_account.py), and single par
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -24,7 +25,8 @@ from inferplan.spec.lock import Lock
 from tests.command_line import INFERPLAN, Answer, inferplan
 from tests.supply.certificates import Certificate
 from tests.supply.hub import TOKEN, Hub, hash_of
-from tests.supply.registry import PASSWORD, USER, Registry
+from tests.supply.registry import PASSWORD, USER, Registry, registry
+from tests.supply.tokens import tokens
 from tests.unit.spec_texts import GOOD, ORGANIZATION
 from tests.unit.test_locked_shapes import CONFIG, MODEL, UNKNOWN
 
@@ -90,6 +92,14 @@ def run(path: Path, *arguments: str) -> Answer:
 def told(path: Path, *arguments: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(run(path, "--format", "json", *arguments).out)
     return found
+
+
+def sign_in(folder: Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `docker login` leaves behind."""
+    kept = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"auths": {host: {"auth": kept}}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
 
 
 def lock_of(path: Path) -> Lock:
@@ -416,13 +426,7 @@ def test_a_registry_is_asked_as_docker_is_signed_in(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(loopback_certificate.path))
     pushed = closed_registry.put_image("closed/proxy", "v1")
     if is_signed_in:
-        import base64
-
-        kept = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        docker = tmp_path / "docker"
-        docker.mkdir()
-        (docker / "config.json").write_text(json.dumps({"auths": {closed_registry.host: {"auth": kept}}}))
-        monkeypatch.setenv("DOCKER_CONFIG", str(docker))
+        sign_in(tmp_path / "docker", closed_registry.host, monkeypatch)
     image = {
         "repository": f"{closed_registry.host}/closed/proxy", "tag": "v1", "digest": f"sha256:{'0' * 64}"
     }  # fmt: skip
@@ -431,6 +435,35 @@ def test_a_registry_is_asked_as_docker_is_signed_in(
     assert (lock_of(path).images["litellm"].digest == pushed) is is_signed_in
     assert ("docker login" in answer.out) is not is_signed_in
     assert PASSWORD not in answer.out + answer.err
+
+
+@pytest.mark.parametrize("login", [None, (USER, PASSWORD)])
+def test_a_registry_with_tokens_is_asked_for_them(
+    tmp_path: Path,
+    published: dict[str, str],
+    hub_of_models: Hub,
+    loopback_certificate: Certificate,
+    monkeypatch: pytest.MonkeyPatch,
+    login: tuple[str, str] | None,
+):
+    """As the public ones are: anybody may read, or whoever is signed in."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(loopback_certificate.path))
+    with (
+        tokens(loopback_certificate) as server,
+        registry(tmp_path / "registry", certificate=loopback_certificate, tokens=server) as asked,
+    ):
+        pushed = asked.put_index("public/proxy", "v1")
+        server.login = login
+        image = {
+            "repository": f"{asked.host}/public/proxy", "tag": "v1", "digest": f"sha256:{'0' * 64}"
+        }  # fmt: skip
+        path = spec_in(tmp_path, lock={"documentation_values": True, "images": {"litellm": image}})
+        if login is not None:
+            assert "docker login" in run(path).out
+            sign_in(tmp_path / "docker", asked.host, monkeypatch)
+        run(path)
+        assert lock_of(path).images["litellm"].digest == pushed
+        assert {one["scope"] for one in server.asked} == {"repository:public/proxy:pull"}
 
 
 # -- plans that do not exist, files that cannot be written, and a run that is stopped

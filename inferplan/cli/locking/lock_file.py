@@ -69,7 +69,7 @@ def storable(value: Any) -> Any:
         return {
             key: storable(held)
             for key, held in value.items()
-            if len(key) <= MAX_KEY and not _NOT_STORED.search(key) and _is_storable(held)
+            if key != "<<" and len(key) <= MAX_KEY and not _NOT_STORED.search(key) and _is_storable(held)
         }
     if isinstance(value, list | tuple):
         return [storable(held) for held in value if _is_storable(held)]
