@@ -21,6 +21,7 @@ VERBS = {
     "diff": "Show two specs, or two modes of one, side by side.",
     "size": "Say whether a model fits a GPU.",
     "rules": "List the rules, or show one.",
+    "lock": "Pin what a spec names: images, weights, add-ons.",
     "prices": "Read prices of the day from AWS into the organization's own file.",
     "mirror": "Bring a stack's images and weights into its account.",
     "schema": "Print the JSON Schema of a kind of file or of an output.",
