@@ -22,7 +22,9 @@ VERBS = {
     "size": "Say whether a model fits a GPU.",
     "rules": "List the rules, or show one.",
     "render": "Write a stack's Kubernetes objects as manifests, for Argo CD, Flux and kubectl.",
+    "lock": "Pin what a spec names: images, weights, add-ons.",
     "prices": "Read prices of the day from AWS into the organization's own file.",
+    "mirror": "Bring a stack's images and weights into its account.",
     "schema": "Print the JSON Schema of a kind of file or of an output.",
 }
 

@@ -18,7 +18,13 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from inferplan.report import contracts, held_contracts, price_contracts
+from inferplan.report import (
+    contracts,
+    held_contracts,
+    lock_contracts,
+    mirror_contracts,
+    price_contracts,
+)
 from inferplan.report.resource_list import Layers, ResourceList
 from inferplan.spec.schema import DIALECT, REF, described, file_text
 
@@ -39,6 +45,8 @@ OUTPUTS: dict[str, tuple[type[Struct], ...]] = {
         contracts.ExplainedFallback,
     ),
     "diff": (contracts.DiffDocument,),
+    "lock": (lock_contracts.LockDocument,),
+    "mirror": (mirror_contracts.MirrorDocument,),
     "prices": (price_contracts.PricesDocument,),
     "validate": (contracts.ValidateDocument,),
     "errors": (contracts.ErrorsDocument,),

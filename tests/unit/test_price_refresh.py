@@ -26,9 +26,10 @@ from moto import mock_aws
 from policy_sentry.querying.actions import get_action_data
 
 from inferplan import catalog
-from inferplan.cli.aws_prices import answers, price_changes
+from inferplan.cli.aws_prices import answers
 from inferplan.cli.aws_prices.asking import gpu_types
 from inferplan.cli.aws_prices.price_calls import ACTIONS, PriceCalls
+from inferplan.cli.replacing import write
 from inferplan.spec.price_reading import read_prices
 from tests.aws_answers import SECRET, PriceList, answered, asked_for, product
 from tests.command_line import ROOT, Answer, inferplan
@@ -336,7 +337,7 @@ def test_an_interrupted_refresh_leaves_the_former_file(here: Path) -> None:
     with answered(interrupted):
         assert refresh(here).code == 130
     with pytest.raises(OSError, match="full"):
-        price_changes.write(FullDisk(path), "new")
+        write(FullDisk(path), "new")
 
     assert path.read_bytes() == former
     assert sorted(one.name for one in path.parent.iterdir() if "prices" in one.name) == ["prices.json"]

@@ -1,7 +1,7 @@
 """The build itself: read the order, bring everything that is not there, leave a record, say how it went.
 
 Exit codes: 0 all is there; 1 something is not, and the record says what and why; 2 the order cannot be read.
-Not here: how images and files come (images, files).
+Not here: how images and files come (image_copies, files).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from inferplan.cli.mirroring.worker.files import bring_file
-from inferplan.cli.mirroring.worker.images import bring_image, sign_in
-from inferplan.cli.mirroring.worker.sources import HUB_HOST, Refused, Silent, Stream, opening
+from inferplan.cli.mirroring.worker.image_copies import bring_image, sign_in
+from inferplan.cli.mirroring.worker.streams import HUB_HOST, Refused, Silent, Stream, opening
 from inferplan.cli.mirroring.worker.telling import Teller, say
 
 RECORD = "inferplan.mirror-record/v1beta1"

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from inferplan.cli.mirroring.worker.sources import Refused, Silent, attempted
+from inferplan.cli.mirroring.worker.streams import Refused, Silent, attempted
 
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_LOGIN = "https://index.docker.io/v1/"  # what clients call it in their configuration
