@@ -286,7 +286,9 @@ def test_the_printed_policy_is_what_the_calls_need(account: Account, monkeypatch
     bucket_weights.weights(account, "s3://weights/m", REGION, lambda _: None)
     with stubbed_addons(account, "v1", names=("coredns",)):
         account.addon("coredns", KUBERNETES_VERSION, REGION)
-    assert made == {*ACTIONS}
+    assert account.login(registry()) == ("AWS", f"{ACCOUNT}-auth-token")
+    assert account.login("docker.io") is None
+    assert made == {*ACTIONS} - {"ecr:GetDownloadUrlForLayer"}  # the registry's own protocol needs it
     assert policy()["Statement"][0]["Action"] == [*ACTIONS]
 
 

@@ -24,6 +24,7 @@ from inferplan.cli.locking.weight_files import (
     CONFIG,
     DOCUMENTS,
     Weights,
+    checked,
     needed,
     revision_of,
 )
@@ -49,13 +50,14 @@ class Pinning:
     region: str  # in which buckets are asked for
     account: Account = field(default_factory=Account)
     hub: Hub = field(default_factory=Hub)
-    registries: OciRegistries = field(default_factory=OciRegistries)
+    registries: OciRegistries = field(init=False)
     lock: Lock = field(init=False)
     open: list[OpenPin] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.lock = self.former
+        self.registries = OciRegistries(self.account.login)
 
     @property
     def asks_anew(self) -> bool:
@@ -69,7 +71,7 @@ class Pinning:
         former = self.former.models.get(name)
         if former is not None and not self.asks_anew and _is_whole(former):
             return
-        found = self._found(f"models.{name}", lambda: self._weights(uri, former, known))
+        found = self._found(f"models.{name}", lambda: checked(self._weights(uri, former, known)))
         if found is not None:
             config = found.documents.get(CONFIG)
             beside = found.documents.get(BESIDE)
@@ -95,7 +97,7 @@ class Pinning:
         )
         if former is not None and whole and not self.asks_anew:
             return
-        found = self._found(f"adapters.{name}", lambda: _adapter(self._weights(uri, former, ())))
+        found = self._found(f"adapters.{name}", lambda: _adapter(checked(self._weights(uri, former, ()))))
         if found is not None:
             base = (found.base_model or "").lower()
             wanted = {one.lower() for one in bases}
@@ -121,8 +123,6 @@ class Pinning:
 
     def _artifact(self, name: str) -> Weights:
         repository, reference = _reference(name)
-        if is_ecr(repository):
-            raise Unanswered("weights in ECR are not read; name the registry that they come from")
         listed = self.registries.files(repository, reference)
         paths = needed(listed)
         files = {path: listed[path][0] for path in paths}
