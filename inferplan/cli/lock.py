@@ -42,7 +42,7 @@ class NotWritten(InferplanError):  # noqa: N818 - it reads as what it says
 @click.option(
     "--registry",
     metavar="HOST/PATH",
-    help="Where the mirror puts images that it builds (default: the stack's own in the account's ECR).",
+    help="Where images lie that no publisher has (default: the stack's own place in the account's ECR).",
 )
 @click.option("--print-policy", is_flag=True, help="Print the IAM policy that this needs, and ask nothing.")
 @common_options("text", "json")

@@ -30,6 +30,7 @@ from inferplan.cli.locking.weight_files import (
 )
 from inferplan.near import did_you_mean, near
 from inferplan.plan.built_images import BuiltImage
+from inferplan.plan.gateway.redaction import IMAGE_HELP
 from inferplan.plan.images import UPSTREAM
 from inferplan.report.lock_contracts import OpenPin
 from inferplan.spec.lock import Lock, LockedAdapter, LockedImage, LockedModel
@@ -138,7 +139,7 @@ class Pinning:
     # -- images
 
     def image(self, name: str, built: BuiltImage | None, registry: str) -> None:
-        """Pin an image: of the lock, else of its publisher, else one that the mirror builds."""
+        """Pin an image: of the lock, else of its publisher, else one that has to be built."""
         former = self.former.images.get(name)
         path = f"images.{name}"
         if built is not None:
@@ -174,7 +175,8 @@ class Pinning:
                 return self._image(repository, built.tag)
             except Unknown:
                 raise Waiting(
-                    f"{repository}:{built.tag} is not built yet; `inferplan mirror` does, then lock again"
+                    f"{repository}:{built.tag} is not there yet; no publisher has it, so build it "
+                    f"({IMAGE_HELP}), then lock again"
                 ) from None
 
         found = self._found(path, asked)
