@@ -1,6 +1,6 @@
 """Images that no publisher has, and somebody has to build: redaction in further languages.
 
-Not here: building them (docs/how-to/build-a-redaction-image.md), and what a language needs (plan.gateway.redaction).
+Not here: building them (docs/how-to/build-a-redaction-image.md), what a language needs (gateway.redaction).
 """
 
 from __future__ import annotations
