@@ -21,7 +21,11 @@ from components.logs import Logs, LogsArgs
 from components.network import Network, NetworkArgs
 from components.registry import Registry, RegistryArgs
 from components.role import Role, RoleArgs
-from inferplan.records.plan import Plan
+from components.runner_access import ROLE as RUNNER_ROLE
+from inferplan.records.plan import Cluster, Plan
+
+MIRROR_LOGS = "mirror"
+LAST_PORT = 65535
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +44,9 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
     made_keys = Keys(
         f"{plan.name}-keys", KeysArgs(names=names, purposes=keys, keep=production), deployment.options()
     )
-    groups = {"flow": names.log_group("flow"), "dns": names.delivered_log_group("dns"), **logs}
+    own = plan.network.existing_vpc is None
+    watched = {"flow": names.log_group("flow"), "dns": names.delivered_log_group("dns")} if own else {}
+    groups = {MIRROR_LOGS: names.log_group(MIRROR_LOGS), **watched, **logs}
     made_logs = Logs(
         f"{plan.name}-logs",
         LogsArgs(
@@ -52,7 +58,50 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
         ),
         deployment.options(),
     )
-    flow_role = Role(
+    network = Network(
+        f"{plan.name}-network",
+        NetworkArgs(
+            network=plan.network,
+            flow_logs=_flow_logs(deployment, plan, made_logs) if own else None,
+        ),
+        deployment.options(),
+    )
+    endpoints = Endpoints(
+        f"{plan.name}-endpoints",
+        EndpointsArgs(
+            names=names,
+            endpoints=plan.network.endpoints if own else (),
+            s3_prefix_list=plan.network.s3_prefix_list,
+            network=network,
+            model_arns=bedrock_model_arns(plan),
+            state_bucket=plan.network.state_bucket,
+            deployers=_deployers(deployment, plan),
+            buckets=tuple(bucket for bucket in (plan.weights_bucket, plan.config_bucket) if bucket),
+        ),
+        deployment.options(),
+    )
+    if own:
+        DnsFirewall(
+            f"{plan.name}-dns",
+            DnsFirewallArgs(
+                vpc_id=network.vpc_id,
+                allow=plan.network.dns_allow,
+                query_log_group_arn=made_logs.groups["dns"].arn,
+            ),
+            deployment.options(),
+        )
+    Registry(
+        f"{plan.name}-registry",
+        RegistryArgs(images=plan.pulled_images, kms_key_arn=made_keys.arns["data"], keep=production),
+        deployment.options(),
+    )
+    return Base(keys=made_keys, logs=made_logs, network=network, endpoints=endpoints)
+
+
+def _flow_logs(deployment: Deployment, plan: Plan, logs: Logs) -> tuple[pulumi.Input[str], pulumi.Input[str]]:
+    """The group that flow logs go to, and the role that delivers them."""
+    names = deployment.names
+    role = Role(
         f"{plan.name}-flow-logs",
         RoleArgs(
             role_name=names.fixed("flow-logs"),
@@ -64,7 +113,7 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
                         "Sid": "Deliver",
                         "Effect": "Allow",
                         "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
-                        "Resource": [made_logs.arns["flow"], f"{made_logs.arns['flow']}:*"],
+                        "Resource": [logs.arns["flow"], f"{logs.arns['flow']}:*"],
                     },
                     {
                         "Sid": "Find",
@@ -77,43 +126,7 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
         ),
         deployment.options(),
     )
-    network = Network(
-        f"{plan.name}-network",
-        NetworkArgs(
-            network=plan.network,
-            flow_log_group_arn=made_logs.groups["flow"].arn,
-            flow_log_role_arn=flow_role.arn,
-        ),
-        deployment.options(),
-    )
-    endpoints = Endpoints(
-        f"{plan.name}-endpoints",
-        EndpointsArgs(
-            names=names,
-            endpoints=plan.network.endpoints,
-            network=network,
-            model_arns=bedrock_model_arns(plan),
-            state_bucket=plan.network.state_bucket,
-            deploy_role=plan.deploy_role,
-            buckets=tuple(bucket for bucket in (plan.weights_bucket, plan.config_bucket) if bucket),
-        ),
-        deployment.options(),
-    )
-    DnsFirewall(
-        f"{plan.name}-dns",
-        DnsFirewallArgs(
-            vpc_id=network.vpc_id,
-            allow=plan.network.dns_allow,
-            query_log_group_arn=made_logs.groups["dns"].arn,
-        ),
-        deployment.options(),
-    )
-    Registry(
-        f"{plan.name}-registry",
-        RegistryArgs(images=plan.pulled_images, kms_key_arn=made_keys.arns["data"], keep=production),
-        deployment.options(),
-    )
-    return Base(keys=made_keys, logs=made_logs, network=network, endpoints=endpoints)
+    return logs.groups["flow"].arn, role.arn
 
 
 def is_production(plan: Plan) -> bool:
@@ -124,6 +137,12 @@ def is_production(plan: Plan) -> bool:
 def bedrock_model_arns(plan: Plan) -> tuple[str, ...]:
     """The models on Bedrock that the stack may call, for the two policies that name them."""
     return tuple(sorted({arn for vendor in plan.vendors for arn in vendor.model_arns}))
+
+
+def _deployers(deployment: Deployment, plan: Plan) -> tuple[str, ...]:
+    """Who may reach the state from inside the VPC, as far as anybody is named."""
+    runner = deployment.names.role_arn(RUNNER_ROLE) if plan.cluster and plan.cluster.runner else None
+    return tuple(role for role in (plan.deploy_role, runner) if role)
 
 
 def export_plan(plan: Plan, layer: str, *, declaration_digest: str, plan_digest: str) -> None:
@@ -159,12 +178,13 @@ def use_cluster(deployment: Deployment, plan: Plan, foundation: pulumi.StackRefe
     """
     if plan.cluster is None:
         raise ValueError("a workload in a cluster needs a cluster in its plan")
+    port = _tunnel_port(plan.cluster)
     provider = kubernetes.Provider(
         f"{plan.name}-kubernetes",
         kubeconfig=pulumi.Output.all(
             endpoint=foundation.require_output("clusterEndpoint"),
             certificate=foundation.require_output("clusterCertificateAuthority"),
-        ).apply(lambda known: kubeconfig(plan, known["endpoint"], known["certificate"])),
+        ).apply(lambda known: kubeconfig(plan, known["endpoint"], known["certificate"], port)),
         cluster_identifier=deployment.names.cluster_arn(plan.cluster.name),
         enable_server_side_apply=True,
         opts=pulumi.ResourceOptions(parent=deployment),
@@ -172,8 +192,29 @@ def use_cluster(deployment: Deployment, plan: Plan, foundation: pulumi.StackRefe
     deployment.use(provider)
 
 
-def kubeconfig(plan: Plan, endpoint: str, certificate_authority: str) -> str:
-    """A kubeconfig that holds no credential: the AWS CLI asks for a token where Pulumi runs."""
+def _tunnel_port(cluster: Cluster) -> int | None:
+    """The port of this machine that leads to the API server; None: it is reached by its name."""
+    said = pulumi.Config("inferplan").get("tunnel-port")
+    if said is None:
+        return None
+    if cluster.deploy_from != "tunnel":
+        raise pulumi.RunError(
+            f"inferplan:tunnel-port: cluster.deploy_from says {cluster.deploy_from}, which has no port"
+        )
+    if not (said.isdecimal() and 0 < int(said) <= LAST_PORT):
+        raise pulumi.RunError(f"inferplan:tunnel-port: {said!r} is no port, 1 to {LAST_PORT}")
+    return int(said)
+
+
+def kubeconfig(plan: Plan, endpoint: str, certificate_authority: str, tunnel_port: int | None = None) -> str:
+    """A kubeconfig that holds no credential: the AWS CLI asks for a token where Pulumi runs.
+
+    Through a tunnel the server is this machine, and its certificate still has to be the API server's.
+    """
+    cluster = {"server": endpoint, "certificate-authority-data": certificate_authority}
+    if tunnel_port is not None:
+        cluster["server"] = f"https://localhost:{tunnel_port}"
+        cluster["tls-server-name"] = endpoint.partition("://")[2].partition("/")[0].partition(":")[0]
     name = plan.cluster.name if plan.cluster else ""
     command = ["eks", "get-token", "--cluster-name", name, "--region", plan.target.region, "--output", "json"]
     user: dict[str, Any] = {
@@ -188,12 +229,7 @@ def kubeconfig(plan: Plan, endpoint: str, certificate_authority: str) -> str:
         {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [
-                {
-                    "name": name,
-                    "cluster": {"server": endpoint, "certificate-authority-data": certificate_authority},
-                }
-            ],
+            "clusters": [{"name": name, "cluster": cluster}],
             "users": [{"name": name, "user": user}],
             "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
             "current-context": name,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from inferplan.catalog.capacity_blocks import BlockPrice as BlockPrice
     from inferplan.catalog.capacity_blocks import block_price as block_price
     from inferplan.catalog.capacity_blocks import block_prices as block_prices
+    from inferplan.catalog.codebuild import BuildMachine as BuildMachine
+    from inferplan.catalog.codebuild import build_machines as build_machines
     from inferplan.catalog.costing import CostAssumption as CostAssumption
     from inferplan.catalog.costing import cost_assumption as cost_assumption
     from inferplan.catalog.costing import cost_assumptions as cost_assumptions
@@ -139,6 +141,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.weighing import lead_times as lead_times
 
 _EXPORTS = {
+    "codebuild": "BuildMachine build_machines",
     "capacity_blocks": "BlockPrice block_price block_prices",
     "costing": "CostAssumption cost_assumption cost_assumptions",
     "token_rates": "Asked RequestPrice request_price token_price token_prices",

@@ -229,11 +229,12 @@ def _finish(case: Case, built: Built, record: Decision, notes: Notes) -> Plan:
         derivations=dict(sorted(notes.derivations.items())),
         defaults=tuple(notes.defaults),
         warnings=tuple(notes.warnings),
+        mirror=draft.mirror,
         deploy_role=case.declaration.account.deploy_role,
         weights_bucket=weights_bucket,
         config_bucket=case.bucket("config"),
         candidates=built.candidates,
-        images=cluster_images(case.declaration, draft.pools),
+        images=cluster_images(case.declaration, draft.pools, draft.cluster.runner if draft.cluster else None),
         laws=laws_of(case.declaration),
     )
 

@@ -12,6 +12,7 @@ from msgspec import Meta, field
 from inferplan.spec.discounts import Discount
 from inferplan.spec.lock import Lock, LockedAdapter, LockedImage, LockedModel
 from inferplan.spec.model import Metadata
+from inferplan.spec.registered import RegisteredCluster, RegisteredNetwork, RegisteredSubnet, VpcId
 from inferplan.spec.vocabulary import (
     END,
     Account,
@@ -21,6 +22,7 @@ from inferplan.spec.vocabulary import (
     DataClass,
     Date,
     DayCount,
+    KeyAlias,
     Name,
     Place,
     Record,
@@ -50,6 +52,9 @@ __all__ = [
     "LockedImage",
     "LockedModel",
     "Organization",
+    "RegisteredCluster",
+    "RegisteredNetwork",
+    "RegisteredSubnet",
     "RuleSetting",
     "Sovereignty",
     "Store",
@@ -115,6 +120,7 @@ class AccountEntry(Record):
     max_class: strictest class of data it may hold
     countries: where its data may be
     state_backend: where Pulumi keeps its state
+    state_key: alias of the key in KMS with which Pulumi encrypts what is secret in it
     deploy_role: role that deploys
     baseline: account singletons that exist already
     authorization: authorizations it holds
@@ -126,6 +132,7 @@ class AccountEntry(Record):
     max_class: DataClass
     countries: Annotated[tuple[Place, ...], Meta(min_length=1)]
     state_backend: Text | None = None
+    state_key: KeyAlias | None = None
     deploy_role: Arn | None = None
     baseline: AccountBaseline = AccountBaseline()
     authorization: tuple[Text, ...] = ()
@@ -323,6 +330,8 @@ class Organization(Record, kw_only=True):
     applications: who calls, by name
     vendors: vendors under contract, by name
     stores: buckets that specs may name
+    networks: VPCs that exist and that specs may build into, by id
+    clusters: EKS clusters that exist and that specs may build into, by name
     publishers: hub organizations whose weights are approved
     evidence: register of reviews
     facts: facts the organization vouches for
@@ -341,6 +350,8 @@ class Organization(Record, kw_only=True):
     applications: dict[str, Application] = field(default_factory=dict)
     vendors: dict[Name, VendorEntry] = field(default_factory=dict)
     stores: dict[str, Store] = field(default_factory=dict)
+    networks: dict[VpcId, RegisteredNetwork] = field(default_factory=dict)
+    clusters: dict[str, RegisteredCluster] = field(default_factory=dict)
     publishers: tuple[Text, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     facts: Facts = Facts()

@@ -28,6 +28,7 @@ from inferplan.catalog.refresh import zones as refresh_zones
 from tests import how_to_rows
 
 READERS: dict[str, Callable[[], Collection[Any]]] = {
+    "build_machines": catalog.build_machines,
     "bedrock_models": catalog.bedrock_models,
     "bedrock_profiles": catalog.bedrock_profiles,
     "bedrock_providers": catalog.bedrock_providers,

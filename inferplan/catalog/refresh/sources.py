@@ -59,6 +59,7 @@ ORIGINS: dict[str, Origin] = {
     "region_prices": Origin("instance_prices", (), "price files of karpenter and SkyPilot, row by row"),
     "service_prices": Origin("instance_prices", (), "price files in public repositories, and AWS's pages"),
     "block_prices": Origin(person="the rates of AWS's page on capacity blocks, as public pages quote them"),
+    "build_machines": Origin(person="ProjectEnvironment in the API reference of CodeBuild"),
     "config_architectures": Origin(person="predictions against counts and published sizes of public configs"),
     "config_fields": Origin(person="public config.json files, and what vLLM reads of them"),
     "cost_assumptions": Origin(person="this project's own estimates"),
