@@ -42,7 +42,7 @@ class NotWritten(InferplanError):  # noqa: N818 - it reads as what it says
 @click.option(
     "--registry",
     metavar="HOST/PATH",
-    help="Where the mirror puts images that it builds (default: the stack's own in the account's ECR).",
+    help="Where images lie that no publisher has (default: the stack's own place in the account's ECR).",
 )
 @click.option("--print-policy", is_flag=True, help="Print the IAM policy that this needs, and ask nothing.")
 @common_options("text", "json")
@@ -73,7 +73,7 @@ def lock(
         raise click.UsageError("a lock lies beside its spec, and standard input lies nowhere")
     with one_spec(spec) as file:
         declaration = file.load(common, locking=True)
-    path = file.path.resolve().with_name(f"{file.path.stem}.lock.yaml")
+    path = file.path.with_name(f"{file.path.stem}.lock.yaml")
     return _locked(declaration, path, only or ONLY, upgrade, check, registry, common)
 
 
@@ -148,7 +148,11 @@ def _tell(
         from inferplan.report.json_format import lock_change
 
         click.echo(lock_change(told))
-    elif not common.quiet:
+    elif common.quiet:
+        for one in told.open:
+            if one.state == "failed":
+                show(f"{one.path}: {one.reason}", err=True)
+    else:
         from inferplan.report.lock_report import lines
 
         show("\n".join(lines(told, common.verbose, is_check=is_check)))
@@ -164,7 +168,7 @@ def _write(pinning: Pinning, path: Path, declaration: Declaration) -> bool:
         return False
     name = declaration.spec_path.name if declaration.spec_path is not None else path.name
     try:
-        return write(path, text(pinning.lock, name))
+        return write(path.resolve(), text(pinning.lock, name))
     except OSError as problem:
         if problem.errno == errno.ENOSPC:
             raise

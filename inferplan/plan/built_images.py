@@ -1,6 +1,6 @@
-"""Images that no publisher has, which the account builds for itself: redaction in further languages.
+"""Images that no publisher has, and somebody has to build: redaction in further languages.
 
-Not here: building them (cli, verb `mirror`), and which models a language needs (plan.gateway.redaction).
+Not here: building them (docs/how-to/build-a-redaction-image.md), what a language needs (gateway.redaction).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inferplan.spec.model import InferenceStack
 
 
 class BuiltImage(Record, frozen=True, kw_only=True):
-    """One image that is built: its name in the lock, its tag, and the recognition models in it."""
+    """One image that has to be built: its name in the lock, its tag, and the recognition models in it."""
 
     name: str
     tag: str

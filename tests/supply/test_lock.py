@@ -121,7 +121,7 @@ def test_a_model_that_nobody_knows_is_pinned_and_then_planned(
     assert inferplan("plan", str(path), "--organization", str(ORGANIZATION)).code == 0
 
 
-def test_an_image_is_pinned_to_its_index_and_sized_for_the_nodes(
+def test_an_image_is_pinned_to_its_index_and_sized_for_the_nodes_note_3_pitfall_1_30(
     tmp_path: Path, published: dict[str, str], hub_of_models: Hub, shared_registry: Registry
 ):
     path = spec_in(tmp_path)
@@ -249,7 +249,9 @@ def test_what_the_engine_does_not_serve_is_no_adapter(
 
 
 @pytest.mark.parametrize("beside", [False, True])
-def test_who_quantizes_is_noted(tmp_path: Path, published: dict[str, str], hub_of_models: Hub, beside: bool):
+def test_who_quantizes_is_noted_note_42(
+    tmp_path: Path, published: dict[str, str], hub_of_models: Hub, beside: bool
+):
     files = dict(FILES)
     if beside:
         files["hf_quant_config.json"] = json.dumps(

@@ -232,7 +232,9 @@ def test_what_is_not_permitted_is_told_and_loses_nothing(account: Account) -> No
 
 
 @pytest.mark.parametrize("is_built", [False, True])
-def test_an_image_that_the_mirror_builds_is_pinned_once_it_is_there(account: Account, is_built: bool) -> None:
+def test_an_image_that_has_to_be_built_is_pinned_once_it_is_there_note_14(
+    account: Account, is_built: bool
+) -> None:
     """Redaction in German and French needs an analyzer that no publisher has."""
     declaration = load(ROOT / "specs" / "eu-support-desk.yaml", ROOT / "organization")
     built = built_image(declaration.spec, None)  # type: ignore[arg-type]
@@ -247,7 +249,7 @@ def test_an_image_that_the_mirror_builds_is_pinned_once_it_is_there(account: Acc
         assert built_image(declaration.spec, run.lock) is None  # type: ignore[arg-type]
     else:
         assert built.name not in run.lock.images
-        assert [(one.state, "inferplan mirror" in one.reason) for one in run.open] == [("pending", True)]
+        assert [(one.state, built.tag in one.reason) for one in run.open] == [("pending", True)]
 
 
 def test_the_lock_of_a_managed_stack_asks_the_stacks_own_registry(account: Account) -> None:
@@ -286,7 +288,9 @@ def test_the_printed_policy_is_what_the_calls_need(account: Account, monkeypatch
     bucket_weights.weights(account, "s3://weights/m", REGION, lambda _: None)
     with stubbed_addons(account, "v1", names=("coredns",)):
         account.addon("coredns", KUBERNETES_VERSION, REGION)
-    assert made == {*ACTIONS}
+    assert account.login(registry()) == ("AWS", f"{ACCOUNT}-auth-token")
+    assert account.login("docker.io") is None
+    assert made == {*ACTIONS} - {"ecr:GetDownloadUrlForLayer"}  # the registry's own protocol needs it
     assert policy()["Statement"][0]["Action"] == [*ACTIONS]
 
 

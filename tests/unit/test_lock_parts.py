@@ -14,7 +14,7 @@ from inferplan.cli.locking.image_manifests import digest_of, files_of, pinned
 from inferplan.cli.locking.lock_changes import changes
 from inferplan.cli.locking.lock_file import storable, text
 from inferplan.cli.locking.patience import Passing, Unanswered, passing_or_not, patiently
-from inferplan.cli.locking.weight_files import needed, revision_of
+from inferplan.cli.locking.weight_files import Weights, checked, needed, revision_of
 from inferplan.spec.lock import Lock, LockedAdapter, LockedImage, LockedModel
 from inferplan.spec.structure import convert
 from inferplan.spec.yaml12 import parse
@@ -74,6 +74,26 @@ def test_what_stands_for_a_commit_follows_from_every_file() -> None:
     one, other = {"a": "1" * 64, "b": "2" * 64}, {"a": "1" * 64, "b": "3" * 64}
     assert revision_of(one) == revision_of(dict(reversed(one.items())))
     assert len({revision_of(one), revision_of(other), revision_of({"c": "1" * 64})}) == 3
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"revision": "main"},
+        {"files": {"../escape": "1" * 64}},
+        {"files": {"/absolute": "1" * 64}},
+        {"files": {"a//b": "1" * 64}},
+        {"files": {"bell\x07": "1" * 64}},
+        {"files": {"x" * 201: "1" * 64}},
+        {"files": {"a": "not a hash"}},
+    ],
+)
+def test_what_no_repository_has_is_not_written(fields: dict[str, Any]) -> None:
+    good = Weights("1" * 40, {"a/b.json": "1" * 64}, {"a/b.json": 1}, {}, "mit")
+    assert checked(good) == good
+    assert checked(good._replace(license="bell\x07")).license is None
+    with pytest.raises(Unanswered):
+        checked(good._replace(**fields))
 
 
 # -- what a manifest says

@@ -5,6 +5,7 @@ Not here: credentials (inferplan.cli.aws), buckets (bucket_weights) and other re
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -19,6 +20,8 @@ T = TypeVar("T")
 # Every call, as IAM names it; a test compares the list with the calls that are made.
 ACTIONS = (
     "ecr:BatchGetImage",
+    "ecr:GetAuthorizationToken",
+    "ecr:GetDownloadUrlForLayer",  # of weights that lie in ECR, where its registry asks for it
     "ecr:ListImages",
     "eks:DescribeAddonVersions",
     "s3:GetObject",
@@ -89,6 +92,16 @@ class Account:
         except Unknown as problem:
             hint = did_you_mean(near(reference, self._tags(account, region, name), 3))
             raise Unknown(f"{problem}{'; ' if hint else ''}{hint}") from None
+
+    def login(self, host: str) -> tuple[str, str] | None:
+        """Name and password for a host that is an ECR, for its registry's own protocol."""
+        found = _ECR.match(host)
+        if found is None:
+            return None
+        answer = self.asked(lambda aws: aws.call("ecr", found[2], "get_authorization_token"))
+        kept = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
+        name, _, password = kept.partition(":")
+        return name, password
 
     def _tags(self, account: str, region: str, name: str) -> list[str]:
         def listed(aws: Connection) -> list[str]:

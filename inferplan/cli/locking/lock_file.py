@@ -22,7 +22,7 @@ WRITTEN_BY = "Written by `inferplan lock`, which keeps no comments."
 SECTIONS = ("images", "models", "adapters", "addons", "charts")
 # What YAML 1.2 reads as a number and PyYAML, which knows 1.1, would not put in quotes.
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+")
-_NOT_STORED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+NOT_STORED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 
 
 class _Dumper(yaml.SafeDumper):
@@ -69,7 +69,7 @@ def storable(value: Any) -> Any:
         return {
             key: storable(held)
             for key, held in value.items()
-            if key != "<<" and len(key) <= MAX_KEY and not _NOT_STORED.search(key) and _is_storable(held)
+            if key != "<<" and len(key) <= MAX_KEY and not NOT_STORED.search(key) and _is_storable(held)
         }
     if isinstance(value, list | tuple):
         return [storable(held) for held in value if _is_storable(held)]
@@ -102,7 +102,7 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
 
 def _is_storable(value: Any) -> bool:
     if isinstance(value, str):
-        return _NOT_STORED.search(value) is None
+        return NOT_STORED.search(value) is None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return True
     return math.isfinite(value) and abs(value) <= MAX_NUMBER

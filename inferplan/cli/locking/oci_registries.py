@@ -29,9 +29,13 @@ MAX_DOCUMENT_BYTES = 4 << 20
 
 
 class OciRegistries:
-    """One client for every repository that is asked."""
+    """One client for every repository that is asked; `login_of` signs in where docker does not.
 
-    def __init__(self) -> None:
+    It gives name and password for a host, or nothing.
+    """
+
+    def __init__(self, login_of: Callable[[str], tuple[str, str] | None] = lambda _: None) -> None:
+        self._login_of = login_of
         self._clients: dict[str, Any] = {}
         self._logins: Any = None
 
@@ -131,7 +135,9 @@ class OciRegistries:
         except errors.DockerException:
             raise Unanswered(f"{host}: what docker keeps its password in cannot be read") from None
         lower = {key.lower(): value for key, value in found.items()}
-        return lower.get("username"), lower.get("password")
+        if lower.get("username"):
+            return lower.get("username"), lower.get("password")
+        return self._login_of(host) or (None, None)
 
     @staticmethod
     def _asked(repository: str, question: Callable[[], T]) -> T:

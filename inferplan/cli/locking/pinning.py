@@ -24,11 +24,13 @@ from inferplan.cli.locking.weight_files import (
     CONFIG,
     DOCUMENTS,
     Weights,
+    checked,
     needed,
     revision_of,
 )
 from inferplan.near import did_you_mean, near
 from inferplan.plan.built_images import BuiltImage
+from inferplan.plan.gateway.redaction import IMAGE_HELP
 from inferplan.plan.images import UPSTREAM
 from inferplan.report.lock_contracts import OpenPin
 from inferplan.spec.lock import Lock, LockedAdapter, LockedImage, LockedModel
@@ -49,13 +51,14 @@ class Pinning:
     region: str  # in which buckets are asked for
     account: Account = field(default_factory=Account)
     hub: Hub = field(default_factory=Hub)
-    registries: OciRegistries = field(default_factory=OciRegistries)
+    registries: OciRegistries = field(init=False)
     lock: Lock = field(init=False)
     open: list[OpenPin] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.lock = self.former
+        self.registries = OciRegistries(self.account.login)
 
     @property
     def asks_anew(self) -> bool:
@@ -69,7 +72,7 @@ class Pinning:
         former = self.former.models.get(name)
         if former is not None and not self.asks_anew and _is_whole(former):
             return
-        found = self._found(f"models.{name}", lambda: self._weights(uri, former, known))
+        found = self._found(f"models.{name}", lambda: checked(self._weights(uri, former, known)))
         if found is not None:
             config = found.documents.get(CONFIG)
             beside = found.documents.get(BESIDE)
@@ -95,7 +98,7 @@ class Pinning:
         )
         if former is not None and whole and not self.asks_anew:
             return
-        found = self._found(f"adapters.{name}", lambda: _adapter(self._weights(uri, former, ())))
+        found = self._found(f"adapters.{name}", lambda: _adapter(checked(self._weights(uri, former, ()))))
         if found is not None:
             base = (found.base_model or "").lower()
             wanted = {one.lower() for one in bases}
@@ -121,8 +124,6 @@ class Pinning:
 
     def _artifact(self, name: str) -> Weights:
         repository, reference = _reference(name)
-        if is_ecr(repository):
-            raise Unanswered("weights in ECR are not read; name the registry that they come from")
         listed = self.registries.files(repository, reference)
         paths = needed(listed)
         files = {path: listed[path][0] for path in paths}
@@ -138,7 +139,7 @@ class Pinning:
     # -- images
 
     def image(self, name: str, built: BuiltImage | None, registry: str) -> None:
-        """Pin an image: of the lock, else of its publisher, else one that the mirror builds."""
+        """Pin an image: of the lock, else of its publisher, else one that has to be built."""
         former = self.former.images.get(name)
         path = f"images.{name}"
         if built is not None:
@@ -174,7 +175,8 @@ class Pinning:
                 return self._image(repository, built.tag)
             except Unknown:
                 raise Waiting(
-                    f"{repository}:{built.tag} is not built yet; `inferplan mirror` does, then lock again"
+                    f"{repository}:{built.tag} is not there yet; no publisher has it, so build it "
+                    f"({IMAGE_HELP}), then lock again"
                 ) from None
 
         found = self._found(path, asked)

@@ -10,10 +10,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from inferplan.cli.locking.lock_file import NOT_STORED
+from inferplan.cli.locking.patience import Unanswered
+from inferplan.spec.yaml12 import MAX_KEY
+
 CONFIG, BESIDE, ADAPTER_CONFIG = "config.json", "hf_quant_config.json", "adapter_config.json"
 DOCUMENTS = (CONFIG, BESIDE, ADAPTER_CONFIG)
 
 _SAFE = ".safetensors"
+_REVISION, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
 _TORCH = re.compile(r"\.(bin|pt|pth)$")
 _OTHERS = re.compile(r"\.(ckpt|h5|msgpack|onnx|onnx_data|ot|tflite|mlmodel|gguf|ggml|pdparams|npz)$")
 # Weights for other programs, training states, pictures; vLLM passes over `original` too (config/load.py).
@@ -59,6 +64,20 @@ def needed(paths: Iterable[str]) -> list[str]:
         dropped |= torch
         dropped |= {path for path in kept if path.endswith((".bin.index.json", ".fp16.index.json"))}
     return [path for path in kept if path not in dropped]
+
+
+def checked(found: Weights) -> Weights:
+    """The same, if a lock can hold it and a bucket take it; raises Unanswered for what no repository has."""
+    if not _REVISION.fullmatch(found.revision):
+        raise Unanswered(f"has the revision {found.revision!r:.60}, which is no full commit id")
+    for path, sha256 in found.files.items():
+        parts = path.split("/")
+        if len(path) > MAX_KEY or NOT_STORED.search(path) or {"", ".", ".."} & {*parts} or path == "<<":
+            raise Unanswered(f"holds a file {path!r:.60}, which is no path that can be copied")
+        if not _SHA256.fullmatch(sha256):
+            raise Unanswered(f"states no SHA-256 of {path}")
+    text = found.license
+    return found._replace(license=None if text is None or NOT_STORED.search(text) else text)
 
 
 def revision_of(files: Mapping[str, str]) -> str:
