@@ -1,4 +1,4 @@
-"""Images of the project's own: packages by hash as one more layer over a base by digest; the same bytes each time.
+"""Images of the project's own: packages by hash as one layer over a base by digest, the same each time.
 
 No daemon and no Dockerfile run: pip puts the packages into a folder, and crane appends it.
 Not here: images that somebody publishes (image_copies).
@@ -59,7 +59,9 @@ def _install(build: Mapping[str, Any], folder: Path) -> None:
     )
     if done.returncode:
         said = done.stderr.strip()[-LAST_CHARACTERS:]
-        raise Refused(said) if "HASH" in done.stderr.upper() else Silent(said)
+        if "HASH" in done.stderr.upper():
+            raise Refused(f"the hash of a package is not the recipe's: {said}")
+        raise Silent(said)
 
 
 def _pack(site: Path, place: str, layer: Path) -> None:
