@@ -20,6 +20,7 @@ from tests.command_line import ROOT
 
 MARK = "inferplan "
 STARTED = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+BUILT = f"sha256:{'b' * 64}"
 IN_PROGRESS, SUCCEEDED, FAILED = "IN_PROGRESS", "SUCCEEDED", "FAILED"
 
 
@@ -62,6 +63,8 @@ class MirrorAccount:
             self.objects[file["key"]] = b"w" * (file["size_bytes"] or 1)
         for image in order["images"]:
             self.images.setdefault(image["repository"], set()).add(image["digest"])
+        for build in order["builds"]:
+            self.images.setdefault(build["repository"], set()).add(BUILT)
         self.leave(variables, {})
         return SUCCEEDED
 
@@ -78,7 +81,10 @@ class MirrorAccount:
             "order": variables["INFERPLAN_ORDER"],
             "build": self.builds[0]["id"],
             "complete": not problems,
-            "images": [part("image", one["name"], name=one["name"]) for one in order["images"]],
+            "images": [
+                part("image", one["name"], name=one["name"], digest=one.get("digest", BUILT))
+                for one in (*order["images"], *order["builds"])
+            ],
             "files": [part("file", one["key"], key=one["key"]) for one in order["files"]],
         }
         self.objects[f"records/{variables['INFERPLAN_ORDER']}.json"] = json.dumps(record).encode()

@@ -45,13 +45,22 @@ def mirror(spec: str, print_policy: bool, common: Common) -> int:
     from inferplan.cli.mirroring.building import Mirroring, NotMirrored, refuse_lock, refuse_pending
     from inferplan.cli.mirroring.calls import MirrorCalls
     from inferplan.cli.mirroring.following import Follower, on_terminal, speaker
+    from inferplan.cli.mirroring.own_images import ordered_build
+    from inferplan.plan.built_images import built_image, without_image
+    from inferplan.spec.model import InferenceStack
 
     refuse_lock(file.name, declaration.lock)
-    judged = review(declaration, common.as_of, state=None, locked=True)
+    stack = declaration.spec if isinstance(declaration.spec, InferenceStack) else None
+    built = built_image(stack, declaration.lock) if stack else None
+    if built is not None:
+        declaration = without_image(declaration, built.name)
+    judged = review(declaration, common.as_of, state=None, locked=built is None)
     plan = judged.plan
     assert plan is not None  # it is, where no state file is judged
     needed = supply(plan, declaration.lock)
-    refuse_pending(file.name, needed)
+    to_build = f"images.{built.name}" if built else ""
+    refuse_pending(file.name, [path for path in needed.pending if path != to_build])
+    builds = (ordered_build(plan, built),) if built else ()
     if judged.report.decision == "deny":
         from inferplan.report.refusal_text import refusal
 
@@ -59,7 +68,8 @@ def mirror(spec: str, print_policy: bool, common: Common) -> int:
     calls = MirrorCalls(plan)
     say = speaker(common.quiet)
     follower = Follower(calls, say, bar=on_terminal() and not common.quiet)
-    mirroring = Mirroring(file.name, plan, mirror_order(plan, needed, os.environ.get("HF_ENDPOINT")), calls)
+    order = mirror_order(plan, needed, os.environ.get("HF_ENDPOINT"), builds)
+    mirroring = Mirroring(file.name, plan, order, calls)
     try:
         told = mirroring.bring(follower, say)
     except KeyboardInterrupt:

@@ -6,12 +6,16 @@ Not here: building them (docs/how-to/build-a-redaction-image.md), what a languag
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+
+from msgspec import structs
 
 from inferplan import catalog
 from inferplan.plan.gateway.redaction import ANALYZER, PUBLISHED_MODELS, redaction_languages
 from inferplan.plan.images import UPSTREAM
 from inferplan.records.base import Record
 from inferplan.records.notes import Notes
+from inferplan.spec.declaration import Declaration
 from inferplan.spec.lock import Lock
 from inferplan.spec.model import InferenceStack
 
@@ -47,3 +51,12 @@ def built_image(spec: InferenceStack, lock: Lock | None) -> BuiltImage | None:
 def built_tag(version: str, models: Iterable[str]) -> str:
     """The tag of an analyzer by what is in it: 2.2.362-de-en for German and English."""
     return "-".join((version, *sorted({model.partition("_")[0] for model in models})))
+
+
+def without_image(declaration: Declaration, name: str) -> Declaration:
+    """The declaration whose lock leaves an image open that has to be built: a plan refuses the old one."""
+    lock = declaration.lock
+    if lock is None:
+        return declaration
+    images = {key: held for key, held in lock.images.items() if key != name}
+    return replace(declaration, lock=structs.replace(lock, images=images))

@@ -38,6 +38,7 @@ class MirrorDocument(Struct, frozen=True, kw_only=True):
     followed: whether the build was running already
     record: where the build's own record lies
     parts: images and files
+    then: what is left to be done; null where nothing is
     """
 
     schema: Literal["inferplan.mirror/v1beta1"]
@@ -48,3 +49,4 @@ class MirrorDocument(Struct, frozen=True, kw_only=True):
     followed: bool
     record: str
     parts: tuple[MirroredPart, ...]
+    then: str | None

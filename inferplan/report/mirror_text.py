@@ -38,3 +38,5 @@ def lines(told: MirrorDocument, verbose: int = 0) -> Iterator[str]:
         elif verbose:
             yield f"  {one.state:<8} {one.name}"
     yield f"  record  {told.record}"
+    if told.then is not None:
+        yield f"  then    {told.then}"

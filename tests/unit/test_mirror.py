@@ -20,6 +20,7 @@ from components import mirror_build
 from inferplan.catalog import build_machines
 from inferplan.cli.mirroring import following
 from inferplan.cli.mirroring.calls import ACTIONS
+from inferplan.cli.mirroring.own_images import recipe
 from inferplan.cli.mirroring.packing import packed_worker
 from inferplan.cli.mirroring.worker import run, streams
 from inferplan.plan.make import make_plan
@@ -34,7 +35,8 @@ from tests.unit.plan_edits import AS_OF as DAY
 from tests.unit.recorded import MANAGED, SELF_HOSTED, STACKS, planned, recorded
 
 CLINIC, DESK = "specs/de-clinic-notes.yaml", "specs/eu-support-desk.yaml"
-ACCOUNTS = {CLINIC: "111111111111", DESK: "222222222222"}
+BANK = "specs/in-bank-assistant.yaml"
+ACCOUNTS = {CLINIC: "111111111111", DESK: "222222222222", BANK: "333333333333"}
 AS_OF = ("--as-of", "2026-11-20")
 
 
@@ -122,7 +124,7 @@ def test_ctrl_c_before_there_is_a_build_is_not_told_as_one(here: Path, account: 
 def test_a_build_of_another_order_is_waited_for(here: Path, account: MirrorAccount) -> None:
     """Two would write the same keys; the other's end is not taken for this one's."""
     other = "0" * 64
-    account.objects[f"orders/{other}.json"] = json.dumps({"files": [], "images": []}).encode()
+    account.objects[f"orders/{other}.json"] = json.dumps({"files": [], "images": [], "builds": []}).encode()
     variables = [{"name": "INFERPLAN_ORDER", "value": other, "type": "PLAINTEXT"}]
     account._start_build({"projectName": "p", "environmentVariablesOverride": variables})
     with answered(account):
@@ -224,6 +226,48 @@ def test_what_is_not_permitted_is_named_as_iam_does(here: Path, account: MirrorA
         done = mirror(here)
     assert (done.code, "not permitted: codebuild:StartBuild" in done.err) == (1, True)
     assert SECRET not in done.err
+
+
+# -- images of the project's own
+
+
+def in_another_language(here: Path, language: str) -> None:
+    """The bank, whose redaction finds names in a further language; its lock has the publisher's image."""
+    spec = here / BANK
+    text = re.sub(r"\n *redaction_languages:.*", "", spec.read_text())
+    said = rf"\1redaction: presidio\1redaction_languages: [{language}]"
+    spec.write_text(re.sub(r"(\n *)redaction: presidio", said, text))
+
+
+def test_an_image_that_nobody_publishes_is_built_and_then_pinned(here: Path) -> None:
+    """The lock cannot hold it before; the answer says what comes next."""
+    in_another_language(here, "de")
+    aws = MirrorAccount(ACCOUNTS[BANK])
+    with answered(aws):
+        done = mirror(here, "--format", "json", spec=BANK)
+    told = json.loads(done.out)
+    (build,) = json.loads(aws.objects[f"orders/{told['order']}.json"])["builds"]
+    assert done.code == 0
+    assert build["repository"] == "inferplan/in-bank-assistant/presidio-analyzer"
+    assert build["tag"].endswith("-de")
+    assert [one["name"] for one in build["wheels"]] == ["de_core_news_lg"]
+    assert "presidio-analyzer==2.2.362" in build["packages"]
+    assert f"`inferplan lock {BANK}` pins presidio-analyzer" in told["then"]
+
+
+def test_a_model_whose_hash_nobody_states_is_not_built(here: Path) -> None:
+    in_another_language(here, "fr")
+    done = mirror(here, spec=BANK)
+    assert (done.code, "no source states the hash" in done.err) == (1, True)
+
+
+def test_the_recipe_s_packages_are_those_that_were_tried() -> None:
+    """The versions and hashes with which redaction was tried, and no others."""
+    tried = (ROOT / "tests/gateway/redaction.txt").read_text()
+    _, packages = recipe("presidio-analyzer")
+    for package in re.split(r"\n(?=[a-z])", packages.strip()):
+        assert package.splitlines()[0] in tried, package
+    assert "spacy==" in packages
 
 
 # -- what fails

@@ -6,7 +6,7 @@ Not here: options and printing (inferplan.cli.mirror), the calls (calls), watchi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from inferplan.cli.aws.connection import Refused
@@ -17,7 +17,7 @@ from inferplan.errors import InferplanError
 from inferplan.exitcodes import ExitCode
 from inferplan.near import listed
 from inferplan.plan.mirror_order import ORDERS_PREFIX, MirrorOrder, order_digest, order_text
-from inferplan.plan.supply import RECORDS_PREFIX, Supply
+from inferplan.plan.supply import RECORDS_PREFIX
 from inferplan.records.plan import Plan
 from inferplan.report.mirror_contracts import MirrorDocument, MirroredPart
 from inferplan.spec.lock import Lock
@@ -44,11 +44,11 @@ def refuse_lock(spec: str, lock: Lock | None) -> None:
         )
 
 
-def refuse_pending(spec: str, needed: Supply) -> None:
+def refuse_pending(spec: str, pending: Sequence[str]) -> None:
     """What is not pinned cannot be brought."""
-    if needed.pending:
-        named = listed(needed.pending[:MOST_NAMED], "and")
-        more = len(needed.pending) - MOST_NAMED
+    if pending:
+        named = listed(pending[:MOST_NAMED], "and")
+        more = len(pending) - MOST_NAMED
         rest = f" and {more} more" if more > 0 else ""
         raise NotMirrored(f"{spec}: not pinned yet: {named}{rest}. {_fix(spec)}")
 
@@ -127,6 +127,10 @@ class Mirroring:
         for image in self._order.images:
             if image.digest not in self._calls.digests(image.repository):
                 return None
+        digests = {one["name"]: one["digest"] for one in record["images"]}
+        for build in self._order.builds:
+            if digests.get(build.name) not in self._calls.digests(build.repository):
+                return None
         return self._document("already", record, None, followed=False)
 
     def _start(self) -> dict[str, Any]:
@@ -162,6 +166,10 @@ class Mirroring:
         self, outcome: Any, record: dict[str, Any], build: str | None, *, followed: bool
     ) -> MirrorDocument:
         already = outcome == "already"
+        names = [build.name for build in self._order.builds]
+        pinned = (
+            f"`inferplan lock {self._spec}` pins {listed(names, 'and')}, then mirror again" if names else None
+        )
         return MirrorDocument(
             schema="inferplan.mirror/v1beta1",
             stack=self._plan.name,
@@ -180,6 +188,7 @@ class Mirroring:
                 )
                 for one in (*record["images"], *record["files"])
             ),
+            then=None if outcome == "incomplete" else pinned,
         )
 
 
