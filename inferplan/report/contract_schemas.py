@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from inferplan.report import contracts, held_contracts, price_contracts
+from inferplan.report import contracts, held_contracts, preflight_contracts, price_contracts
 from inferplan.report.resource_list import Layers, ResourceList
 from inferplan.spec.schema import DIALECT, REF, described, file_text
 
@@ -39,6 +39,7 @@ OUTPUTS: dict[str, tuple[type[Struct], ...]] = {
         contracts.ExplainedFallback,
     ),
     "diff": (contracts.DiffDocument,),
+    "preflight": (preflight_contracts.PreflightDocument,),
     "prices": (price_contracts.PricesDocument,),
     "validate": (contracts.ValidateDocument,),
     "errors": (contracts.ErrorsDocument,),

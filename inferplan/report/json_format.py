@@ -17,6 +17,7 @@ from inferplan.exitcodes import ExitCode
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
     from inferplan.records.verdicts import CitedLine, Report, StateFile
+    from inferplan.report.preflight_contracts import PreflightDocument
     from inferplan.report.price_contracts import PricesDocument
     from inferplan.spec.declaration import Bar
     from policies.notices import Notice
@@ -80,6 +81,11 @@ def plan(result: Plan, bar: Bar | None = None) -> str:
     """`plan --format json`: the whole plan, one row per line, and the organization it was planned under."""
     told = msgspec.to_builtins(result) | ({"organization": msgspec.to_builtins(bar)} if bar else {})
     return json_rows.text(told, tables=("derivations",), parts=("servers",))
+
+
+def preflight(found: PreflightDocument) -> str:
+    """`preflight --format json`: every finding with its fix, and what follows from them."""
+    return _text(msgspec.to_builtins(found))
 
 
 def price_refresh(told: PricesDocument) -> str:
