@@ -41,7 +41,7 @@ def questions(wanted: Wanted) -> Iterator[Question[Any]]:
     ):
         base = catalog.bedrock_base(model)
         asks = {
-            "bedrock:GetFoundationModel": (wanted.arn("bedrock", f"foundation-model/{base}", owned=False),),
+            "bedrock:GetFoundationModel": (wanted.arn("bedrock", f"foundation-model/{base}", owner=""),),
             "bedrock:GetFoundationModelAvailability": EVERYTHING,
         }
         if base != model:

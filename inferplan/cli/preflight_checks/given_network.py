@@ -61,7 +61,7 @@ def questions(wanted: Wanted) -> Iterator[Question[Any]]:
         check="existing-network",
         layer="foundation",
         subject=f"names in {vpc}",
-        asks={"ec2:DescribeVpcAttribute": EVERYTHING},
+        asks={"ec2:DescribeVpcAttribute": (wanted.arn("ec2", f"vpc/{vpc}", owner="*"),)},  # it may be shared
         ask=partial(_names, vpc),
         judge=partial(resolving, wanted, vpc),
     )

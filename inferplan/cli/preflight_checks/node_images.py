@@ -59,7 +59,7 @@ def questions(wanted: Wanted) -> Iterator[Question[Any]]:
             check="node-image",
             layer="foundation",
             subject=subject,
-            asks={"ssm:GetParameters": (wanted.arn("ssm", f"parameter{name}", owned=False),)},
+            asks={"ssm:GetParameters": (wanted.arn("ssm", f"parameter{name}", owner="*"),)},
             ask=lookup((), "ssm", "get_parameters", Names=[name]),
             judge=partial(published, wanted, name),
         )

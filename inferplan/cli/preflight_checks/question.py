@@ -86,10 +86,9 @@ class Wanted:
         """Zone ids of these subnets, sorted."""
         return tuple(sorted({subnet.zone for subnet in self.subnets(*tiers)}))
 
-    def arn(self, service: str, resource: str, *, regional: bool = True, owned: bool = True) -> str:
-        """An ARN in the target's partition."""
-        region = self.region if regional else ""
-        account = self.account if owned else ""
+    def arn(self, service: str, resource: str, *, regional: bool = True, owner: str | None = None) -> str:
+        """An ARN in the target's partition, of the stack's account where no owner is said."""
+        region, account = self.region if regional else "", self.account if owner is None else owner
         return f"arn:{self.plan.target.partition}:{service}:{region}:{account}:{resource}"
 
     def aws(self, words: str, *, regional: bool = True) -> str:

@@ -89,8 +89,8 @@ def preflight(wanted: Wanted, layer: Layer | None, tell: Callable[[str], None]) 
     """Asks everything; raises NotAsked where nothing can be."""
     asked = questions(wanted, layer)
     asking = Asking(Connection(f"{VERB} {wanted.spec}", actions(asked)), wanted.region)
-    findings = tuple(_findings(asked, asking, tell))
-    counts = Counter(finding.status for finding in findings)
+    found = tuple(findings(asked, asking, tell))
+    counts = Counter(finding.status for finding in found)
     return PreflightDocument(
         schema="inferplan.preflight/v1beta1",
         name=wanted.plan.name,
@@ -106,11 +106,11 @@ def preflight(wanted: Wanted, layer: Layer | None, tell: Callable[[str], None]) 
             advice=counts["advice"],
             cannot_tell=counts["cannot_tell"],
         ),
-        findings=findings,
+        findings=found,
     )
 
 
-def _findings(
+def findings(
     asked: Iterable[Question[Any]], asking: Asking, tell: Callable[[str], None]
 ) -> Iterator[PreflightFinding]:
     """A question that is refused does not stop the others; a gate that is not passed does."""

@@ -58,8 +58,8 @@ def questions(wanted: Wanted) -> Iterator[Question[Any]]:
     if bucket is None:
         return
     asks = {
-        "s3:ListBucket": (wanted.arn("s3", bucket, regional=False, owned=False),),
-        "s3:GetObject": (wanted.arn("s3", f"{bucket}/*", regional=False, owned=False),),
+        "s3:ListBucket": (wanted.arn("s3", bucket, regional=False, owner=""),),
+        "s3:GetObject": (wanted.arn("s3", f"{bucket}/*", regional=False, owner=""),),
     }
     yield later("weights", "workload", f"s3://{bucket}", asks)
     for prefix, files in _by_prefix(() if wanted.invented_pins else wanted.supply.files).items():
