@@ -18,12 +18,13 @@ from unittest.mock import patch
 import boto3
 import pytest
 from moto import mock_aws
+from moto.iam import aws_managed_policies as managed
 from msgspec import structs
 from policy_sentry.querying.actions import get_action_data
 
 from inferplan import catalog
 from inferplan.cli.aws.connection import ACTION_OF, Connection
-from inferplan.cli.preflight_checks import questioning, supplied
+from inferplan.cli.preflight_checks import linked_service_roles, questioning, supplied
 from inferplan.cli.preflight_checks.question import Asking, Wanted
 from inferplan.plan.supply import HASH_METADATA
 from inferplan.resource import Resource
@@ -343,14 +344,13 @@ def test_moto_an_empty_account_lacks_what_the_foundation_and_the_mirror_make() -
 
 @pytest.mark.usefixtures("moto")
 def test_moto_what_is_made_is_found() -> None:
-    """Roles by the command that is their fix; a bucket with the metadata that the mirror writes."""
+    """A role by the command that is its fix; a bucket with the metadata that the mirror writes."""
     of = want(SELF_HOSTED)
     iam, s3 = boto3.client("iam"), boto3.client("s3", region_name=of.region)
     secrets = boto3.client("secretsmanager", region_name=of.region)
-    for question in questioning.questions(of):
-        if question.check == "service-linked-role":
-            (said,) = question.judge(None)
-            iam.create_service_linked_role(AWSServiceName=str(said.fix).rpartition(" ")[2])
+    iam.create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com")
+    for row in linked_service_roles.needed(of)[1:]:  # moto makes up the names of the others
+        iam.create_role(RoleName=row.role, AssumeRolePolicyDocument="{}")
     place = {"LocationConstraint": of.region}
     s3.create_bucket(Bucket=str(of.plan.weights_bucket), CreateBucketConfiguration=place)
     for name in of.plan.gateway.secrets:
@@ -401,3 +401,22 @@ def test_moto_an_image_is_found_by_its_digest() -> None:
 
     assert supplied._image(structs.replace(first, digest=digest), asking) == ""
     assert supplied._image(first, asking) == supplied.NO_IMAGE
+
+
+@pytest.mark.usefixtures("moto")
+def test_moto_knows_the_quota_of_vpcs_and_counts_them() -> None:
+    """By the code and the service of the table."""
+    of = want(SELF_HOSTED)
+    (question,) = [one for one in questioning.questions(of) if "VPCs per Region" in one.subject]
+    (found,) = questioning.findings([question], of_moto(of), lambda _: None)
+
+    assert (found.status, found.message) == ("ok", "needs 1 beside 1 in use, granted 5 VPCs")
+
+
+def test_roles_are_called_as_in_policies_that_aws_writes() -> None:
+    """moto carries AWS's managed policies; of one role they name only the name."""
+    policies = Path(str(managed.__file__)).read_text("utf-8")
+
+    for row in catalog.linked_roles().values():
+        place = "" if row.service == "eks-nodegroup" else f"/aws-service-role/{row.service}.amazonaws.com/"
+        assert f"{place}{row.role}" in policies, row.role
