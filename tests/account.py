@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from botocore import xform_name
@@ -20,9 +21,11 @@ from inferplan.plan.make import make_plan
 from inferplan.plan.supply import HASH_METADATA
 from inferplan.report.preflight_contracts import Layer, PreflightDocument, PreflightFinding
 from inferplan.spec.declaration import Declaration
+from inferplan.spec.loading import load
 from policies.gates import gates
 from tests.aws_answers import Answer, Asked, Aws, answered
 
+ROOT = Path(__file__).parents[1]
 DAY = date(2026, 11, 20)
 BYTES = 1000  # of every file
 LATER = datetime(2027, 11, 20, tzinfo=UTC)
@@ -269,3 +272,15 @@ def gpu_image(of: Wanted) -> str:
     """The parameter of the image of the GPU nodes."""
     assert of.plan.cluster is not None
     return str(node_images.parameter(of.plan.pools[0].ami_type, of.plan.cluster.version))
+
+
+def new_account() -> Account:
+    """What a new account has of all that the clinic wants: nothing that has to be asked for or made."""
+    of = wanted(load(ROOT / "specs/de-clinic-notes.yaml", ROOT / "organization"))
+    made = Account(of)
+    made.roles = set()
+    made.quotas = {pool.quota_code: 0 for pool in of.plan.pools if pool.quota_code}
+    made.quotas |= {catalog.account_quotas()["standard-vcpus"].code: 5}
+    made.quotas |= {catalog.account_quotas()["vpcs"].code: 5}
+    made.certificate = {**(made.certificate or {}), "Status": "PENDING_VALIDATION"}
+    return made

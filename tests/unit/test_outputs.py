@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from inferplan.cli import VERBS
 from inferplan.cli.explain import TOPICS
 from inferplan.report.contract_schemas import HELD, OUTPUTS, generate, output_text, words
+from tests.account import new_account
 from tests.aws_answers import PriceList, answered
 from tests.command_line import AS_OF, ROOT, inferplan, process
 from tests.denied import DENIED, apply
@@ -52,6 +53,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("explain", CLINIC, *subject)
         for subject in ((), *((one,) for one in ("servers[0].replicas", *TOPICS, "SOV-016")))
     ),
+    "preflight": (("preflight", CLINIC), ("preflight", CLINIC, "--layer", "workload")),
     "prices": (("prices", "refresh", "--region", "eu-central-1"),),
     "diff": (("diff", BOTH, "--mode", "managed-api", "--mode", "self-hosted"), ("diff", CLINIC, DESK)),
     "validate": (
@@ -90,6 +92,9 @@ def answer(arguments: tuple[str, ...]) -> Any:
     """What a run prints with `--format json`."""
     if arguments[0] == "prices":
         return refreshed(arguments)
+    if arguments[0] == "preflight":
+        with answered(new_account()):
+            return json.loads(inferplan(*dated(arguments), "--format", "json").out)
     return json.loads(inferplan(*dated(arguments), "--format", "json").out)
 
 
