@@ -3,8 +3,8 @@
 Not here: the pages. In a page, every line of an `sh` block is run, except those that start with a word of
 `NOT_RUN`; `# exits 1` at its end says that it is meant to end with that code. Between the comments
 `begin: output` and `end` stands what the block before them printed, and with a command line in place of
-`output`, what that prints (`recorded`: also before an account that is given). A `yaml` block whose first line is
-a comment with a path is written to that path.
+`output`, what that prints (`recorded`: also before an account that is given). A `yaml` block whose first line
+is a comment with a path is written to that path.
 """
 
 from __future__ import annotations

@@ -70,11 +70,11 @@ def _access(model: str, base: str, asking: Asking) -> Access:
 def offered(wanted: Wanted, model: str, base: str, access: Access) -> Iterable[Said]:
     """On demand in the Region, or through the profile; then whether the account has agreed to its terms."""
     listed = wanted.aws(
-        "bedrock list-foundation-models --by-inference-type ON_DEMAND --query modelSummaries[].modelId"
+        "bedrock list-foundation-models --by-inference-type ON_DEMAND --query 'modelSummaries[].modelId'"
     )
     if base != model and access.profile is None:
         profiles = wanted.aws(
-            "bedrock list-inference-profiles --query inferenceProfileSummaries[].inferenceProfileId"
+            "bedrock list-inference-profiles --query 'inferenceProfileSummaries[].inferenceProfileId'"
         )
         return [to_do("the Region has no such inference profile", profiles)]
     if base == model:
@@ -105,7 +105,7 @@ def _agreed(wanted: Wanted, base: str, answer: Answer | None) -> Iterable[Said]:
         offers = (
             f"aws bedrock list-foundation-model-agreement-offers --region {wanted.region} --model-id {base}"
         )
-        token = f"$({offers} --query offers[0].offerToken --output text)"
+        token = f"$({offers} --query 'offers[0].offerToken' --output text)"
         fix = wanted.aws(
             f'bedrock create-foundation-model-agreement --model-id {base} --offer-token "{token}"'
         )

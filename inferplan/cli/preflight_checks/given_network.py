@@ -79,7 +79,7 @@ def fitting_subnets(wanted: Wanted, vpc: str, answer: Answer | None) -> Iterable
     """In the VPC, in the zones of the nodes, in two zones at least, and with room."""
     listing = wanted.aws(
         f"ec2 describe-subnets --filters Name=vpc-id,Values={vpc} "
-        "--query Subnets[].[SubnetId,AvailabilityZoneId,AvailableIpAddressCount]"
+        "--query 'Subnets[].[SubnetId,AvailabilityZoneId,AvailableIpAddressCount]'"
     )
     if answer is None:
         return [to_do("one of network.existing.subnets does not exist", listing)]

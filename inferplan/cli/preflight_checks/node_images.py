@@ -79,5 +79,5 @@ def published(wanted: Wanted, name: str, answer: Answer) -> Iterable[Said]:
         return [ok(f"newest is {answer['Parameters'][0]['Value']}")]
     parts = name.replace(f"/{wanted.plan.cluster.version}/", "/") if wanted.plan.cluster else name
     root = parts.rpartition("/aws-k8s-")[0] or "/aws/service/eks/optimized-ami"
-    fix = wanted.aws(f"ssm get-parameters-by-path --recursive --path {root} --query Parameters[].Name")
+    fix = wanted.aws(f"ssm get-parameters-by-path --recursive --path {root} --query 'Parameters[].Name'")
     return [to_do(f"AWS publishes none in {wanted.region} ({name})", fix)]

@@ -78,7 +78,7 @@ def fits(wanted: Wanted, pool: Pool, field: str, found: Answer | None) -> Iterab
     if found is None:
         listed = wanted.aws(
             "ec2 describe-capacity-reservations --query "
-            "CapacityReservations[].[CapacityReservationId,InstanceType,AvailabilityZoneId,State,EndDate]"
+            "'CapacityReservations[].[CapacityReservationId,InstanceType,AvailabilityZoneId,State,EndDate]'"
         )
         return [to_do("the account has none of this id in the Region", listed)]
     said: list[Said] = []

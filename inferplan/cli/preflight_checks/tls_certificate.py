@@ -91,7 +91,7 @@ def usable(wanted: Wanted, host: str, arn: str, answer: Answer | None) -> Iterab
     status = found["Status"]
     if status == "PENDING_VALIDATION":
         fields = "Certificate.DomainValidationOptions[].ResourceRecord"
-        fix = wanted.aws(f"acm describe-certificate --certificate-arn {arn} --query {fields}")
+        fix = wanted.aws(f"acm describe-certificate --certificate-arn {arn} --query '{fields}'")
         return [to_do("the certificate waits for its validation: publish the record", fix)]
     if status != "ISSUED":
         return [to_do(f"the certificate is {status}", _request(wanted, host))]
