@@ -57,6 +57,7 @@ class Account:
         self.zones = {zone: (f"{of.region}{'abcdef'[-1 - at]}", "available") for at, zone in enumerate(zones)}
         self.offers = {pool.instance_type: [*zones] for pool in plan.pools}
         self.no_image: set[str] = set()
+        self.own_image: dict[str, Any] | None = {"State": "available", "Architecture": "x86_64"}
         self.services = {endpoint.service_name: {*zones} for endpoint in plan.network.endpoints}
         self.names_zones = False  # whether endpoint services name their zones and give no ids
         self.roles = {row.role for row in linked_service_roles.needed(of)}
@@ -183,6 +184,8 @@ class Account:
         return {"CapacityReservations": [self.reservation]}
 
     def _describe_images(self, asked: Asked) -> Answer:
+        if "repositoryName" not in asked:  # EC2 has an operation of that name too
+            return {"Images": [self.own_image]} if self.own_image else "InvalidAMIID.NotFound"
         held = self.images.get(asked["repositoryName"])
         if held is None:
             return "RepositoryNotFoundException"

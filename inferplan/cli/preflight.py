@@ -6,6 +6,7 @@ Not here: the questions (preflight_checks), planning (inferplan.plan) and format
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -52,7 +53,8 @@ def preflight(spec: str, layer: Layer | None, print_policy: bool, strict: bool, 
     plan = make_plan(declaration, common.as_of, gates)
     if plan.target.platform != "aws":
         raise NoAccount(f"{file.name} stands on own nodes: there is no AWS account to ask")
-    wanted = Wanted(plan=plan, declaration=declaration, spec=file.name, day=common.as_of)
+    named = shlex.quote(file.name)  # it stands in commands to copy
+    wanted = Wanted(plan=plan, declaration=declaration, spec=named, day=common.as_of)
     if print_policy:
         asked = questioning.questions(wanted, layer)
         click.echo(json.dumps(questioning.policy(asked), indent=2))

@@ -351,6 +351,31 @@ def test_a_node_image_that_is_not_published_is_told() -> None:
     assert "/aws/service/bottlerocket/aws-k8s-1.36-nvidia/x86_64/latest/image_id" in told.message
 
 
+@pytest.mark.parametrize(
+    ("image", "status", "told"),
+    [
+        ({"State": "available", "Architecture": "x86_64"}, "ok", "available to the account"),
+        ({"State": "pending", "Architecture": "x86_64"}, "to_do", "it is pending"),
+        ({"State": "available", "Architecture": "arm64"}, "to_do", "it is for arm64"),
+        (None, "to_do", "not shared with the account"),
+    ],
+)
+def test_an_image_of_ones_own_has_to_be_shared(image: dict[str, Any] | None, status: str, told: str) -> None:
+    """No plan starts one yet, so the spec names it here after it was planned."""
+    of = want(SELF_HOSTED)
+    named = with_backend(of.declaration, "qwen", capacity={"ami": "ami-0123456789abcdef0"})
+    made = Account(replace(of, declaration=named))
+    made.own_image = image
+    said = finding(made, "node-image", "ami-0123456789abcdef0")
+
+    assert said.status == status
+    assert told in said.message
+    assert unknown_words(said.fix or "aws ec2 describe-images") == []
+    assert [one.subject for one in findings(made, "node-image")][1:] == [
+        "BOTTLEROCKET_x86_64 for Kubernetes 1.36"
+    ]
+
+
 @pytest.mark.parametrize("names", [False, True])
 def test_an_endpoint_service_is_needed_in_every_zone_of_its_endpoint(names: bool) -> None:
     """Whether AWS gives ids of zones or names, which are this account's own."""

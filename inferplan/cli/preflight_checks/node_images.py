@@ -1,6 +1,7 @@
 """Node images: whether EKS publishes one of the planned kind for the cluster's version in the Region.
 
-Not here: an image of one's own (`capacity.ami`), which the plan refuses.
+An image of one's own (`capacity.ami`) has to be there and shared with the account. Not here: whether nodes of
+it join the cluster.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from inferplan.cli.preflight_checks.question import (
+    EVERYTHING,
     Answer,
     Question,
     Said,
@@ -20,7 +22,10 @@ from inferplan.cli.preflight_checks.question import (
     to_do,
     told,
 )
+from inferplan.records.plan import Pool
+from inferplan.spec.model import InferenceStack
 
+NO_IMAGE = ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidAMIID.Malformed")
 # AMI type of EKS -> public parameter: docs.aws.amazon.com/eks/latest/userguide/retrieve-ami-id.html and
 # .../retrieve-ami-id-bottlerocket.html (2026-11-28)
 BOTTLEROCKET = "/aws/service/bottlerocket/aws-k8s-{version}{flavor}/{architecture}/latest/image_id"
@@ -41,11 +46,22 @@ PARAMETERS = {
 
 
 def questions(wanted: Wanted) -> Iterator[Question[Any]]:
-    """Each kind of image once."""
+    """Each image of one's own, and each kind of EKS's once."""
     cluster = wanted.plan.cluster
     if cluster is None:
         return
-    types = [pool.ami_type for pool in wanted.plan.pools]
+    own = dict(own_images(wanted))
+    for pool in wanted.plan.pools:
+        if pool.name in own:
+            yield Question(
+                check="node-image",
+                layer="foundation",
+                subject=f"{own[pool.name]} for {pool.name}",
+                asks={"ec2:DescribeImages": EVERYTHING},
+                ask=lookup(NO_IMAGE, "ec2", "describe_images", ImageIds=[own[pool.name]]),
+                judge=partial(shared, wanted, pool, own[pool.name]),
+            )
+    types = [pool.ami_type for pool in wanted.plan.pools if pool.name not in own]
     if cluster.existing is None:
         types.append(cluster.system_ami_type)
     for type_ in dict.fromkeys(types):
@@ -63,6 +79,32 @@ def questions(wanted: Wanted) -> Iterator[Question[Any]]:
             ask=lookup((), "ssm", "get_parameters", Names=[name]),
             judge=partial(published, wanted, name),
         )
+
+
+def own_images(wanted: Wanted) -> Iterator[tuple[str, str]]:
+    """Pool and image, where the spec names one."""
+    spec = wanted.declaration.spec
+    backends = spec.backends if isinstance(spec, InferenceStack) else {}
+    for server in wanted.plan.servers:
+        image = backends[server.backend].capacity.ami if server.backend in backends else None
+        if image is not None:
+            yield server.pool, image
+
+
+def shared(wanted: Wanted, pool: Pool, image: str, answer: Answer | None) -> Iterable[Said]:
+    """An image of another account is seen by those that it is shared with."""
+    found = (answer or {}).get("Images", ())
+    if not found:
+        permission = f"'Add=[{{UserId={wanted.account}}}]'"
+        fix = wanted.aws(f"ec2 modify-image-attribute --image-id {image} --launch-permission {permission}")
+        return [to_do("not there, or not shared with the account: its owner shares it", fix)]
+    state, architecture = found[0].get("State"), found[0].get("Architecture")
+    if state != "available":
+        return [to_do(f"it is {state}", wanted.aws(f"ec2 describe-images --image-ids {image}"))]
+    if architecture != pool.architecture:
+        told_ = f"it is for {architecture}, and {pool.instance_type} is {pool.architecture}"
+        return [to_do(told_, wanted.aws("ec2 describe-images --owners self"))]
+    return [ok("available to the account")]
 
 
 def parameter(type_: str, version: str) -> str | None:

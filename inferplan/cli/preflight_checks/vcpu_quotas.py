@@ -28,7 +28,6 @@ from inferplan.cli.preflight_checks.question import (
 )
 from inferplan.plan.system_nodes import LARGE_TO_XLARGE
 from inferplan.records.plan import Pool
-from inferplan.report.preflight_contracts import Layer
 
 NO_SUCH = ("NoSuchResourceException",)
 OPEN = frozenset({"PENDING", "CASE_OPENED"})
@@ -70,10 +69,9 @@ def questions(wanted: Wanted) -> Iterator[Question[Any]]:
 
 
 def _question(wanted: Wanted, need: Need, more: dict[str, tuple[str, ...]], count: Any) -> Question[Granted]:
-    layer: Layer = "foundation"
     return Question(
         check="quota",
-        layer=layer,
+        layer="foundation",
         subject=f"{need.what} ({need.code})",
         asks={
             "servicequotas:GetServiceQuota": EVERYTHING,
