@@ -37,7 +37,7 @@ def questions(wanted: Wanted) -> Iterator[Question[Any]]:
         asks={"sts:GetCallerIdentity": EVERYTHING},
         ask=lambda asking: asking.call("sts", "get_caller_identity", region=HOME),
         judge=partial(identity, wanted),
-        gate=True,
+        stops_rest=True,
     )
     if catalog.region(wanted.region).opt_in is not False:
         yield Question(
@@ -47,7 +47,7 @@ def questions(wanted: Wanted) -> Iterator[Question[Any]]:
             asks={"account:GetRegionOptStatus": EVERYTHING, "ec2:DescribeRegions": EVERYTHING},
             ask=partial(_status, wanted.region),
             judge=partial(region, wanted),
-            gate=True,
+            stops_rest=True,
         )
 
 

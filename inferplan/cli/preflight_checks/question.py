@@ -149,7 +149,7 @@ class Asking:
 class Question(Generic[A]):
     """`asks`: every action that it may take, as IAM names it, and on which resources.
 
-    `layer` None: both layers need it. After a `gate` that is not passed nothing else is worth asking.
+    `layer` None: both layers need it. `stops_rest`: where something is to do, nothing else is worth asking.
     """
 
     check: str
@@ -158,7 +158,7 @@ class Question(Generic[A]):
     ask: Callable[[Asking], A]
     judge: Callable[[A], Iterable[Said]]
     asks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    gate: bool = False
+    stops_rest: bool = False
 
 
 def lookup(absent: Iterable[str], service: str, operation: str, **asked: Any) -> Callable[[Asking], Any]:

@@ -113,12 +113,12 @@ def preflight(wanted: Wanted, layer: Layer | None, tell: Callable[[str], None]) 
 def findings(
     asked: Iterable[Question[Any]], asking: Asking, tell: Callable[[str], None]
 ) -> Iterator[PreflightFinding]:
-    """A question that is refused does not stop the others; a gate that is not passed does."""
+    """A question that is refused does not stop the others; one that all others rest on does."""
     for question in asked:
         tell(f"{question.check}: {question.subject}")
         stopped = False
         for said in _answers(question, asking):
-            stopped = stopped or (question.gate and said.status == "to_do")
+            stopped = stopped or (question.stops_rest and said.status == "to_do")
             yield PreflightFinding(
                 check=question.check,
                 layer=question.layer,
