@@ -23,6 +23,7 @@ from inferplan.cli.preflight_checks import questioning
 from inferplan.cli.preflight_checks.question import Wanted
 from inferplan.cli.preflight_checks.tls_certificate import covers
 from inferplan.plan.system_nodes import LARGE_TO_XLARGE
+from inferplan.report.preflight_contracts import PreflightFinding
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.environment import ExistingCluster, ExistingNetwork
 from inferplan.spec.environment import Gateway as SpecGateway
@@ -309,7 +310,23 @@ def test_note_39_a_zone_that_the_account_lacks_is_told() -> None:
 
     assert told.status == "to_do"
     assert "euc1-az2 is not among its zones; the account has euc1-az1, euc1-az3" in told.message
-    assert told.fix == "in spec.yaml: backends.qwen.capacity.zone: euc1-az1"
+    assert told.fix == "in spec.yaml: target.zones: 1, backends.qwen.capacity.zone: euc1-az3"
+    assert [pool.zones for pool in moved(told).plan.pools] == [("euc1-az3",)]
+
+
+def moved(told: PreflightFinding) -> Wanted:
+    """The clinic with what a fix says to write into its spec, planned again."""
+    declaration = declared(SELF_HOSTED)
+    for words in str(told.fix).removeprefix("in spec.yaml: ").split(", "):
+        path, _, value = words.partition(": ")
+        match path.split("."):
+            case ["target", field]:
+                declaration = with_spec(declaration, target={field: int(value)})
+            case ["backends", backend, "capacity", field]:
+                declaration = with_backend(declaration, backend, capacity={field: value})
+            case _:
+                raise AssertionError(path)
+    return wanted(declaration)
 
 
 def test_a_zone_that_is_impaired_is_told() -> None:
@@ -328,7 +345,8 @@ def test_pitfall_1_31_types_are_asked_about_in_each_zone_of_their_nodes() -> Non
 
     assert told.status == "to_do"
     assert told.message == "not offered in euc1-az2; offered in euc1-az3"
-    assert told.fix == "in spec.yaml: backends.qwen.capacity.zone: euc1-az3"
+    assert told.fix == "in spec.yaml: target.zones: 1, backends.qwen.capacity.zone: euc1-az3"
+    assert [pool.zones for pool in moved(told).plan.pools] == [("euc1-az3",)]
 
 
 def test_a_type_that_no_zone_offers_needs_another_type() -> None:
@@ -338,7 +356,7 @@ def test_a_type_that_no_zone_offers_needs_another_type() -> None:
     told = finding(made, "instance-type", pool.instance_type)
 
     assert "offered in no zone of the Region" in told.message
-    assert told.fix == "in spec.yaml: backends.qwen.capacity.instance_type: ANOTHER"
+    assert told.fix == "in spec.yaml: backends.qwen.capacity.instance_type: TYPE"
 
 
 def test_a_node_image_that_is_not_published_is_told() -> None:
@@ -383,11 +401,11 @@ def test_an_endpoint_service_is_needed_in_every_zone_of_its_endpoint(names: bool
     made.names_zones = names
     assert finding(made, "endpoint-services").status == "ok"
 
-    made.services["com.amazonaws.eu-central-1.eks-auth"] = {"euc1-az1", "euc1-az3"}
+    made.services["com.amazonaws.eu-central-1.eks-auth"] = {"euc1-az1", "euc1-az3"}  # the first has no g7e
     told = finding(made, "endpoint-services")
     assert told.status == "to_do"
     assert "eks-auth is not offered in euc1-az2 (pod identity)" in told.message
-    assert told.fix == "in spec.yaml: backends.qwen.capacity.zone: euc1-az1"
+    assert told.fix == "in spec.yaml: target.zones: 1, backends.qwen.capacity.zone: euc1-az3"
 
 
 def test_an_endpoint_service_that_the_region_lacks_is_told() -> None:

@@ -66,7 +66,7 @@ def offered(wanted: Wanted, offer: Offer) -> Iterable[Said]:
     ]
     if not problems:
         return [ok(f"offered in {', '.join(zones)}")]
-    return [to_do(problem, f"in {wanted.spec}: {_edit(wanted, offer)}") for problem in problems]
+    return [to_do(problem, _edit(wanted, offer)) for problem in problems]
 
 
 def _missing(endpoint: Endpoint, zones: tuple[str, ...], offer: Offer) -> str | None:
@@ -88,12 +88,11 @@ def _zones(service: Answer, offer: Offer) -> set[str]:
 
 def _edit(wanted: Wanted, offer: Offer) -> str:
     """A zone that has every service, where there is one."""
-    full = sorted(
+    planned = wanted.plan.network.endpoints
+    full = [
         zone
-        for zone in offer.zone_ids.values()
-        if all(_missing(endpoint, (zone,), offer) is None for endpoint in wanted.plan.network.endpoints)
-    )
-    backends = [server.backend for server in wanted.plan.servers]
-    if full and backends:
-        return f"backends.{backends[0]}.capacity.zone: {full[0]}"
-    return "target.region: REGION"
+        for zone in sorted(offer.zone_ids.values())
+        if all(_missing(endpoint, (zone,), offer) is None for endpoint in planned)
+    ]
+    moved = wanted.one_zone(wanted.plan.pools[0], full) if wanted.plan.pools else None
+    return wanted.field(moved or "target.region: REGION")

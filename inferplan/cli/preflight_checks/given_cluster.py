@@ -70,7 +70,7 @@ def fitting(wanted: Wanted, name: str, given: Given | None) -> Iterable[Said]:
     vpc = wanted.plan.network.existing_vpc
     if network.get("vpcId") != vpc:
         told = f"it stands in {network.get('vpcId')}, and the spec names {vpc or 'no existing network'}"
-        said.append(to_do(told, f"in {wanted.spec}: network.existing.vpc: {network.get('vpcId')}"))
+        said.append(to_do(told, wanted.field(f"network.existing.vpc: {network.get('vpcId')}")))
     for addon in planned.addons:
         if addon not in given.addons:
             fix = wanted.aws(f"eks create-addon --cluster-name {name} --addon-name {addon}")

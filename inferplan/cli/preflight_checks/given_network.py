@@ -129,7 +129,7 @@ def closed(wanted: Wanted, routes: Routes) -> Iterable[Said]:
     if not routes.public:
         return [ok("no subnet has a route to an internet gateway")]
     told = f"{', '.join(routes.public)} have a route to an internet gateway"
-    return [to_do(told, f"in {wanted.spec}: network.existing.subnets: private ones")]
+    return [to_do(told, wanted.field("network.existing.subnets: private ones"))]
 
 
 def _names(vpc: str, asking: Asking) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from inferplan import catalog
 from inferplan.cli.aws.connection import Connection, Refused
 from inferplan.plan.supply import Supply, supply
-from inferplan.records.plan import Plan, Subnet
+from inferplan.records.plan import Plan, Pool, Subnet
 from inferplan.report.preflight_contracts import Layer, Status
 from inferplan.spec.declaration import Declaration
 
@@ -94,6 +94,24 @@ class Wanted:
     def aws(self, words: str, *, regional: bool = True) -> str:
         """A command line of the AWS CLI, for the stack's Region."""
         return f"aws {words} --region {self.region}" if regional else f"aws {words}"
+
+    def field(self, words: str) -> str:
+        """What to write into the spec."""
+        return f"in {self.spec}: {words}"
+
+    def backend_of(self, pool: Pool) -> str:
+        """The backend whose nodes these are."""
+        return next(server.backend for server in self.plan.servers if server.pool == pool.name)
+
+    def one_zone(self, pool: Pool, zones: Iterable[str]) -> str | None:
+        """The fields that put a pool into one of some zones; None where none of them offers its type.
+
+        Where several were planned, that is a stack which a lost zone stops: whoever writes it decides that.
+        """
+        offered = catalog.instance(pool.instance_type).offers(self.region)
+        zone = next((zone for zone in zones if zone in offered), None)
+        alone = "target.zones: 1, " if len(pool.zones) > 1 else ""
+        return f"{alone}backends.{self.backend_of(pool)}.capacity.zone: {zone}" if zone else None
 
     def pulumi_up(self, layer: Layer) -> str:
         """The command that makes a layer."""

@@ -35,7 +35,7 @@ def questions(wanted: Wanted) -> Iterator[Question[Any]]:
     for pool in wanted.plan.pools:
         if pool.capacity not in RESERVED:
             continue
-        field = f"in {wanted.spec}: backends.{_backend(wanted, pool)}.capacity"
+        field = wanted.field(f"backends.{wanted.backend_of(pool)}.capacity")
         subject = f"{pool.capacity} {pool.capacity_id or 'without an id'} for {pool.name}"
         if pool.capacity_id is None:
             unnamed = to_do(f"no {pool.capacity} is named, so no node starts", f"{field}.id: cr-ID")
@@ -59,10 +59,6 @@ def questions(wanted: Wanted) -> Iterator[Question[Any]]:
             ask=ask,
             judge=partial(lasts, wanted, pool, field),
         )
-
-
-def _backend(wanted: Wanted, pool: Pool) -> str:
-    return next(server.backend for server in wanted.plan.servers if server.pool == pool.name)
 
 
 def _reservation(identifier: str, asking: Asking) -> Answer | None:
@@ -91,7 +87,8 @@ def fits(wanted: Wanted, pool: Pool, field: str, found: Answer | None) -> Iterab
     zone = found.get("AvailabilityZoneId")
     if (zone,) != pool.zones:
         words = f"it lies in {zone}, and the nodes in {', '.join(pool.zones)}"
-        said.append(to_do(words, f"{field}.zone: {zone}"))
+        moved = wanted.one_zone(pool, [str(zone)])
+        said.append(to_do(words, wanted.field(moved) if moved else f"{field}.id: one in its zone"))
     total = int(found["TotalInstanceCount"])
     if total < pool.nodes:
         fix = f"{field}.id: another reservation of {pool.nodes}"

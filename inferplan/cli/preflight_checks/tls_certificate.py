@@ -76,7 +76,7 @@ def questions(wanted: Wanted) -> Iterator[Question[Any]]:
 
 
 def _host(wanted: Wanted) -> str:
-    return f"in {wanted.spec}: gateway: {{host: HOST, certificate: ARN}}"
+    return wanted.field("gateway: {host: HOST, certificate: ARN}")
 
 
 def _request(wanted: Wanted, host: str) -> str:

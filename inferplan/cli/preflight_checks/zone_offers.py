@@ -20,6 +20,7 @@ from inferplan.cli.preflight_checks.question import (
     ok,
     to_do,
 )
+from inferplan.records.plan import Pool
 
 ZONES = {"ec2:DescribeAvailabilityZones": EVERYTHING}
 
@@ -35,14 +36,14 @@ def questions(wanted: Wanted) -> Iterator[Question[Any]]:
             ask=zones_of_account,
             judge=partial(zones, wanted),
         )
-    for instance, where, field in _planned_types(wanted):
+    for instance, where, pool in _planned_types(wanted):
         yield Question(
             check="instance-type",
             layer="foundation",
             subject=f"{instance} in {', '.join(where)}",
             asks={"ec2:DescribeInstanceTypeOfferings": EVERYTHING},
             ask=partial(_offers, instance),
-            judge=partial(offered, instance, where, field),
+            judge=partial(offered, wanted, instance, where, pool),
         )
 
 
@@ -60,25 +61,18 @@ def zones(wanted: Wanted, listed: list[Answer]) -> Iterable[Said]:
         return [ok("the account has them")]
     why = ", ".join(f"{zone} is {states.get(zone, 'not among its zones')}" for zone in bad)
     left = sorted(zone for zone, state in states.items() if state == "available")
-    return [to_do(f"{why}; the account has {', '.join(left) or 'none'}", _zone_edit(wanted, left))]
+    words = f"{why}; the account has {', '.join(left) or 'none'}"
+    pool = next((pool for pool in wanted.plan.pools if {*bad} & {*pool.zones}), None)
+    return [to_do(words, wanted.field((pool and wanted.one_zone(pool, left)) or "target.region: REGION"))]
 
 
-def _zone_edit(wanted: Wanted, left: list[str]) -> str:
-    backends = [server.backend for server in wanted.plan.servers]
-    zone = left[0] if left else "ZONE"
-    if backends:
-        return f"in {wanted.spec}: backends.{backends[0]}.capacity.zone: {zone}"
-    return f"in {wanted.spec}: target.region: REGION"
-
-
-def _planned_types(wanted: Wanted) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    plan = wanted.plan
-    for pool in plan.pools:
-        backend = next(server.backend for server in plan.servers if server.pool == pool.name)
-        yield pool.instance_type, pool.zones, f"in {wanted.spec}: backends.{backend}.capacity"
-    if plan.cluster is not None and plan.cluster.existing is None:
-        field = f"in {wanted.spec}: target.region: REGION"
-        yield plan.cluster.system_instance_type, wanted.zones("system"), field
+def _planned_types(wanted: Wanted) -> Iterator[tuple[str, tuple[str, ...], Pool | None]]:
+    """Each type with the zones of its nodes; None: nodes without a GPU."""
+    for pool in wanted.plan.pools:
+        yield pool.instance_type, pool.zones, pool
+    cluster = wanted.plan.cluster
+    if cluster is not None and cluster.existing is None:
+        yield cluster.system_instance_type, wanted.zones("system"), None
 
 
 def _offers(instance: str, asking: Asking) -> tuple[str, ...]:
@@ -93,14 +87,16 @@ def _offers(instance: str, asking: Asking) -> tuple[str, ...]:
     return tuple(sorted(str(one["Location"]) for one in listed))
 
 
-def offered(instance: str, where: tuple[str, ...], field: str, offers: tuple[str, ...]) -> Iterable[Said]:
+def offered(
+    wanted: Wanted, instance: str, where: tuple[str, ...], pool: Pool | None, offers: tuple[str, ...]
+) -> Iterable[Said]:
     """Every zone of a pool, since each has a node group of its own."""
     missing = [zone for zone in where if zone not in offers]
     if not missing:
         return [ok("offered")]
-    told = f"not offered in {', '.join(missing)}; offered in {', '.join(offers) or 'no zone of the Region'}"
-    if not field.endswith(".capacity"):
-        return [to_do(told, field)]
-    left = next((zone for zone in offers if zone in where), offers[0] if offers else None)
-    edit = f".zone: {left}" if left else ".instance_type: ANOTHER"
-    return [to_do(told, field + edit)]
+    words = f"not offered in {', '.join(missing)}; offered in {', '.join(offers) or 'no zone of the Region'}"
+    if pool is None:
+        return [to_do(words, wanted.field("target.region: REGION"))]
+    planned_first = sorted(offers, key=lambda zone: zone not in where)
+    another = f"backends.{wanted.backend_of(pool)}.capacity.instance_type: TYPE"
+    return [to_do(words, wanted.field(wanted.one_zone(pool, planned_first) or another))]
