@@ -67,7 +67,7 @@ def preflight(spec: str, layer: Layer | None, print_policy: bool, strict: bool, 
     else:
         from inferplan.report import preflight_text
 
-        lines = preflight_text.lines(found, verbose=common.verbose, quiet=common.quiet)
+        lines = preflight_text.lines(found, quiet=common.quiet)
         show("\n".join(lines))
     blocks = found.decision == "blocked" or (strict and found.decision == "unknown")
     return int(ExitCode.DENIED if blocks else ExitCode.OK)

@@ -21,18 +21,18 @@ COLORS = {"to_do": "red", "cannot_tell": "yellow", "advice": "blue", "ok": "gree
 TITLES = {None: "either layer", "foundation": "the foundation", "workload": "the workload"}
 
 
-def lines(found: PreflightDocument, *, verbose: int = 0, quiet: bool = False) -> Iterator[str]:
+def lines(found: PreflightDocument, *, quiet: bool = False) -> Iterator[str]:
     """Head, findings by layer, decision; `-q` leaves out what is as it has to be."""
     yield (
         click.style(found.name, bold=True) + f"  account {found.account}, {found.region}, as of {found.as_of}"
     )
     yield f"  bar  {found.organization}"
-    for layer, listed in groupby(found.findings, key=lambda one: one.layer):
+    shown = [finding for finding in found.findings if finding.status != "ok" or not quiet]
+    for layer, listed in groupby(shown, key=lambda one: one.layer):
         yield ""
         yield click.style(f"before {TITLES[layer]}", bold=True)
         for finding in sorted(listed, key=lambda one: [*LABELS].index(one.status)):
-            if finding.status != "ok" or not quiet:
-                yield from _finding(finding)
+            yield from _finding(finding)
     yield ""
     yield f"  {_decision(found)}"
 

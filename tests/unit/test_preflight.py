@@ -94,6 +94,7 @@ def test_quiet_leaves_out_what_is_fine(here: Path) -> None:
 
     assert "TO DO" in done.out
     assert not re.search(r"^  ok ", done.out, re.M)
+    assert "before the workload" not in done.out
 
 
 def test_a_layer_is_asked_about_alone(here: Path) -> None:
