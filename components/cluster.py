@@ -30,11 +30,14 @@ class ClusterArgs:
     subnet_ids: Sequence[pulumi.Input[str]]
     security_group_id: pulumi.Input[str]
     secrets_key_arn: pulumi.Input[str]
-    log_group: pulumi.Resource
+    log_group: pulumi.Resource | None  # None: the cluster exists
 
 
 class Cluster(pulumi.ComponentResource):
-    """`cluster_name` is fixed and plain; endpoint and certificate are what a kubeconfig needs."""
+    """`cluster_name` is fixed and plain; endpoint and certificate are what a kubeconfig needs.
+
+    Of a cluster that exists nothing is made; who may enter it is its owner's to say.
+    """
 
     cluster_name: str
     endpoint: pulumi.Output[str]
@@ -42,6 +45,15 @@ class Cluster(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inferplan:index:Cluster", name, None, opts)
+        self.cluster_name, given = args.cluster.name, args.cluster.existing
+        if given is None:
+            self._make(name, args)
+        else:
+            self.endpoint = pulumi.Output.from_input(given.endpoint)
+            self.certificate_authority = pulumi.Output.from_input(given.certificate_authority)
+        self.register_outputs({"name": self.cluster_name, "endpoint": self.endpoint})
+
+    def _make(self, name: str, args: ClusterArgs) -> None:
         child = pulumi.ResourceOptions(parent=self)
         names, cluster = args.names, args.cluster
         role = Role(
@@ -86,13 +98,14 @@ class Cluster(pulumi.ComponentResource):
                 public_access_cidrs=list(cluster.public_cidrs) or None,
                 control_plane_egress_mode=cluster.control_plane_egress,
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.log_group, role]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*([args.log_group] if args.log_group else []), role]
+            ),
         )
-        self.cluster_name, self.endpoint = cluster.name, made.endpoint
+        self.endpoint = made.endpoint
         self.certificate_authority = made.certificate_authority.data
         for number, arn in enumerate(_admins(args), start=1):
             self._admit(f"{name}-admin-{number}", arn, names.target.partition, made)
-        self.register_outputs({"name": self.cluster_name, "endpoint": self.endpoint})
 
     def _admit(self, name: str, arn: str, partition: str, cluster: aws.eks.Cluster) -> None:
         entry = aws.eks.AccessEntry(

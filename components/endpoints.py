@@ -40,6 +40,7 @@ class EndpointsArgs:
     model_arns: tuple[str, ...]  # of Bedrock, whose endpoint admits no other models
     state_bucket: str | None = None  # that a runner inside the VPC reads and writes
     deploy_role: str | None = None
+    s3_prefix_list: str | None = None  # of a network that has its endpoints already
 
 
 class Endpoints(pulumi.ComponentResource):
@@ -51,7 +52,9 @@ class Endpoints(pulumi.ComponentResource):
     def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inferplan:index:Endpoints", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.endpoints, self.s3_prefix_list_id = {}, None
+        self.endpoints = {}
+        given = args.s3_prefix_list
+        self.s3_prefix_list_id = pulumi.Output.from_input(given) if given is not None else None
         for endpoint in args.endpoints:
             policy = endpoint_policy(
                 args.names, endpoint, args.buckets, args.model_arns, args.state_bucket, args.deploy_role

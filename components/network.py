@@ -1,4 +1,4 @@
-"""VPC, subnets by tier and zone, one empty route table each, flow logs and the endpoints' security group.
+"""VPC, subnets by tier and zone, one empty route table each, flow logs, the endpoints' group; or a given VPC.
 
 Not here: any route out (only egress_firewall adds one), VPC endpoints, DNS Firewall.
 """
@@ -19,13 +19,17 @@ CALLER_TIERS = ("gpu", "system", "gateway")  # tiers whose hosts call AWS servic
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkArgs:
+    """`flow_logs`: group and role of a network that is made; None for one that exists."""
+
     network: PlannedNetwork
-    flow_log_group_arn: pulumi.Input[str]
-    flow_log_role_arn: pulumi.Input[str]
+    flow_logs: tuple[pulumi.Input[str], pulumi.Input[str]] | None
 
 
 class Network(pulumi.ComponentResource):
-    """`subnet_ids[tier]` in plan order; `subnets` and `route_table_ids` by (tier, zone id)."""
+    """`subnet_ids[tier]` in plan order; `subnets` and `route_table_ids` by (tier, zone id).
+
+    Of a network that exists nothing is made: its routes and logs are its owner's.
+    """
 
     vpc_id: pulumi.Output[str]
     cidr: str
@@ -38,6 +42,22 @@ class Network(pulumi.ComponentResource):
         super().__init__("inferplan:index:Network", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.cidr = args.network.cidr
+        self.subnet_ids, self.subnets, self.route_table_ids = {}, {}, {}
+        if args.network.existing_vpc is None:
+            self._make(name, args, child)
+        else:
+            self._take(args.network, args.network.existing_vpc)
+        self.register_outputs({"vpcId": self.vpc_id, "subnetIds": self.subnet_ids})
+
+    def _take(self, network: PlannedNetwork, vpc: str) -> None:
+        self.vpc_id = pulumi.Output.from_input(vpc)
+        self.endpoint_security_group_id = pulumi.Output.from_input(str(network.endpoint_group))
+        for subnet in network.subnets:
+            held = pulumi.Output.from_input(str(subnet.id))
+            self.subnet_ids.setdefault(subnet.tier, []).append(held)
+            self.subnets[subnet.tier, subnet.zone] = held
+
+    def _make(self, name: str, args: NetworkArgs, child: pulumi.ResourceOptions) -> None:
         vpc = aws.ec2.Vpc(
             f"{name}-vpc",
             cidr_block=args.network.cidr,
@@ -56,20 +76,21 @@ class Network(pulumi.ComponentResource):
             tags={"Name": f"{name}-unused"},
             opts=child,
         )
+        if args.flow_logs is None:
+            raise ValueError("a network that is made logs its flows")
+        group, role = args.flow_logs
         aws.ec2.FlowLog(
             f"{name}-flow-log",
             vpc_id=vpc.id,
             traffic_type="ALL",
             log_destination_type="cloud-watch-logs",
-            log_destination=args.flow_log_group_arn,
-            iam_role_arn=args.flow_log_role_arn,
+            log_destination=group,
+            iam_role_arn=role,
             opts=child,
         )
-        self.subnet_ids, self.subnets, self.route_table_ids = {}, {}, {}
         for subnet in args.network.subnets:
             self._add(name, subnet, child)
         self.endpoint_security_group_id = self._endpoint_group(name, args.network, child)
-        self.register_outputs({"vpcId": self.vpc_id, "subnetIds": self.subnet_ids})
 
     def _add(self, name: str, subnet: Subnet, child: pulumi.ResourceOptions) -> None:
         made = aws.ec2.Subnet(

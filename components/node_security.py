@@ -11,6 +11,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.group_rules import HTTPS, allow_between, allow_to_prefix_list
+from inferplan.records.plan import GivenCluster
 
 KUBELET, METRICS_SERVER, WEBHOOK, DNS = 10250, 10251, 9443, 53
 
@@ -22,6 +23,7 @@ class NodeSecurityArgs:
     s3_prefix_list_id: pulumi.Input[str]
     server_ports: tuple[int, ...]  # where model servers listen on GPU nodes
     gpu_nodes_talk: bool  # pods span nodes: tensors travel between GPU nodes, in clear
+    existing: GivenCluster | None = None  # whose groups are taken; None: the cluster is made
 
 
 class NodeSecurity(pulumi.ComponentResource):
@@ -34,7 +36,8 @@ class NodeSecurity(pulumi.ComponentResource):
     def __init__(self, name: str, args: NodeSecurityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inferplan:index:NodeSecurity", name, None, opts)
         self._name, self._child = name, pulumi.ResourceOptions(parent=self)
-        groups = {
+        given = args.existing
+        made = {
             role: aws.ec2.SecurityGroup(
                 f"{name}-{role}",
                 vpc_id=args.vpc_id,
@@ -47,9 +50,15 @@ class NodeSecurity(pulumi.ComponentResource):
                 ("system", "system nodes: cluster services and gateway"),
                 ("gpu", "GPU nodes: model servers"),
             )
+            if given is None or role != "control-plane"
         }
-        self._groups = {role: group.id for role, group in groups.items()}
-        self.control_plane, self.system, self.gpu = self._groups.values()
+        self._groups = {role: group.id for role, group in made.items()}
+        if given is not None:
+            self._groups["control-plane"] = pulumi.Output.from_input(given.control_plane_group)
+            self._groups["services"] = pulumi.Output.from_input(given.services_group)
+        self.control_plane, self.system, self.gpu = (
+            self._groups[role] for role in ("control-plane", "system", "gpu")
+        )
         for node in ("system", "gpu"):
             self._allow(node, "control-plane", HTTPS, "API server")
             self._allow("control-plane", node, KUBELET, "kubelet")
@@ -70,8 +79,11 @@ class NodeSecurity(pulumi.ComponentResource):
                 why="weights and image layers",
                 opts=self._child,
             )
-            self._allow(node, "system", DNS, "cluster DNS")
-            self._allow(node, "system", DNS, "cluster DNS", protocol="udp")
+            services = "system" if given is None else "services"
+            self._allow(node, services, DNS, "cluster DNS")
+            self._allow(node, services, DNS, "cluster DNS", protocol="udp")
+            if given is not None:
+                self._allow("services", node, KUBELET, "metrics of nodes")
         self._allow("control-plane", "system", METRICS_SERVER, "metrics API")
         self._allow("control-plane", "system", WEBHOOK, "admission webhooks")
         self._allow("system", "system", None, "cluster services and gateway", protocol="-1")

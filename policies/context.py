@@ -16,7 +16,14 @@ from inferplan import catalog
 from inferplan.resource import Resource, UnknownValueError
 from inferplan.spec.declaration import allowed_countries, backend_kind, data_class, route_class
 from inferplan.spec.model import DATA_CLASSES, Backend, DataClass, InferenceStack, Route, Spec
-from inferplan.spec.organization import AccountEntry, ConfirmedFact, Organization, VendorEntry
+from inferplan.spec.organization import (
+    AccountEntry,
+    ConfirmedFact,
+    Organization,
+    RegisteredCluster,
+    RegisteredNetwork,
+    VendorEntry,
+)
 from policies import types
 from policies.credentials import is_credential
 from policies.read import Text, arn, get, known
@@ -163,6 +170,18 @@ class Context:
     def regulated(self) -> bool:
         """Whether the entity's sector is regulated; a sector that nobody registered counts as one that is."""
         return self.declaration.entity.sector in REGULATED_SECTORS | {None}
+
+    @property
+    def given_network(self) -> tuple[str, RegisteredNetwork] | None:
+        """The registered network that the spec builds into, under its id; None where it makes its own."""
+        said = self.inference.network.existing if self._declaration and self.inference else None
+        return (said.vpc, self.organization.networks[said.vpc]) if said is not None else None
+
+    @property
+    def given_cluster(self) -> tuple[str, RegisteredCluster] | None:
+        """The registered cluster that the spec builds into, under its name; None where it makes its own."""
+        said = self.inference.cluster.existing if self._declaration and self.inference else None
+        return (said.name, self.organization.clusters[said.name]) if said is not None else None
 
     # -- classes of data ---------------------------------------------------------------------------
     def route_class(self, route: Route) -> DataClass:

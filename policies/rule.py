@@ -22,8 +22,10 @@ Scope = Literal["declaration", "resource", "stack"]
 SCOPES: tuple[Scope, ...] = ("declaration", "resource", "stack")
 # A backend on a route: of any kind, or of one.
 SERVING_KINDS = ("serving", "managed-api", "self-hosted")
+# A network or cluster that exists and that the spec builds into, as the platform team has registered it.
+GIVEN_KINDS = ("network", "cluster")
 # What a declaration check is called with.
-DECLARED_KINDS = ("spec", "account", "route", *SERVING_KINDS)
+DECLARED_KINDS = ("spec", "account", "route", *SERVING_KINDS, *GIVEN_KINDS)
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:

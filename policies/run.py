@@ -10,7 +10,18 @@ from collections.abc import Collection, Iterator
 from inferplan.resource import UnknownValueError, walk_unknowns
 from policies.context import Context, Serving, Undecidable
 from policies.read import Misshapen
-from policies.rule import SCOPES, SERVING_KINDS, Check, Outcome, Problem, Rule, Scope, Subject, undecided
+from policies.rule import (
+    GIVEN_KINDS,
+    SCOPES,
+    SERVING_KINDS,
+    Check,
+    Outcome,
+    Problem,
+    Rule,
+    Scope,
+    Subject,
+    undecided,
+)
 from policies.stack import Stack
 
 
@@ -95,6 +106,9 @@ def _subjects(check: Check, context: Context, *, deferred_only: bool) -> Iterato
 
 def declared_subjects(kind: str, context: Context) -> Iterator[Subject]:
     """The declared things of a kind; without a declaration one without a name: the rule is undecided."""
+    if kind in GIVEN_KINDS:
+        yield from _given(kind, context)
+        return
     if not context.declared:
         yield Subject(kind=kind, name="", value=None)
         return
@@ -110,6 +124,14 @@ def declared_subjects(kind: str, context: Context) -> Iterator[Subject]:
             yield Subject(kind=kind, name=route.name, value=route, path=f"routes[{index}]")
     elif kind in SERVING_KINDS:
         yield from (serving_subject(item) for item in context.servings if kind in _kinds(item))
+
+
+def _given(kind: str, context: Context) -> Iterator[Subject]:
+    """What exists already and is built into; nothing that is not declared can be registered."""
+    found = context.given_network if kind == "network" else context.given_cluster
+    if found is not None:
+        name, value = found
+        yield Subject(kind=kind, name=name, value=value, path=f"{kind}.existing")
 
 
 def serving_subject(serving: Serving) -> Subject:

@@ -104,8 +104,6 @@ def _refuse_what_is_not_built(plan: Plan) -> None:
     bare_nodes = any(not pool.ami_has_device_plugin for pool in plan.pools)
     missing = {
         "target.platform: kubernetes": plan.target.platform != "aws",
-        "network.existing": plan.network.existing_vpc is not None,
-        "cluster.existing": plan.cluster is not None and plan.cluster.existing is not None,
         "gateway.existing": plan.gateway.existing_url is not None,
         "an AMI without device plugin, and no image of one": bare_nodes and DEVICE_PLUGIN not in names,
     }

@@ -93,11 +93,12 @@ def workload(deployment: Deployment, plan: Plan) -> None:
 def cluster_foundation(deployment: Deployment, plan: Plan) -> ClusterFoundation:
     """Network, keys, cluster, nodes and weights; the gateway is added by the caller."""
     planned = planned_cluster(plan)
+    given = planned.existing
     base = make_base(
         deployment,
         plan,
         keys=("data", "logs", "secrets", "ebs"),
-        logs={"cluster": f"/aws/eks/{planned.name}/cluster"},
+        logs={} if given else {"cluster": f"/aws/eks/{planned.name}/cluster"},
     )
     if base.endpoints.s3_prefix_list_id is None:
         raise ValueError("a cluster without an S3 gateway endpoint cannot pull images")
@@ -110,6 +111,7 @@ def cluster_foundation(deployment: Deployment, plan: Plan) -> ClusterFoundation:
             server_ports=server_ports(plan),
             gpu_nodes_talk=any(server.pipeline_parallel > 1 for server in plan.servers)
             or any(pool.efa for pool in plan.pools),
+            existing=given,
         ),
         deployment.options(),
     )
@@ -123,7 +125,7 @@ def cluster_foundation(deployment: Deployment, plan: Plan) -> ClusterFoundation:
             subnet_ids=base.network.subnet_ids["system"],
             security_group_id=security.control_plane,
             secrets_key_arn=base.keys.arns["secrets"],
-            log_group=base.logs.groups["cluster"],
+            log_group=base.logs.groups.get("cluster"),
         ),
         deployment.options(),
     )

@@ -40,7 +40,9 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
     made_keys = Keys(
         f"{plan.name}-keys", KeysArgs(names=names, purposes=keys, keep=production), deployment.options()
     )
-    groups = {"flow": names.log_group("flow"), "dns": names.delivered_log_group("dns"), **logs}
+    own = plan.network.existing_vpc is None
+    watched = {"flow": names.log_group("flow"), "dns": names.delivered_log_group("dns")} if own else {}
+    groups = {**watched, **logs}
     made_logs = Logs(
         f"{plan.name}-logs",
         LogsArgs(
@@ -52,7 +54,50 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
         ),
         deployment.options(),
     )
-    flow_role = Role(
+    network = Network(
+        f"{plan.name}-network",
+        NetworkArgs(
+            network=plan.network,
+            flow_logs=_flow_logs(deployment, plan, made_logs) if own else None,
+        ),
+        deployment.options(),
+    )
+    endpoints = Endpoints(
+        f"{plan.name}-endpoints",
+        EndpointsArgs(
+            names=names,
+            endpoints=plan.network.endpoints if own else (),
+            s3_prefix_list=plan.network.s3_prefix_list,
+            network=network,
+            model_arns=bedrock_model_arns(plan),
+            state_bucket=plan.network.state_bucket,
+            deploy_role=plan.deploy_role,
+            buckets=tuple(bucket for bucket in (plan.weights_bucket, plan.config_bucket) if bucket),
+        ),
+        deployment.options(),
+    )
+    if own:
+        DnsFirewall(
+            f"{plan.name}-dns",
+            DnsFirewallArgs(
+                vpc_id=network.vpc_id,
+                allow=plan.network.dns_allow,
+                query_log_group_arn=made_logs.groups["dns"].arn,
+            ),
+            deployment.options(),
+        )
+    Registry(
+        f"{plan.name}-registry",
+        RegistryArgs(images=plan.pulled_images, kms_key_arn=made_keys.arns["data"], keep=production),
+        deployment.options(),
+    )
+    return Base(keys=made_keys, logs=made_logs, network=network, endpoints=endpoints)
+
+
+def _flow_logs(deployment: Deployment, plan: Plan, logs: Logs) -> tuple[pulumi.Input[str], pulumi.Input[str]]:
+    """The group that flow logs go to, and the role that delivers them."""
+    names = deployment.names
+    role = Role(
         f"{plan.name}-flow-logs",
         RoleArgs(
             role_name=names.fixed("flow-logs"),
@@ -64,7 +109,7 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
                         "Sid": "Deliver",
                         "Effect": "Allow",
                         "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
-                        "Resource": [made_logs.arns["flow"], f"{made_logs.arns['flow']}:*"],
+                        "Resource": [logs.arns["flow"], f"{logs.arns['flow']}:*"],
                     },
                     {
                         "Sid": "Find",
@@ -77,43 +122,7 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
         ),
         deployment.options(),
     )
-    network = Network(
-        f"{plan.name}-network",
-        NetworkArgs(
-            network=plan.network,
-            flow_log_group_arn=made_logs.groups["flow"].arn,
-            flow_log_role_arn=flow_role.arn,
-        ),
-        deployment.options(),
-    )
-    endpoints = Endpoints(
-        f"{plan.name}-endpoints",
-        EndpointsArgs(
-            names=names,
-            endpoints=plan.network.endpoints,
-            network=network,
-            model_arns=bedrock_model_arns(plan),
-            state_bucket=plan.network.state_bucket,
-            deploy_role=plan.deploy_role,
-            buckets=tuple(bucket for bucket in (plan.weights_bucket, plan.config_bucket) if bucket),
-        ),
-        deployment.options(),
-    )
-    DnsFirewall(
-        f"{plan.name}-dns",
-        DnsFirewallArgs(
-            vpc_id=network.vpc_id,
-            allow=plan.network.dns_allow,
-            query_log_group_arn=made_logs.groups["dns"].arn,
-        ),
-        deployment.options(),
-    )
-    Registry(
-        f"{plan.name}-registry",
-        RegistryArgs(images=plan.pulled_images, kms_key_arn=made_keys.arns["data"], keep=production),
-        deployment.options(),
-    )
-    return Base(keys=made_keys, logs=made_logs, network=network, endpoints=endpoints)
+    return logs.groups["flow"].arn, role.arn
 
 
 def is_production(plan: Plan) -> bool:

@@ -5,6 +5,7 @@ Not here: asking a registry (cli, verb `lock`) and copying images (cli, verb `mi
 
 from __future__ import annotations
 
+from inferplan.plan.given import given_cluster
 from inferplan.records.plan import Image, Pool
 from inferplan.spec.declaration import Declaration
 
@@ -46,4 +47,6 @@ def cluster_images(declaration: Declaration, pools: tuple[Pool, ...]) -> tuple[I
     names = ["cluster-autoscaler"]
     if not all(pool.ami_has_device_plugin for pool in pools):
         names.append("nvidia-device-plugin")
-    return tuple(image(declaration, name) for name in names)
+    given = given_cluster(declaration)
+    there = given.provides if given is not None else ()
+    return tuple(image(declaration, name) for name in names if name not in there)

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from ipaddress import IPv4Network
-from typing import Literal
 
 from inferplan import catalog
 from inferplan.plan.case import Case
+from inferplan.plan.given import check_given, given_network, given_subnets
 from inferplan.plan.ways_in import check_certificate, client_routes, state_bucket
 from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
-from inferplan.records.plan import Endpoint, Kind, Network, Subnet, Target, Vendor
+from inferplan.records.plan import Endpoint, Kind, Network, Subnet, Target, Tier, Vendor
 from inferplan.spec.model import InferenceStack
-
-Tier = Literal["gpu", "system", "endpoint", "database", "balancer", "gateway", "firewall", "nat"]
 
 # Every tier has its own slots, so that a tier or a zone added later moves no existing subnet: of 16 blocks
 # of the VPC, six hold GPU nodes and six system nodes (one per zone); the small tiers share the rest.
@@ -139,25 +137,32 @@ def subnet_cidr(network: IPv4Network, tier: Tier, index: int) -> str:
     return str(IPv4Network((base + slot * 2 ** (32 - prefix), prefix)))
 
 
-def subnets(
-    network: IPv4Network, target: Target, kind: Kind, outside: bool, spread: tuple[str, ...]
-) -> tuple[Subnet, ...]:
-    """Every subnet: the target's zones hold nodes, `spread` are the two or more of EKS and RDS."""
+def tiers(
+    target: Target, kind: Kind, outside: bool, spread: tuple[str, ...]
+) -> tuple[tuple[Tier, tuple[str, ...]], ...]:
+    """Every tier with its zones: the target's hold nodes, `spread` are the two or more of EKS and RDS."""
     zones = target.zones
-    slots = catalog.region(target.region).zones  # a zone keeps its slot whichever zones are chosen
-    tiers: list[tuple[Tier, tuple[str, ...]]] = []
+    found: list[tuple[Tier, tuple[str, ...]]] = []
     if kind != "managed-api":
-        tiers += [("gpu", zones), ("system", spread)]
-    tiers += [("endpoint", zones), ("database", spread), ("balancer", spread)]
+        found += [("gpu", zones), ("system", spread)]
+    found += [("endpoint", zones), ("database", spread), ("balancer", spread)]
     if kind == "managed-api" or outside:
-        tiers.append(("gateway", zones))
+        found.append(("gateway", zones))
     if outside:
-        tiers += [("firewall", zones), ("nat", zones)]
+        found += [("firewall", zones), ("nat", zones)]
+    return tuple(found)
+
+
+def subnets(
+    network: IPv4Network, target: Target, wanted: Iterable[tuple[Tier, tuple[str, ...]]]
+) -> tuple[Subnet, ...]:
+    """A subnet of its own for each tier and zone."""
+    slots = catalog.region(target.region).zones  # a zone keeps its slot whichever zones are chosen
     return tuple(
         Subnet(
             name=f"{tier}-{zone}", tier=tier, zone=zone, cidr=subnet_cidr(network, tier, slots.index(zone))
         )
-        for tier, names in tiers
+        for tier, names in wanted
         for zone in names
     )
 
@@ -232,33 +237,34 @@ def plan_network(
     guardrail = any(route.guardrail for route in case.routes)
     hosts = tuple(sorted({vendor.host for vendor in vendors if vendor.path == "firewall"}))
     bedrock = guardrail or any(vendor.path == "privatelink" for vendor in vendors)
-    existing = spec.network.existing
     planned = endpoints(
         target,
         kind,
         bedrock=bedrock,
         deploy_from=spec.cluster.deploy_from,
     )
-    cidr = choose_cidr(spec, notes)
-    if existing is not None:
-        notes.warn(
-            f"network.existing: {existing.vpc} is used as it is; its routes, endpoints and DNS Firewall are "
-            "yours, "
-            "and no plan can vouch for them"
-        )
+    wanted = tiers(target, kind, bool(hosts), spread)
+    given = given_network(case.declaration)
+    if given is not None:
+        check_given(given, planned, hosts)
+        cidr, held = IPv4Network(given.registered.cidr), given_subnets(given, wanted)
+    else:
+        cidr = choose_cidr(spec, notes)
+        held = subnets(cidr, target, wanted)
     host = spec.gateway.host if spec.gateway else None
     check_certificate(case, target, notes)
     state = state_bucket(case, target, notes)
     buckets = (*case.buckets, *([state] if state else []))
     network = Network(
         cidr=str(cidr),
-        subnets=() if existing else subnets(cidr, target, kind, bool(hosts), spread),
+        subnets=held,
         endpoints=planned,
         dns_allow=dns_allow(target, kind, planned, buckets, (*hosts, *([host] if host else []))),
         allowed_hosts=hosts,
         firewall=bool(hosts),
-        existing_vpc=existing.vpc if existing else None,
-        existing_subnets=existing.subnets if existing else (),
+        existing_vpc=given.vpc if given else None,
+        endpoint_group=given.registered.endpoint_group if given else None,
+        s3_prefix_list=given.registered.s3_prefix_list if given else None,
         state_bucket=state,
         client_routes=client_routes(case, cidr, notes),
     )

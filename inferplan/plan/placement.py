@@ -26,8 +26,11 @@ def candidate_regions(
     Raises NoPlan for a partition whose offerings are not in the catalog, and when the boundary holds no
     Region.
     """
-    if spec.target.region is not None:
-        region = catalog.region(spec.target.region)
+    named = spec.target.region
+    if named is None and spec.network.existing is not None:
+        named = declaration.organization.networks[spec.network.existing.vpc].region
+    if named is not None:
+        region = catalog.region(named)
         if region.partition != PLANNED_PARTITION:
             raise NoPlan(
                 f"{region.region} cannot be planned yet",

@@ -16,6 +16,7 @@ from inferplan.plan import placement
 from inferplan.plan.case import Case
 from inferplan.plan.cluster import plan_cluster
 from inferplan.plan.gateway import plan_gateway
+from inferplan.plan.given import given_network
 from inferplan.plan.network import plan_network
 from inferplan.plan.own_weights import Own, plan_own
 from inferplan.plan.traffic import plan_routes, plan_traffic
@@ -155,6 +156,9 @@ def _nowhere(failures: Mapping[str, NoPlan]) -> NoPlan:
 
 def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
     """The whole structure in one Region, and its price."""
+    given = given_network(case.declaration)
+    if given is not None:
+        region = given.within(region, cluster=case.has_cluster)
     count = placement.zones_wanted(case.spec, case.environment, notes)
     own = plan_own(case, region, count, notes) if case.has_cluster else NOTHING_OWN
     zones = own.zones or placement.choose_zones(region, (), count)
@@ -172,7 +176,8 @@ def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
     target = placement.make_target(case.declaration, case.spec, region, zones)
     vendors = plan_vendors(case, target, notes)
     gateway = plan_gateway(case, target, own.servers, vendors, notes)
-    network = plan_network(case, target, vendors, placement.spread_zones(region, zones), notes)
+    spread = given.spread(zones, cluster=case.has_cluster) if given else placement.spread_zones(region, zones)
+    network = plan_network(case, target, vendors, spread, notes)
     staff = case.spec.operations.staff
     draft = Draft(
         as_of=case.as_of.isoformat(),

@@ -26,6 +26,8 @@ from inferplan.records.outcome import (
 from inferplan.spec.laws import Law
 from inferplan.spec.model import Api, DataClass
 
+Tier = Literal["gpu", "system", "endpoint", "database", "balancer", "gateway", "firewall", "nat"]
+
 
 class Target(Record, frozen=True, kw_only=True):
     platform: Literal["aws", "kubernetes"]
@@ -218,9 +220,10 @@ class Subnet(Record, frozen=True, kw_only=True):
     """One subnet; tiers: gpu, system, endpoint, database, balancer, gateway, firewall, nat."""
 
     name: str
-    tier: Literal["gpu", "system", "endpoint", "database", "balancer", "gateway", "firewall", "nat"]
+    tier: Tier
     zone: str
     cidr: str
+    id: str | None = None  # of one that exists already; None: it is made
 
 
 class Endpoint(Record, frozen=True, kw_only=True):
@@ -245,9 +248,19 @@ class Network(Record, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...]  # exact hosts outside AWS; empty means no internet path at all
     firewall: bool
     existing_vpc: str | None = None
-    existing_subnets: tuple[str, ...] = ()
+    endpoint_group: str | None = None  # of an existing VPC: the security group of its endpoints
+    s3_prefix_list: str | None = None  # of an existing VPC
     state_bucket: str | None = None  # that a runner inside the VPC reads and writes
     client_routes: tuple[ClientRoute, ...] = ()
+
+
+class GivenCluster(Record, frozen=True, kw_only=True):
+    """What the platform team has registered of a cluster that exists."""
+
+    endpoint: str  # address of its API
+    certificate_authority: str  # certificate of that address
+    control_plane_group: str  # security group of its control plane's network interfaces
+    services_group: str  # security group of the nodes on which its DNS runs
 
 
 class Cluster(Record, frozen=True, kw_only=True):
@@ -261,7 +274,7 @@ class Cluster(Record, frozen=True, kw_only=True):
     system_nodes: int
     namespace: str
     control_plane_egress: Literal["AWS_MANAGED", "CUSTOMER_ROUTED"]
-    existing: str | None = None
+    existing: GivenCluster | None = None  # one that is not made: the stack brings nodes and namespaces
     system_ami_type: str = "BOTTLEROCKET_x86_64"
     system_data_volume_gib: int = 50
 
@@ -330,6 +343,7 @@ __all__ = [
     "Endpoint",
     "Flow",
     "GatewayService",
+    "GivenCluster",
     "Image",
     "Kind",
     "LeadTime",
@@ -352,6 +366,7 @@ __all__ = [
     "Subnet",
     "Target",
     "Throughput",
+    "Tier",
     "Vendor",
     "fitting",
 ]

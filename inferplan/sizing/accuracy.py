@@ -216,29 +216,33 @@ _LIMITS = """## Limits
   view. All other rows were not used for fitting.
 - The V2 model runner of vLLM 0.33 samples without the sort that the second activation term describes: the
   term is kept as an upper bound and has not been measured there.
-- For more than two GPUs only that one log tests the KV cache end to end.
+- For more than two GPUs two logs test the KV cache end to end: that one and Kimi K2 Thinking on eight H200,
+  which was not used for fitting.
 - Vision encoders, adapters and speculative decoding are not counted.
 - gpt-oss-120b on one H100 is refused with the default of 1,024 sequences (by 0.75 GiB with vLLM 0.10.2, by
   less with newer ones), and published runs started there: either the activations or the usable memory of
   that card are counted too high. With `--max-num-seqs 256` it fits. The one log that prints the terms did
-  not start either.
-- Outside their ranges are Qwen3-14B and Qwen3-235B on H100: the first is predicted 11 to 13 % too fast at
-  2,000 and 4,000 tokens of input, the second 20 to 34 % too slow at tensor parallel 8.
-- DeepSeek-R1 on H200 is predicted 1.1 to 1.5 times as fast as it was measured with vLLM 0.11, inside a wide
+  not start either (vLLM 0.10.1, 2.14 GiB short), so the two sources contradict each other or the engine
+  changed between them; no formula was bent to the one.
+- Qwen3-235B in 16 bit on eight H100 is predicted 31 to 40 % too slow. The same model on eight A100, in FP8 on
+  four H100, and GLM-4.6 in 16 bit on eight H200 are not off in that direction: no cause was found.
+- DeepSeek-R1 on H200 is predicted 1.2 to 1.5 times as fast as it was measured with vLLM 0.11, inside a wide
   range.
-- Experts in four bits are counted by the bytes of the whole repository's format when a step's reads are
-  summed up: 6 % too few for the int4 of Kimi K2, 7 % too many for the MXFP4 of DeepSeek V4 and Kimi K3.
-  Counted exactly and fitted again, the median error of latent attention is 25.0 % on the test runs.
+- Latent attention: the constants of a cell know no version of the engine. Kimi K2.5 in INT4 on eight B200
+  is predicted 1.25 times as fast as with vLLM 0.15 and 1.07 times as with 0.21, at four requests. In NVFP4
+  it gets slower with more requests than was measured: the share of the bandwidth is fitted mostly on INT4,
+  which is widened first.
 - DeepSeek V4 keeps a cache that is not linear in tokens, for which no public log gives a formula: its
   weights are counted, whether it fits and how fast it is are not decided.
 - DeepSeek-R1-Distill-Qwen-14B on two 24 GB cards with vLLM 0.7 started with 8.69 GiB of cache; 7.48 are
   predicted.
-- The time to the first token of a single or of few requests leaves out scheduling and the network: 31 ms
-  against 64 for Qwen3-8B on H100 at four requests.
+- The time to the first token holds one constant for what a request takes outside the model. Up to 16
+  requests in flight half of the test runs lie between 0.65 and 1.24 times the prediction: a benchmark whose
+  requests keep step with each other waits for their prompts, one of mixed lengths does not.
 - Whisper's cache is counted in blocks as long as a recording, an upper bound: more requests fit than the
   answer says.
-- `redhat-performance/configiq-performance-data`, InferenceMAX and MLPerf Inference v6.1 are not among the
-  runs.
+- Which published runs are left out, and why, is said above; `redhat-performance/configiq-performance-data`
+  was not reachable.
 - The peak of A10G (70 TFLOPS) is general knowledge, and runs reach 91 % of it: it may be too low.
 - Usable memory of T4, A10G, B200, B300 and RTX PRO 4500 is not taken from a log.
 - Speed on PCIe cards and on Ampere rests on few runs and is printed with low confidence and a wider range.

@@ -324,8 +324,24 @@ turn, in the order of the SHA-256 of their names, the first to the fit. The cons
 set alone. A range holds nine of ten runs of the second set, and nine of ten of both. How many requests run at
 once is predicted too, where a run offered more than the cache holds.
 
-Runs of latent attention are few: Kimi K2.5 and DeepSeek-R1, and of the sparse kind one model in each set.
-What would help most is `vllm serve` with tensor parallel and stated flags on DeepSeek V3.x, Kimi and GLM-5
-models, on H200 and B200. No run of an MXFP4 model on RTX PRO 6000, L40S or L4 was found, and none at all on
-T4.
+A run counts where it is a release of vLLM on one tensor parallel group, without expert, data or decode
+context parallel, without speculation and without eager mode, its GPU and lengths are stated, and each place
+served four requests or all came at once. Left out of what was found:
+
+- InferenceX (once InferenceMAX): what its posts show of TensorRT-LLM and SGLang (DeepSeek-R1, GLM-5), of
+  expert parallel, of an image made for a model's first day (MiniMax-M3), and gpt-oss-120b on H100 without its
+  parallel size. Its runs of Kimi K2.5 of May 2026 and of MiniMax-M2.5 on H100 are in; older ones come with
+  `aiconfigurator-core`.
+- MLPerf Inference: v5.0 and v5.1 of NVIDIA and most partners are TensorRT-LLM. Red Hat's v5.1 with vLLM 0.10
+  (Llama-3.1-8B in FP8, one H100: 5,777 tokens/s; L40S: 1,642) does not print the mean length of its prompts.
+  Its v6.0 is gpt-oss-120b behind llm-d, several replicas whose layout is not in the results, and models that
+  see or hear. Of v6.1 no run of vLLM on one of these GPUs was readable.
+- Speculation: Kimi K3 in vLLM's own post and GLM-5 in its recipe. Expert parallel: the recipe of DeepSeek-V3.
+- vLLM before 0.8, whose engine was another: DeepSeek-R1 on H200 by dstack, DeepSeek-V3 in AWQ.
+- Too little said: Kimi K2.6 and GLM-5.1 on B200 by Lambda (engine and parallel size), GLM-5 and DeepSeek-V3
+  on B200 by Vultr (only peaks), runs with fewer than four requests a place.
+
+Runs of latent attention are still few: Kimi K2 and K2.5, DeepSeek V3.1, V3.2 and R1, GLM-5.2. What would
+help most is `vllm serve` with tensor parallel and stated flags on DeepSeek V3.x and GLM-5, on H200 and B200.
+No run of an MXFP4 model on RTX PRO 6000, L40S or L4 was found, and none at all on T4.
 """

@@ -84,6 +84,7 @@ class Pace(NamedTuple):
     layer_ms: float
     mixture_layer_ms: float
     sequence_us: float
+    request_ms: float  # once: to receive a request, split it into tokens, schedule it and answer
     exchange_us: float  # a collective of the GPUs' link
     link_share: float
 
@@ -97,6 +98,7 @@ SHARED = (
     "layer_ms",
     "mixture_layer_ms",
     "sequence_us",
+    "request_ms",
 )
 
 

@@ -65,9 +65,9 @@ def speed_derivations(found: Performance) -> dict[str, Derivation]:
         "ttft_ms": one(
             found.ttft_ms,
             "ms",
-            "prefill x (1 + prompts in a prefill) / 2 + one step + mean wait for other prefills; a prefill "
-            "is operations of the prompt / (arithmetic share x operations per second), plus attention and "
-            "exchange between GPUs",
+            "what a request takes outside the model + prefill x (1 + prompts in a prefill) / 2 + one step + "
+            "mean wait for other prefills; a prefill is operations of the prompt / (arithmetic share x "
+            "operations per second), plus attention and exchange between GPUs",
             prefill_ms=found.prefill_ms,
             step_ms=found.step_ms,
             high=found.ttft_ms_high,

@@ -104,7 +104,7 @@ def passed(
     # prompts that arrive together share a prefill batch and wait for half of it on average
     together = max(1.0, min(concurrency, batched / input_tokens))
     wait = _queue_seconds(concurrency, prefill, request)
-    first = spent.prefill * (1 + together) / 2 + spent.step + wait
+    first = spent.request + spent.prefill * (1 + together) / 2 + spent.step + wait
     token = spent.step + (concurrency - 1) * prefill / output_tokens
     return Pass(spent.step, first, token, request + spent.prefill - prefill, wait, together)
 
@@ -200,6 +200,7 @@ def _terms(work: Work, pace: Pace, spent: Durations, found: Pass) -> dict[str, f
         "overhead_ms": spent.overhead * 1e3,
         "prompts_in_a_prefill": found.together,
         "wait_ms": found.wait * 1e3,
+        "request_ms": spent.request * 1e3,
     }
 
 

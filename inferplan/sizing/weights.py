@@ -21,10 +21,8 @@ __all__ = [
     "HALF",
     "Weights",
     "expert_bytes",
-    "expert_parameters",
     "format_of",
     "held_tensors",
-    "quantized_parameters",
     "table_parameters",
     "weights",
 ]
@@ -122,23 +120,11 @@ def table_parameters(shapes: ModelShapes) -> tuple[int, int]:
     )
 
 
-def expert_parameters(shapes: ModelShapes) -> int:
-    """Parameters of the routed experts over all layers; 0 for a dense model or unknown widths."""
-    return _count(one for one in tensors_of(shapes) if one.kind == "expert")
-
-
 def expert_bytes(shapes: ModelShapes, quantization: str | None = None) -> float:
-    """Bytes of the routed experts on all GPUs together."""
+    """Bytes of the routed experts on all GPUs together; 0 for a dense model or unknown widths."""
     experts = (one for one in held_tensors(shapes, quantization) if one.kind == "expert")
     return sum(one.parameters * one.bytes_per_parameter * _padding(shapes, one) for one in experts)
 
 
 def _count(some: Iterable[Tensors]) -> int:
     return sum(one.parameters for one in some)
-
-
-def quantized_parameters(shapes: ModelShapes, form: WeightFormat) -> int:
-    """Parameters that a repository in the format stores at its own size."""
-    if form.id == "bf16":
-        return 0
-    return _count(one for one in held_tensors(shapes, form.id) if one.format != "bf16")

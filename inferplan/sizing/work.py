@@ -13,14 +13,7 @@ from inferplan.sizing.formats import WeightFormat, runs_natively
 from inferplan.sizing.kv_cache import kv_layout
 from inferplan.sizing.shapes import ModelShapes
 from inferplan.sizing.speed_cells import Pace
-from inferplan.sizing.weights import (
-    HALF,
-    expert_parameters,
-    format_of,
-    quantized_parameters,
-    table_parameters,
-    weights,
-)
+from inferplan.sizing.weights import HALF, expert_bytes, format_of, table_parameters, weights
 
 TERA = 1e12
 # Widths of a latent-attention head where the shapes do not state them: those of every published model.
@@ -62,6 +55,7 @@ class Durations(NamedTuple):
     arithmetic: float
     exchange: float
     overhead: float
+    request: float  # once, outside the model: counted until the first token
 
 
 def durations(work: Work, pace: Pace) -> Durations:
@@ -82,6 +76,7 @@ def durations(work: Work, pace: Pace) -> Durations:
         arithmetic=arithmetic,
         exchange=exchange,
         overhead=overhead,
+        request=pace.request_ms / 1e3,
     )
 
 
@@ -161,14 +156,11 @@ def _weight_bytes_read(
     per_gpu = weights(model, quantization, tensor_parallel).per_gpu_gib * GIB
     embedding = table_parameters(model)[0] if not model.tied_embeddings else 0
     per_gpu -= embedding * (form.bytes_per_param if form.scope == "all" else HALF) / tensor_parallel
-    experts = expert_parameters(model)
+    experts = expert_bytes(model, quantization) / tensor_parallel
     if not experts or not model.experts:
         return max(0.0, per_gpu)
-    quantized = form.id != "bf16" and quantized_parameters(model, form) >= experts
-    size = form.bytes_per_param * form.padding if quantized else HALF
-    expert_bytes = experts * size / tensor_parallel
     reached: float = 1 - (1 - (model.experts_per_token or 0) / model.experts) ** batch
-    return max(0.0, per_gpu - expert_bytes) + expert_bytes * reached
+    return max(0.0, per_gpu - experts) + experts * reached
 
 
 def _attention_operations(model: ModelShapes, tokens: int) -> float:

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Sequence
-from datetime import date
 from typing import cast
 
 from inferplan import catalog
 from inferplan.near import did_you_mean, listed, near
-from inferplan.spec import aws_limits, names
+from inferplan.spec import aws_limits, existing, names
 from inferplan.spec.declaration import Declaration, backend_kind
 from inferplan.spec.engine_args import engine_args_sound
 from inferplan.spec.faults import SpecError, SpecErrors
 from inferplan.spec.model import InferenceAccount, InferenceStack, Mode, Spec
-from inferplan.spec.names import Inputs, unknown, unknown_place, unknown_region
+from inferplan.spec.names import Inputs, no_such_day, unknown, unknown_place, unknown_region
 from inferplan.spec.organization import Lock, Organization
 from inferplan.spec.position import Part, joined
 from inferplan.spec.problem import Problem
@@ -39,7 +38,7 @@ def problems(
         organization_is_default=organization_is_default,
         vllm_version=engine_version(lock),
     )
-    for check in (*CHECKS, *aws_limits.CHECKS, *names.CHECKS, engine_args_sound):
+    for check in (*CHECKS, *aws_limits.CHECKS, *names.CHECKS, *existing.CHECKS, engine_args_sound):
         yield from check(inputs)
 
 
@@ -290,16 +289,6 @@ def account_baseline(spec: InferenceAccount, organization: Organization) -> Iter
     guard = spec.baseline.region_guard
     for index, code in enumerate(guard.countries if guard else ()):
         yield from unknown_place(("baseline", "region_guard", "countries", index), code)
-
-
-def no_such_day(parts: tuple[Part, ...], text: str | None) -> Iterator[Problem]:
-    """A date that the calendar does not have."""
-    if text is None:
-        return
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        yield Problem(parts, f"'{text}' is not a day of the calendar")
 
 
 CHECKS = (

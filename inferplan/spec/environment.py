@@ -9,21 +9,19 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from inferplan.spec.registered import SubnetId, VpcId
 from inferplan.spec.vocabulary import END, Arn, Cidr, DayCount, Email, Percent, Record, Text, Time, Usd
 
 
 class ExistingNetwork(Record):
-    """A network that exists already.
+    """A network that exists already; the platform team registers it under `networks`.
 
     vpc: VPC id
-    subnets: subnet ids, one per zone
+    subnets: subnet ids among those that are registered
     """
 
-    vpc: Annotated[str, Meta(pattern=rf"^vpc-[0-9a-f]{{8,17}}{END}", title="a VPC id")]
-    subnets: Annotated[
-        tuple[Annotated[str, Meta(pattern=rf"^subnet-[0-9a-f]{{8,17}}{END}", title="a subnet id")], ...],
-        Meta(min_length=1),
-    ]
+    vpc: VpcId
+    subnets: Annotated[tuple[SubnetId, ...], Meta(min_length=1)]
 
 
 class Attachment(Record):
@@ -57,7 +55,7 @@ class Network(Record):
 
 
 class ExistingCluster(Record):
-    """A cluster that exists already.
+    """A cluster that exists already; the platform team registers it under `clusters`.
 
     name: EKS cluster name
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -78,6 +79,16 @@ def unknown_region(parts: tuple[Part, ...], name: str) -> Iterator[Problem]:
         catalog.region(name)
     except catalog.UnknownName as error:
         yield unknown(parts, "Region", name, error.near)
+
+
+def no_such_day(parts: tuple[Part, ...], text: str | None) -> Iterator[Problem]:
+    """A date that the calendar does not have."""
+    if text is None:
+        return
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        yield Problem(parts, f"'{text}' is not a day of the calendar")
 
 
 def places_known(inputs: Inputs) -> Iterator[Problem]:

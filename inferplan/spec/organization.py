@@ -12,6 +12,7 @@ from msgspec import Meta, field
 from inferplan.spec.discounts import Discount
 from inferplan.spec.lock import Lock, LockedAdapter, LockedImage, LockedModel
 from inferplan.spec.model import Metadata
+from inferplan.spec.registered import RegisteredCluster, RegisteredNetwork, RegisteredSubnet, VpcId
 from inferplan.spec.vocabulary import (
     END,
     Account,
@@ -50,6 +51,9 @@ __all__ = [
     "LockedImage",
     "LockedModel",
     "Organization",
+    "RegisteredCluster",
+    "RegisteredNetwork",
+    "RegisteredSubnet",
     "RuleSetting",
     "Sovereignty",
     "Store",
@@ -323,6 +327,8 @@ class Organization(Record, kw_only=True):
     applications: who calls, by name
     vendors: vendors under contract, by name
     stores: buckets that specs may name
+    networks: VPCs that exist and that specs may build into, by id
+    clusters: EKS clusters that exist and that specs may build into, by name
     publishers: hub organizations whose weights are approved
     evidence: register of reviews
     facts: facts the organization vouches for
@@ -341,6 +347,8 @@ class Organization(Record, kw_only=True):
     applications: dict[str, Application] = field(default_factory=dict)
     vendors: dict[Name, VendorEntry] = field(default_factory=dict)
     stores: dict[str, Store] = field(default_factory=dict)
+    networks: dict[VpcId, RegisteredNetwork] = field(default_factory=dict)
+    clusters: dict[str, RegisteredCluster] = field(default_factory=dict)
     publishers: tuple[Text, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     facts: Facts = Facts()

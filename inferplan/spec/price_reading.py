@@ -15,9 +15,8 @@ import msgspec
 from inferplan import catalog
 from inferplan.near import near
 from inferplan.printable import printable
-from inferplan.spec.crossfield import no_such_day
 from inferplan.spec.faults import SpecError, SpecErrors, clip
-from inferplan.spec.names import unknown, unknown_region
+from inferplan.spec.names import no_such_day, unknown, unknown_region
 from inferplan.spec.position import Part, joined
 from inferplan.spec.price_file import KEYS, Prices, key_of
 from inferplan.spec.problem import Problem

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from inferplan import catalog
 from inferplan.near import did_you_mean, listed, near
-from inferplan.spec.crossfield import no_such_day
 from inferplan.spec.discounts import EVERY_SERVICE, INSTANCES, NOT_DISCOUNTED, TOKENS, Discount
+from inferplan.spec.existing import places_registered
 from inferplan.spec.model import DATA_CLASSES
-from inferplan.spec.names import unknown, unknown_place, unknown_region
+from inferplan.spec.names import no_such_day, unknown, unknown_place, unknown_region
 from inferplan.spec.organization import ConfirmedFact, Lock, Organization, VendorEntry, Waiver
 from inferplan.spec.position import Part
 from inferplan.spec.problem import Problem
@@ -41,6 +41,7 @@ def organization_problems(organization: Organization, rules: RuleIds | None) -> 
         yield from vendor_known(("vendors", name), entry)
     for name, store in organization.stores.items():
         yield from unknown_region(("stores", name, "region"), store.region)
+    yield from places_registered(organization)
     for index, evidence in enumerate(organization.evidence):
         yield from no_such_day(("evidence", index, "date"), evidence.date)
     for index, fact in enumerate(organization.facts.confirmed):

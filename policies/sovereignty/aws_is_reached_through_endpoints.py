@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inferplan.resource import Resource
+from inferplan.spec.organization import RegisteredNetwork
 from policies import types
 from policies.context import Context
 from policies.levels import without_internet
 from policies.read import get, json_document
 from policies.rule import DROP, Outcome, Rule, fail
 from policies.views.iam import allows_all
+from policies.world.bases import GIVEN_NETWORK, of_network
 from policies.world.things import (
     OWN_ACCOUNT_ONLY,
     allow,
@@ -61,6 +63,14 @@ def _complete(vpcs: tuple[Resource, ...], context: Context) -> Iterator[Outcome]
             f"AWS services without a VPC endpoint: {', '.join(missing)}; limit each by aws:PrincipalAccount",
             subject=vpcs[0],
         )
+
+
+@aws_is_reached_through_endpoints.check("network")
+def _given(network: RegisteredNetwork, context: Context) -> Iterator[Outcome]:
+    kind = types.CLUSTER if context.self_hosted else types.ECS_CLUSTER
+    missing = [name for name in NEEDED[kind] if name not in network.endpoints]
+    if missing:
+        yield fail(f"is registered without endpoints of {', '.join(missing)}")
 
 
 def _service(item: Resource) -> str:
@@ -122,3 +132,9 @@ aws_is_reached_through_endpoints.passes(
 )
 for _name in NEEDED[types.ECS_CLUSTER]:
     aws_is_reached_through_endpoints.fails(f"no endpoint for {_name} with tasks", remove=(_name,))
+
+aws_is_reached_through_endpoints.passes("a registered network with every endpoint", given=GIVEN_NETWORK)
+aws_is_reached_through_endpoints.fails(
+    "a registered network without an endpoint of sts",
+    {of_network("endpoints"): [name for name in NEEDED[types.CLUSTER] if name != "sts"]},
+)

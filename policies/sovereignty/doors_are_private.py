@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inferplan.resource import Resource
+from inferplan.spec.organization import RegisteredCluster
 from policies import types
 from policies.context import Context
 from policies.levels import confidential_and_up
 from policies.read import get
 from policies.rule import DROP, Outcome, Rule, fail, undecided
+from policies.world.bases import GIVEN_CLUSTER, GIVEN_CLUSTER_NAME
 from policies.world.things import closed_cluster, key_arn, policies_enforced, resource
 
 INGRESSES = tuple(
@@ -56,6 +58,12 @@ def _api_server(cluster: Resource, _context: Context) -> Iterator[Outcome]:
         yield fail(f"the API server is public {who}", path="vpcConfig.endpointPublicAccess")
     if get(vpc, "endpointPrivateAccess", False) is not True:
         yield fail("the API server has no private endpoint", path="vpcConfig.endpointPrivateAccess")
+
+
+@doors_are_private.check("cluster")
+def _given(cluster: RegisteredCluster, _context: Context) -> Iterator[Outcome]:
+    if cluster.access != "private":
+        yield fail("is registered as a cluster whose API can be reached from outside")
 
 
 @doors_are_private.check(types.SERVICE, types.SERVICE_PATCH)
@@ -161,3 +169,9 @@ doors_are_private.fails("a public application balancer", {"alb:internal": False}
 doors_are_private.fails("a public classic balancer", {"elb:internal": False})
 doors_are_private.fails("tasks with public addresses", {"task:networkConfiguration.assignPublicIp": True})
 doors_are_private.fails("a public database", {"database:publiclyAccessible": True})
+
+doors_are_private.passes("a registered cluster with a private API", given=GIVEN_CLUSTER)
+doors_are_private.fails(
+    "a registered cluster with a public API",
+    {f"organization:clusters.{GIVEN_CLUSTER_NAME}.access": "public"},
+)

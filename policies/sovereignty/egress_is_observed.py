@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inferplan.resource import Resource
+from inferplan.spec.organization import RegisteredNetwork
 from policies import types
 from policies.context import Context
 from policies.levels import regulated_sectors
 from policies.read import get
-from policies.rule import Outcome, Rule, fail
+from policies.rule import DROP, Outcome, Rule, fail
+from policies.world.bases import GIVEN_NETWORK, of_network
 from policies.world.things import log_group_arn, ref, resource, vpc
 
 SINKS = (types.LOG_GROUP, *types.BUCKETS)
@@ -44,6 +46,13 @@ def _networks(vpcs: tuple[Resource, ...], context: Context) -> Iterator[Outcome]
         associated = stack.pointing_at(network, "resourceId", types.QUERY_LOG_ASSOCIATION)
         if not stack.of(types.QUERY_LOG) or not associated:
             yield fail("the names that the network asks for are not logged", subject=network)
+
+
+@egress_is_observed.check("network")
+def _given(network: RegisteredNetwork, _context: Context) -> Iterator[Outcome]:
+    for logs, what in ((network.flow_logs, "its flows"), (network.query_logs, "the names it asks for")):
+        if logs is None:
+            yield fail(f"is registered without a place where {what} are logged")
 
 
 def _both(kinds: set[str]) -> bool:
@@ -91,3 +100,7 @@ egress_is_observed.passes(
 )
 egress_is_observed.fails("only what is allowed", remove=("refused",))
 egress_is_observed.fails("only what is refused", remove=("allowed",))
+
+egress_is_observed.passes("a registered network with both logs", given=GIVEN_NETWORK)
+egress_is_observed.fails("a registered network without flow logs", {of_network("flow_logs"): DROP})
+egress_is_observed.fails("a registered network without query logs", {of_network("query_logs"): DROP})

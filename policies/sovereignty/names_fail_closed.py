@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inferplan.resource import Resource
+from inferplan.spec.organization import RegisteredNetwork
 from policies import types
 from policies.context import Context
 from policies.read import each, get, known, number
 from policies.rule import DROP, Outcome, Rule, fail, undecided
 from policies.views.network import openings
+from policies.world.bases import GIVEN_NETWORK, of_network
 from policies.world.things import domain_list, egress, ref, resource, vpc
 
 DNS_PORTS = (53, 853)
@@ -62,6 +64,12 @@ def _guarded(vpcs: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
             yield fail("has no DNS Firewall: names are an egress path", subject=item)
         elif not any(_ends_in_block(group, context) for group in groups):
             yield fail("its DNS Firewall does not end in a block of every name", subject=item)
+
+
+@names_fail_closed.check("network")
+def _given(network: RegisteredNetwork, _context: Context) -> Iterator[Outcome]:
+    if network.names != "closed":
+        yield fail("is not registered as a network whose resolver fails closed and knows no other names")
 
 
 def _ends_in_block(group: Resource, context: Context) -> bool:
@@ -147,3 +155,6 @@ names_fail_closed.is_undecided(
 names_fail_closed.is_undecided(
     "rules of a group that nobody declares come first", add=(_associated("other", "rslvr-frg-0123"),)
 )
+
+names_fail_closed.passes("a network that is registered as one that fails closed", given=GIVEN_NETWORK)
+names_fail_closed.fails("a registered network whose resolver knows all names", {of_network("names"): "open"})

@@ -7,8 +7,10 @@ Not here: names that may be resolved (names_fail_closed) or passed (vendors_are_
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from inferplan.resource import Resource
+from inferplan.spec.organization import RegisteredNetwork
 from policies import types
 from policies.context import Context
 from policies.read import get
@@ -22,6 +24,7 @@ from policies.views.network import (
     tables_of,
     ways_out,
 )
+from policies.world.bases import GIVEN_NETWORK, GIVEN_SUBNET, of_network
 from policies.world.things import (
     association,
     egress,
@@ -69,12 +72,24 @@ def _no_gateway_without_a_vendor(gateways: tuple[Resource, ...], context: Contex
 def _no_way_from_the_nodes(_machines: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
     for nodes in inference_nodes(context.stack):
         yield from _subnets(nodes, context)
-        if nodes.unseen_subnets:
+        if not all(_registered(unseen, context) for unseen in nodes.unseen_subnets):
             yield undecided(
                 "runs in a subnet that this stack does not declare, so its routes cannot be seen",
                 path="subnetIds",
                 subject=nodes.resource,
             )
+
+
+@nodes_have_no_way_out.check("network")
+def _given(network: RegisteredNetwork, _context: Context) -> Iterator[Outcome]:
+    if network.internet != "none":
+        yield fail("is not registered as a network without a way to the internet")
+
+
+def _registered(unseen: Any, context: Context) -> bool:
+    """Whether it belongs to the network that the spec builds into, which is judged as registered."""
+    given = context.given_network
+    return given is not None and isinstance(unseen, str) and unseen in given[1].subnets
 
 
 def _subnets(nodes: InferenceNodes, context: Context) -> Iterator[Outcome]:
@@ -234,6 +249,28 @@ nodes_have_no_way_out.passes(
 nodes_have_no_way_out.fails(
     "public addresses from the launch configuration", {"older:associatePublicIpAddress": True}
 )
+
+nodes_have_no_way_out.passes(
+    "GPU nodes in a subnet of a registered network without a way out",
+    resource(
+        types.LAUNCH_TEMPLATE,
+        "given-template",
+        {"vpcSecurityGroupIds": [ref("given-group")], "blockDeviceMappings": [_DISK]},
+    ),
+    security_group("given-group"),
+    resource(
+        types.NODE_GROUP,
+        "given",
+        {
+            "instanceTypes": ["g6e.xlarge"],
+            "subnetIds": [GIVEN_SUBNET],
+            "launchTemplate": {"id": ref("given-template")},
+        },
+    ),
+    given=GIVEN_NETWORK,
+)
+nodes_have_no_way_out.fails("the registered network is open", {of_network("internet"): "open"})
+nodes_have_no_way_out.is_undecided("a subnet that is not registered", {"given:subnetIds": ["subnet-0999"]})
 
 
 groups_keep_nodes_inside = Rule(

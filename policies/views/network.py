@@ -140,7 +140,7 @@ class InferenceNodes:
 
     resource: Resource
     subnets: tuple[Resource, ...]
-    unseen_subnets: bool  # some subnets are not declared in this stack
+    unseen_subnets: tuple[Any, ...]  # that are not declared in this stack; None: none is named at all
     groups: tuple[Resource, ...]
     own_groups: bool  # False: one that nobody declares, and that lets everything out
     unseen_groups: bool  # some groups are not declared in this stack
@@ -197,7 +197,9 @@ def _nodes(resource: Resource, subnet_path: str, holders: list[Resource], stack:
     return InferenceNodes(
         resource=resource,
         subnets=tuple({item.urn: item for target in subnets for item in target.resources}.values()),
-        unseen_subnets=not subnets or any(not target.resources for target in subnets),
+        unseen_subnets=tuple(target.value for target in subnets if not target.resources)
+        if subnets
+        else (None,),
         groups=tuple(item for target in groups for item in target.resources),
         own_groups=bool(groups),
         unseen_groups=any(not target.resources for target in groups),

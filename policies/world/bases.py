@@ -155,3 +155,48 @@ LOCK = {
         name: _image(name) for name in ("vllm", "litellm", "presidio-analyzer", "presidio-anonymizer")
     },
 }
+
+
+# Edits of a base that builds into a registered network, and into a registered cluster in it.
+GIVEN_VPC, GIVEN_SUBNET, GIVEN_CLUSTER_NAME = "vpc-0123456789abcdef0", "subnet-0123456789abcdef0", "shared"
+_REVIEWED = {"reference": "NET-1", "date": "2026-09-01", "approver": "network@example.com"}
+GIVEN_NETWORK: dict[str, Any] = {
+    "spec:network": {"existing": {"vpc": GIVEN_VPC, "subnets": [GIVEN_SUBNET]}},
+    "organization:networks": {
+        GIVEN_VPC: {
+            "account": ACCOUNT,
+            "region": REGION,
+            "cidr": "10.40.0.0/16",
+            "subnets": {GIVEN_SUBNET: {"zone": "euc1-az2", "cidr": "10.40.0.0/20", "tiers": ["gpu"]}},
+            "endpoints": [
+                "ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "logs", "monitoring", "s3", "secretsmanager",
+                "sts",
+            ],
+            "internet": "none",
+            "names": "closed",
+            "flow_logs": "flow-logs",
+            "query_logs": "query-logs",
+            **_REVIEWED,
+        }
+    },
+}  # fmt: skip
+GIVEN_CLUSTER: dict[str, Any] = {
+    **GIVEN_NETWORK,
+    "spec:cluster": {"existing": {"name": GIVEN_CLUSTER_NAME}},
+    "organization:clusters": {
+        GIVEN_CLUSTER_NAME: {
+            "network": GIVEN_VPC,
+            "version": "1.36",
+            "endpoint": "https://api.example.com",
+            "certificate_authority": "Y2VydGlmaWNhdGU=",
+            "control_plane_group": "sg-0123456789abcdef0",
+            "services_group": "sg-0123456789abcdef1",
+            **_REVIEWED,
+        }
+    },
+}
+
+
+def of_network(field: str) -> str:
+    """The edit that names a field of the registered network."""
+    return f"organization:networks.{GIVEN_VPC}.{field}"

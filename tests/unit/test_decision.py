@@ -33,6 +33,14 @@ AS_OF = date(2026, 11, 20)
 DESK, BEDROCK, OPENAI = "accounts.222222222222", "vendors.bedrock", "vendors.openai-eu"
 ROUTE, OWN_BACKEND, API = "routes.0", "backends.mistral-own", "backends.mistral-api"
 REMOVE = object()
+NETWORK = {"existing": {"vpc": "vpc-0d0d0d0d0d0d0d0d1", "subnets": ["subnet-0d0d0d0d0d0d0d0a1"]}}
+REGISTERED = {  # the network and the cluster of other fixtures, as the desk's
+    key: held
+    for key, held in yaml.safe_load(
+        (ROOT / "tests/fixtures/stacks/organization/organization.yaml").read_text()
+    ).items()
+    if key in {"networks", "clusters"}
+} | {"networks.vpc-0d0d0d0d0d0d0d0d1.account": "222222222222"}
 Change = dict[str, Any]
 
 
@@ -279,7 +287,8 @@ SCORES: list[tuple[str, Change, Change, str, dict[str, float]]] = [
     ("every skill", {"operations.staff.skills": ["ml-serving", "kubernetes", "gpu", "security"]}, {},
      "expertise",
      {OWN: 1, VENDOR: 0}),
-    ("an existing cluster", {"cluster": {"existing": {"name": "shared"}}}, {}, "infrastructure", {OWN: 1}),
+    ("an existing cluster", {"cluster": {"existing": {"name": "shared"}}, "network": NETWORK}, REGISTERED,
+     "infrastructure", {OWN: 1}),
     ("a wish", {}, {}, "time_to_market", {VENDOR: 1}),
     ("adapters", {f"{OWN_BACKEND}.adapters": [{"name": "tone", "weights": "s3://bank-models/tone"}]}, {},
      "customization", {OWN: 1}),

@@ -27,6 +27,7 @@ from tests.denied import DENIED, apply
 SPECS = sorted(f"specs/{path.name}" for path in (ROOT / "specs").glob("*.yaml") if "lock" not in path.name)
 CLINIC, BOTH, DESK = (f"specs/{name}.yaml" for name in ("de-clinic-notes", "eu-both-ways", "eu-support-desk"))
 STATES = sorted((ROOT / "tests/fixtures/state").glob("*.json"))
+OTHER = "tests/fixtures/stacks"  # shapes of stack that no example has
 SIZE = ("size", "--model", "Qwen/Qwen3-32B-FP8", "--gpu")
 
 RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -40,6 +41,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "plan": (
         *(("plan", spec) for spec in SPECS),
         *(("plan", BOTH, "--mode", mode) for mode in ("hybrid", "auto")),
+        ("plan", f"{OTHER}/given-cluster.yaml", "--organization", f"{OTHER}/organization"),
     ),
     "resources": (*(("resources", spec) for spec in SPECS), ("resources", DESK, "--layer", "workload")),
     "rules": (("rules",), ("rules", "SOV-001"), ("rules", "LOCK-MISSING")),

@@ -22,17 +22,18 @@ from inferplan import catalog
 from inferplan.cli.preflight_checks import questioning
 from inferplan.cli.preflight_checks.question import Wanted
 from inferplan.cli.preflight_checks.tls_certificate import covers
+from inferplan.plan.given import given_cluster, given_network
 from inferplan.plan.system_nodes import LARGE_TO_XLARGE
 from inferplan.report.preflight_contracts import PreflightFinding
 from inferplan.spec.declaration import Declaration
-from inferplan.spec.environment import ExistingCluster, ExistingNetwork
 from inferplan.spec.environment import Gateway as SpecGateway
-from tests.account import BYTES, Account, asked_of, finding, findings, gpu_image, wanted
+from inferplan.spec.loading import load
+from tests.account import BYTES, ROOT, Account, asked_of, finding, findings, gpu_image, wanted
 from tests.unit.plan_edits import declared, spec_of, with_backend, with_spec
 from tests.unit.recorded import BEDROCK_ONLY, HYBRID, MANAGED, OUTSIDE, SELF_HOSTED, STACKS, declaration_of
 
 RESERVATION = "cr-0123456789abcdef0"
-VPC, SUBNETS = "vpc-0123456789abcdef0", ("subnet-0123456789abcdef0", "subnet-0123456789abcdef1")
+STACKS_OF_TESTS = ROOT / "tests/fixtures/stacks"
 
 
 @cache
@@ -822,82 +823,105 @@ def test_a_model_that_is_legacy_is_advice() -> None:
 
 @cache
 def given() -> Wanted:
-    existing = ExistingNetwork(vpc=VPC, subnets=SUBNETS)
-    declaration = declared(SELF_HOSTED)
-    network = structs.replace(spec_of(declaration).network, existing=existing)
-    cluster = structs.replace(spec_of(declaration).cluster, existing=ExistingCluster(name="ours"))
-    return wanted(with_spec(declaration, network=network, cluster=cluster))
+    return wanted(load(STACKS_OF_TESTS / "given-cluster.yaml", STACKS_OF_TESTS / "organization"))
 
 
 def existing() -> Account:
     made = Account(given())
-    zones = sorted({zone for pool in given().plan.pools for zone in pool.zones})
+    network = given_network(given().declaration)
+    cluster = given_cluster(given().declaration)
+    assert network is not None
+    assert cluster is not None
     made.subnets = [
-        {"SubnetId": subnet, "VpcId": VPC, "AvailabilityZoneId": zone, "AvailableIpAddressCount": 200}
-        for subnet, zone in zip(SUBNETS, zones, strict=True)
+        {
+            "SubnetId": name,
+            "VpcId": network.vpc,
+            "AvailabilityZoneId": entry.zone,
+            "CidrBlock": entry.cidr,
+            "AvailableIpAddressCount": 200,
+        }
+        for name, entry in network.subnets.items()
     ]
     made.route_tables = [
         {"RouteTableId": "rtb-1", "Associations": [{"Main": True}], "Routes": [{"GatewayId": "local"}]}
     ]
     made.vpc_endpoints = [
-        {"ServiceName": endpoint.service_name, "State": "available"}
-        for endpoint in given().plan.network.endpoints
+        {
+            "VpcEndpointId": f"vpce-{number}",
+            "ServiceName": endpoint.service_name,
+            "State": "available",
+            "PrivateDnsEnabled": True,
+            "Groups": [{"GroupId": network.registered.endpoint_group, "GroupName": "endpoints"}],
+        }
+        for number, endpoint in enumerate(given().plan.network.endpoints)
     ]
-    cluster = given().plan.cluster
-    assert cluster is not None
     made.cluster = {
-        "name": "ours",
+        "name": "shared",
         "status": "ACTIVE",
         "version": cluster.version,
+        "endpoint": cluster.endpoint,
         "accessConfig": {"authenticationMode": "API"},
-        "resourcesVpcConfig": {"endpointPrivateAccess": True, "vpcId": VPC},
+        "resourcesVpcConfig": {
+            "endpointPrivateAccess": True,
+            "endpointPublicAccess": False,
+            "vpcId": network.vpc,
+            "securityGroupIds": [cluster.control_plane_group],
+        },
     }
     made.addons = [*cluster.addons]
     return made
 
 
-def test_a_network_and_a_cluster_that_have_what_is_needed_are_fine() -> None:
+def test_what_exists_as_it_is_registered_is_fine() -> None:
     """And what would be made otherwise is not asked about."""
     found, aws = asked_of(existing())
+    named = {one.subject for one in found.findings if one.check == "existing-network"}
 
     assert found.decision == "ready"
-    assert {one.check for one in found.findings} >= {"existing-network", "existing-cluster"}
+    assert {name.partition(" ")[0] for name in named} == {"subnets", "routes", "names", "endpoints"}
+    assert finding(existing(), "existing-cluster").status == "ok"
     assert not aws.actions & {"ec2:DescribeVpcs", "ec2:DescribeVpcEndpointServices"}
-    assert findings(existing(), "quota", "foundation")[0].subject.startswith("vCPUs of g7e")
+    assert any("Standard" in one.subject for one in found.findings), "the stack brings its own nodes"
 
 
 SUBNET_PROBLEMS = [
-    ({"VpcId": "vpc-9"}, "lie in another VPC"),
-    ({"AvailabilityZoneId": "euc1-az1"}, "no subnet lies in euc1-az2, where nodes are planned"),
-    ({"AvailableIpAddressCount": 3}, "has 3 free addresses, below 16"),
+    ({"VpcId": "vpc-9"}, "lies in vpc-9", "aws ec2 describe-subnets"),
+    (
+        {"AvailabilityZoneId": "euc1-az1"},
+        "has zone euc1-az1, and is registered with euc1-az2",
+        "in organization.yaml: networks.vpc-0d0d0d0d0d0d0d0d1.subnets.subnet-0d0d0d0d0d0d0d0a1.zone: euc1",
+    ),
+    ({"CidrBlock": "10.40.64.0/20"}, "has cidr 10.40.64.0/20", ".cidr: 10.40.64.0/20"),
+    ({"AvailableIpAddressCount": 3}, "has 3 free addresses, below 16", "aws ec2 describe-subnets"),
 ]
 
 
-@pytest.mark.parametrize(("change", "told"), SUBNET_PROBLEMS)
-def test_subnets_have_to_fit(change: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("change", "told", "fix"), SUBNET_PROBLEMS)
+def test_subnets_have_to_be_as_registered(change: dict[str, Any], told: str, fix: str) -> None:
+    """The plan took zones and ranges from the register."""
     made = existing()
     made.subnets[0] |= change
     said = finding(made, "existing-network", "subnets")
 
     assert said.status == "to_do"
     assert told in said.message
+    assert fix in str(said.fix)
 
 
-def test_subnets_in_one_zone_or_nowhere_are_told() -> None:
+def test_subnets_that_are_not_there_are_told() -> None:
     made = existing()
-    made.subnets[0]["AvailabilityZoneId"] = made.subnets[1]["AvailabilityZoneId"]
-    assert any("two zones are needed" in one.message for one in findings(made, "existing-network"))
-
     made.subnets = []
+
     assert "does not exist" in finding(made, "existing-network", "subnets").message
 
 
-def test_a_route_to_the_internet_is_told() -> None:
+def test_a_route_to_the_internet_is_told_where_none_is_registered() -> None:
     """By the subnet's own table where it has one, else by the main one."""
-    out = {"RouteTableId": "rtb-2", "Routes": [{"GatewayId": "igw-1"}]}
+    names = tuple(subnet["SubnetId"] for subnet in existing().subnets)
+    out = {"RouteTableId": "rtb-2", "Routes": [{"NatGatewayId": "nat-1"}]}
     for tables, subnets in (
-        ([{**out, "Associations": [{"Main": True}]}], SUBNETS),
-        ([*existing().route_tables, {**out, "Associations": [{"SubnetId": SUBNETS[0]}]}], SUBNETS[:1]),
+        ([{**out, "Associations": [{"Main": True}]}], names),
+        ([*existing().route_tables, {**out, "Associations": [{"SubnetId": names[0]}]}], names[:1]),
         ([*existing().route_tables, {**out, "Associations": [{"SubnetId": "subnet-9"}]}], ()),
     ):
         made = existing()
@@ -907,32 +931,50 @@ def test_a_route_to_the_internet_is_told() -> None:
         assert all(subnet in said.message for subnet in subnets)
 
 
-def test_names_and_endpoints_of_a_network_are_asked_about() -> None:
+def test_names_of_a_network_have_to_lead_to_its_endpoints() -> None:
     made = existing()
     made.dns_off = {"enableDnsHostnames"}
+
     assert "--enable-dns-hostnames" in str(finding(made, "existing-network", "names").fix)
 
-    made.vpc_endpoints = made.vpc_endpoints[1:]
-    missing = given().plan.network.endpoints[0]
-    told = finding(made, "existing-network", "endpoints")
-    assert told.message.startswith(f"no endpoint for {missing.service}")
-    assert f"--service-name {missing.service_name}" in str(told.fix)
+
+@pytest.mark.parametrize(
+    ("change", "told", "option"),
+    [
+        ({"State": "pending"}, "no endpoint for autoscaling", "--service-name com.amazonaws."),
+        ({"PrivateDnsEnabled": False}, "its names lead outside", "--private-dns-enabled"),
+        ({"Groups": []}, "not of the registered group", "--add-security-group-ids sg-0d0d0d0d0d0d0d0c1"),
+    ],
+)
+def test_endpoints_have_to_be_as_registered(change: dict[str, Any], told: str, option: str) -> None:
+    made = existing()
+    made.vpc_endpoints[0] |= change
+    said = finding(made, "existing-network", "endpoints")
+
+    assert told in said.message
+    assert option in str(said.fix)
+    assert unknown_words(str(said.fix)) == []
 
 
 CLUSTER_PROBLEMS = [
     ({"status": "UPDATING"}, "it is UPDATING"),
-    ({"version": "1.9"}, "it is of version 1.9, below"),
+    ({"version": "1.35"}, "its version is 1.35, and 1.36 is registered"),
+    ({"endpoint": "https://other.example"}, "its endpoint is https://other.example"),
     ({"accessConfig": {"authenticationMode": "CONFIG_MAP"}}, "it knows no access entries"),
-    ({"resourcesVpcConfig": {"endpointPrivateAccess": False, "vpcId": VPC}}, "no private address"),
-    ({"resourcesVpcConfig": {"endpointPrivateAccess": True, "vpcId": "vpc-9"}}, "it stands in vpc-9"),
+    ({"resourcesVpcConfig": {"endpointPrivateAccess": False}}, "no private address"),
+    ({"resourcesVpcConfig": {"vpcId": "vpc-9"}}, "its network is vpc-9"),
+    ({"resourcesVpcConfig": {"endpointPublicAccess": True}}, "its access is public, and private is"),
+    ({"resourcesVpcConfig": {"securityGroupIds": ["sg-9"]}}, "its control_plane_group is"),
 ]
 
 
 @pytest.mark.parametrize(("change", "told"), CLUSTER_PROBLEMS)
-def test_a_cluster_has_to_fit(change: dict[str, Any], told: str) -> None:
+def test_a_cluster_has_to_be_as_registered(change: dict[str, Any], told: str) -> None:
     made = existing()
     assert made.cluster is not None
-    made.cluster |= change
+    for field, value in change.items():
+        nested = field == "resourcesVpcConfig"
+        made.cluster[field] = {**made.cluster[field], **value} if nested else value
     said = finding(made, "existing-cluster")
 
     assert said.status == "to_do"
@@ -942,7 +984,7 @@ def test_a_cluster_has_to_fit(change: dict[str, Any], told: str) -> None:
 def test_a_cluster_lacks_add_ons_or_is_not_there() -> None:
     made = existing()
     made.addons.remove("eks-pod-identity-agent")
-    assert "create-addon --cluster-name ours --addon-name eks-pod-identity-agent" in str(
+    assert "create-addon --cluster-name shared --addon-name eks-pod-identity-agent" in str(
         finding(made, "existing-cluster").fix
     )
 

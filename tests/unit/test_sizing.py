@@ -47,12 +47,7 @@ class TestReferencePoints:
     def test_verdict(self, name: str) -> None:
         """The verdict is right wherever the row can be predicted and the margin is at least 1.5 GiB."""
         row = compare(POINTS[name])
-        unpredictable = {
-            "kimi-k2-thinking-tp8",
-            "lmcache1739-qwen3-14b",
-            "recipe-llama33-70b-bf16",
-            "recipe-qwen3-32b-fp8",
-        }
+        unpredictable = {"lmcache1739-qwen3-14b", "recipe-llama33-70b-bf16", "recipe-qwen3-32b-fp8"}
 
         assert (row.predicted is None) == (name in unpredictable)
         if row.predicted is not None and not row.margin_is_open:

@@ -172,13 +172,9 @@ class TestConstants:
                 other = at._replace(
                     bandwidth_share=at.bandwidth_share * factor, flops_share=at.flops_share * factor
                 )
-                # large errors are damped, as in the fit
-                errors.append(
-                    sum(
-                        math.sqrt(1 + (math.log(speed_constants.ratios(one, other)[0]) / 0.15) ** 2)
-                        for one in own
-                    )
-                )
+                # a configuration counts once and large errors are damped, as in the fit
+                off = [one.weight * math.log(speed_constants.ratios(one, other)[0]) / 0.15 for one in own]
+                errors.append(sum(math.sqrt(1 + one**2) for one in off))
             assert errors[1] < errors[0], cell
             assert errors[1] < errors[2] or at.bandwidth_share * 1.25 > 1, cell
             tried += 1
@@ -214,6 +210,7 @@ class TestThroughput:
         assert found.tpot_ms == pytest.approx(step * 1e3)
         assert found.prefill_ms == pytest.approx(prefill * 1e3)
         assert found.request_seconds == pytest.approx(prefill + 100 * step)
+        assert found.ttft_ms == pytest.approx((prefill + step) * 1e3 + constant("speed_request_ms"))
         assert found.output_tokens_per_second == pytest.approx(100 / found.request_seconds)
         assert found.requests_per_second_low == pytest.approx(found.requests_per_second * cell.low)
         assert found.bound == "memory bandwidth"
@@ -360,6 +357,7 @@ class TestThroughput:
                 + known["exchange_ms_a_prompt"]
             )
             ttft = prefill * (1 + known["prompts_in_a_prefill"]) / 2 + step + known["wait_ms"]
+            ttft += known["request_ms"]
 
             assert known["step_ms"] == pytest.approx(step)
             assert known["prefill_ms"] == pytest.approx(prefill)

@@ -55,6 +55,7 @@ ALL: dict[str, tuple[float, float, str]] = {
     "layer_ms": (0.02, 2.3, "ms per layer and step"),
     "mixture_layer_ms": (0.03, 2.3, "ms per layer and step"),
     "sequence_us": (10, 3.3, "microseconds per sequence and step"),
+    "request_ms": (10, 2.3, "ms per request, before its first token"),
     "exchange_us_nvlink": (8, 2.3, "microseconds per collective"),
     "exchange_us_pcie": (25, 2.3, "microseconds per collective"),
     "link_share_nvlink": (0.6, 1.3, "share of peak"),

@@ -1,13 +1,14 @@
-"""A network that exists already: whether it has what the stack needs, and no way out that it must not have.
+"""A network that exists already: whether the account has it as the platform team has registered it.
 
-Nothing of it is changed. Not here: a network that the foundation makes.
+Nothing of it is changed. Not here: what the register has to say (spec.existing, plan.given), its logs and its
+resolver's rules, and a network that the foundation makes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from inferplan.cli.preflight_checks.question import (
     EVERYTHING,
@@ -20,49 +21,45 @@ from inferplan.cli.preflight_checks.question import (
     ok,
     to_do,
 )
+from inferplan.plan.given import GivenNetwork, given_network
 
 ABSENT = ("InvalidSubnetID.NotFound", "InvalidSubnetId.Malformed")
-NO_VPC = ("InvalidVpcID.NotFound", "InvalidVpcId.Malformed")
 # EKS puts its interfaces into the subnets and advises 16 free addresses for them:
 # docs.aws.amazon.com/eks/latest/userguide/network-reqs.html (2026-11-28)
 LEAST_FREE = 16
-LEAST_ZONES = 2
 DNS = {"enableDnsSupport": "EnableDnsSupport", "enableDnsHostnames": "EnableDnsHostnames"}
-
-
-class Routes(NamedTuple):
-    """Subnets with a route to an internet gateway."""
-
-    public: tuple[str, ...]
+WAYS_OUT = ("igw-", "nat-", "eigw-")
 
 
 def questions(wanted: Wanted) -> Iterator[Question[Any]]:
     """Subnets, routes, names and endpoints."""
-    vpc, subnets = wanted.plan.network.existing_vpc, wanted.plan.network.existing_subnets
-    if vpc is None:
+    given = given_network(wanted.declaration)
+    if given is None:
         return
+    vpc, used = given.vpc, _used(wanted)
     yield Question(
         check="existing-network",
         layer="foundation",
         subject=f"subnets of {vpc}",
         asks={"ec2:DescribeSubnets": EVERYTHING},
-        ask=lookup(ABSENT, "ec2", "describe_subnets", SubnetIds=[*subnets]),
-        judge=partial(fitting_subnets, wanted, vpc),
+        ask=lookup(ABSENT, "ec2", "describe_subnets", SubnetIds=[*used]),
+        judge=partial(as_registered, wanted, given),
     )
-    yield Question(
-        check="existing-network",
-        layer="foundation",
-        subject=f"routes of {vpc}",
-        asks={"ec2:DescribeRouteTables": EVERYTHING},
-        ask=partial(_routes, vpc, subnets),
-        judge=partial(closed, wanted),
-    )
+    if given.registered.internet == "none":
+        yield Question(
+            check="existing-network",
+            layer="foundation",
+            subject=f"routes of {vpc}",
+            asks={"ec2:DescribeRouteTables": EVERYTHING},
+            ask=partial(_leading_out, vpc, used),
+            judge=partial(closed, given),
+        )
     yield Question(
         check="existing-network",
         layer="foundation",
         subject=f"names in {vpc}",
         asks={"ec2:DescribeVpcAttribute": (wanted.arn("ec2", f"vpc/{vpc}", owner="*"),)},  # it may be shared
-        ask=partial(_names, vpc),
+        ask=partial(_names_off, vpc),
         judge=partial(resolving, wanted, vpc),
     )
     yield Question(
@@ -71,44 +68,53 @@ def questions(wanted: Wanted) -> Iterator[Question[Any]]:
         subject=f"endpoints of {vpc}",
         asks={"ec2:DescribeVpcEndpoints": EVERYTHING},
         ask=partial(_endpoints, vpc),
-        judge=partial(reachable, wanted, vpc),
+        judge=partial(reachable, wanted, given),
     )
 
 
-def fitting_subnets(wanted: Wanted, vpc: str, answer: Answer | None) -> Iterable[Said]:
-    """In the VPC, in the zones of the nodes, in two zones at least, and with room."""
+def _used(wanted: Wanted) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(subnet.id for subnet in wanted.subnets() if subnet.id is not None))
+
+
+def registered(vpc: str, words: str) -> str:
+    """What to write into the register, for whoever answers for the network."""
+    return f"in organization.yaml: networks.{vpc}.{words}"
+
+
+def as_registered(wanted: Wanted, given: GivenNetwork, answer: Answer | None) -> Iterable[Said]:
+    """In the VPC, in the zones and with the ranges that the plan rests on, and with room."""
+    vpc = given.vpc
     listing = wanted.aws(
         f"ec2 describe-subnets --filters Name=vpc-id,Values={vpc} "
-        "--query 'Subnets[].[SubnetId,AvailabilityZoneId,AvailableIpAddressCount]'"
+        "--query 'Subnets[].[SubnetId,AvailabilityZoneId,CidrBlock,AvailableIpAddressCount]'"
     )
     if answer is None:
         return [to_do("one of network.existing.subnets does not exist", listing)]
     said: list[Said] = []
-    found = answer["Subnets"]
-    elsewhere = [one["SubnetId"] for one in found if one["VpcId"] != vpc]
-    if elsewhere:
-        said.append(to_do(f"{', '.join(elsewhere)} lie in another VPC", listing))
-    zones = {one["AvailabilityZoneId"] for one in found}
-    wanting = sorted({zone for pool in wanted.plan.pools for zone in pool.zones} - zones)
-    if wanting:
-        said.append(to_do(f"no subnet lies in {', '.join(wanting)}, where nodes are planned", listing))
-    if len(zones) < LEAST_ZONES:
-        said.append(to_do(f"all lie in {', '.join(sorted(zones))}: two zones are needed", listing))
-    for one in found:
-        if one["AvailableIpAddressCount"] < LEAST_FREE:
-            told = (
-                f"{one['SubnetId']} has {one['AvailableIpAddressCount']} free addresses, below {LEAST_FREE}"
-            )
-            said.append(to_do(told, listing))
-    return said or [ok(f"{len(found)} in {', '.join(sorted(zones))}")]
+    for one in answer["Subnets"]:
+        name, entry = one["SubnetId"], given.subnets[one["SubnetId"]]
+        if one["VpcId"] != vpc:
+            said.append(to_do(f"{name} lies in {one['VpcId']}", listing))
+        for field, is_, expected in (
+            ("zone", one["AvailabilityZoneId"], entry.zone),
+            ("cidr", one["CidrBlock"], entry.cidr),
+        ):
+            if is_ != expected:
+                words = f"{name} has {field} {is_}, and is registered with {expected}"
+                said.append(to_do(words, registered(vpc, f"subnets.{name}.{field}: {is_}")))
+        free = one["AvailableIpAddressCount"]
+        if free < LEAST_FREE:
+            said.append(to_do(f"{name} has {free} free addresses, below {LEAST_FREE}", listing))
+    return said or [ok(f"{len(answer['Subnets'])} as registered, with room")]
 
 
-def _routes(vpc: str, subnets: tuple[str, ...], asking: Asking) -> Routes:
+def _leading_out(vpc: str, subnets: tuple[str, ...], asking: Asking) -> tuple[str, ...]:
+    """Subnets with a route to the internet: by their own table, or the main one where they have none."""
     tables = asking.rows(
         "ec2", "describe_route_tables", "RouteTables", Filters=[{"Name": "vpc-id", "Values": [vpc]}]
     )
     main = [table for table in tables if any(one.get("Main") for one in table.get("Associations", ()))]
-    public = []
+    found = []
     for subnet in subnets:
         own = [
             table
@@ -116,23 +122,25 @@ def _routes(vpc: str, subnets: tuple[str, ...], asking: Asking) -> Routes:
             if any(one.get("SubnetId") == subnet for one in table.get("Associations", ()))
         ]
         if any(_leads_out(table) for table in own or main):
-            public.append(subnet)
-    return Routes(tuple(public))
+            found.append(subnet)
+    return tuple(found)
 
 
 def _leads_out(table: Answer) -> bool:
-    return any(str(route.get("GatewayId", "")).startswith("igw-") for route in table.get("Routes", ()))
+    fields = ("GatewayId", "NatGatewayId", "EgressOnlyInternetGatewayId")
+    targets = [str(route.get(field, "")) for route in table.get("Routes", ()) for field in fields]
+    return any(target.startswith(WAYS_OUT) for target in targets)
 
 
-def closed(wanted: Wanted, routes: Routes) -> Iterable[Said]:
-    """Nodes of own weights have no route to the internet."""
-    if not routes.public:
-        return [ok("no subnet has a route to an internet gateway")]
-    told = f"{', '.join(routes.public)} have a route to an internet gateway"
-    return [to_do(told, wanted.field("network.existing.subnets: private ones"))]
+def closed(given: GivenNetwork, leading_out: tuple[str, ...]) -> Iterable[Said]:
+    """What is registered as without a way to the internet has no route to it."""
+    if not leading_out:
+        return [ok("no route leads to the internet, as registered")]
+    words = f"{', '.join(leading_out)} have a route to the internet, and none is registered"
+    return [to_do(words, registered(given.vpc, "internet: open"))]
 
 
-def _names(vpc: str, asking: Asking) -> tuple[str, ...]:
+def _names_off(vpc: str, asking: Asking) -> tuple[str, ...]:
     """Attributes that are off; the API answers one at a time."""
     return tuple(
         attribute
@@ -154,26 +162,40 @@ def resolving(wanted: Wanted, vpc: str, off: tuple[str, ...]) -> Iterable[Said]:
     return said or [ok("support and host names are on")]
 
 
-def _endpoints(vpc: str, asking: Asking) -> frozenset[str]:
-    """Services with an endpoint that is up."""
+def _endpoints(vpc: str, asking: Asking) -> dict[str, Answer]:
+    """Endpoints that are up, by service."""
     listed = asking.rows(
         "ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=[{"Name": "vpc-id", "Values": [vpc]}]
     )
-    return frozenset(one["ServiceName"] for one in listed if str(one.get("State", "")).lower() == "available")
+    return {one["ServiceName"]: one for one in listed if str(one.get("State", "")).lower() == "available"}
 
 
-def reachable(wanted: Wanted, vpc: str, services: frozenset[str]) -> Iterable[Said]:
-    """Each planned endpoint; there is no other way to a service of AWS."""
-    subnets = " ".join(wanted.plan.network.existing_subnets)
+def reachable(wanted: Wanted, given: GivenNetwork, there: dict[str, Answer]) -> Iterable[Said]:
+    """Each planned endpoint, with private names and the registered group: there is no other way to AWS."""
+    vpc, group = given.vpc, given.registered.endpoint_group
+    subnets = " ".join(dict.fromkeys(str(subnet.id) for subnet in wanted.subnets("endpoint")))
     said = []
     for endpoint in wanted.plan.network.endpoints:
-        if endpoint.service_name in services:
+        found, private = there.get(endpoint.service_name), endpoint.type == "Interface"
+        if found is None:
+            words = f"ec2 create-vpc-endpoint --vpc-id {vpc} --service-name {endpoint.service_name} "
+            words += (
+                f"--vpc-endpoint-type Interface --private-dns-enabled --subnet-ids {subnets} "
+                f"--security-group-ids {group}"
+                if private
+                else "--vpc-endpoint-type Gateway --route-table-ids IDS"
+            )
+            said.append(to_do(f"no endpoint for {endpoint.service} ({endpoint.why})", wanted.aws(words)))
             continue
-        words = f"ec2 create-vpc-endpoint --vpc-id {vpc} --service-name {endpoint.service_name} "
-        words += (
-            "--vpc-endpoint-type Gateway --route-table-ids IDS"
-            if endpoint.type == "Gateway"
-            else f"--vpc-endpoint-type Interface --private-dns-enabled --subnet-ids {subnets}"
-        )
-        said.append(to_do(f"no endpoint for {endpoint.service} ({endpoint.why})", wanted.aws(words)))
+        change = f"ec2 modify-vpc-endpoint --vpc-endpoint-id {found['VpcEndpointId']}"
+        if private and not found.get("PrivateDnsEnabled"):
+            said.append(
+                to_do(
+                    f"{endpoint.service}: its names lead outside",
+                    wanted.aws(f"{change} --private-dns-enabled"),
+                )
+            )
+        if private and group not in {one["GroupId"] for one in found.get("Groups", ())}:
+            fix = wanted.aws(f"{change} --add-security-group-ids {group}")
+            said.append(to_do(f"{endpoint.service}: not of the registered group {group}", fix))
     return said or [ok(f"all {len(wanted.plan.network.endpoints)} are there")]

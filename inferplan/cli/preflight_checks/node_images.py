@@ -62,8 +62,7 @@ def questions(wanted: Wanted) -> Iterator[Question[Any]]:
                 judge=partial(shared, wanted, pool, own[pool.name]),
             )
     types = [pool.ami_type for pool in wanted.plan.pools if pool.name not in own]
-    if cluster.existing is None:
-        types.append(cluster.system_ami_type)
+    types.append(cluster.system_ami_type)
     for type_ in dict.fromkeys(types):
         name = parameter(type_, cluster.version)
         subject = f"{type_} for Kubernetes {cluster.version}"

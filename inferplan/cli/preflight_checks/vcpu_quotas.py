@@ -114,7 +114,7 @@ def gpu_needs(wanted: Wanted) -> Iterator[Need]:
 def _other_vcpus(wanted: Wanted) -> Iterator[Need]:
     """Nodes without a GPU, or the tasks of a gateway on Fargate."""
     plan = wanted.plan
-    if plan.cluster is not None and plan.cluster.existing is None:
+    if plan.cluster is not None:
         vcpus = {one.name: one.vcpu for one in LARGE_TO_XLARGE}[plan.cluster.system_instance_type]
         apart = plan.gateway.replicas if plan.network.firewall else 0  # the gateway has nodes of its own
         nodes = plan.cluster.system_nodes + apart

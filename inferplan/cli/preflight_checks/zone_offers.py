@@ -71,7 +71,7 @@ def _planned_types(wanted: Wanted) -> Iterator[tuple[str, tuple[str, ...], Pool 
     for pool in wanted.plan.pools:
         yield pool.instance_type, pool.zones, pool
     cluster = wanted.plan.cluster
-    if cluster is not None and cluster.existing is None:
+    if cluster is not None:
         yield cluster.system_instance_type, wanted.zones("system"), None
 
 

@@ -22,7 +22,7 @@ _RANGES = {"output_tokens_per_second": ("low", "high"), "tpot_ms": ("low", "high
 def nothing_fits(wish: Wish, listed: tuple[Candidate, ...]) -> NoPlan:
     """Why a backend cannot be served in a Region, with what every instance type there lacks."""
     if not listed:
-        return NoPlan(f"no GPU instance type is offered in {wish.region} for {wish.demand.backend}")
+        return NoPlan(f"no GPU instance type is offered in {wish.place} for {wish.demand.backend}")
     named = wish.capacity.instance_type
     types = named or "any instance type"
     survival = " so that the loss of a zone is survived" if wish.survive else ""

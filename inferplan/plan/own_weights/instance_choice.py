@@ -39,6 +39,7 @@ class Choice(Record, frozen=True, kw_only=True):
     backend: str
     region: str
     instance: catalog.Instance
+    offered: tuple[str, ...]  # zone ids that can hold its nodes
     layout: Layout | ImageLayout
     zones: int
     replicas: int
@@ -57,6 +58,17 @@ class Wish(Record, frozen=True, kw_only=True):
     zones: int
     survive: bool  # the loss of a zone
     prices: PriceBook
+    within: tuple[str, ...] | None = None  # zone ids of a given network's subnets; None: the whole Region
+
+    def offers(self, instance: catalog.Instance) -> tuple[str, ...]:
+        """Zone ids that offer a type and that nodes may stand in."""
+        offered = instance.offers(self.region)
+        return offered if self.within is None else tuple(zone for zone in offered if zone in self.within)
+
+    @property
+    def place(self) -> str:
+        """Where types have to be offered, in words."""
+        return self.region if self.within is None else f"{', '.join(self.within)} of the given network"
 
 
 def shm_gib(tensor_parallel: int) -> int:
@@ -90,7 +102,7 @@ def choose(wish: Wish) -> tuple[Choice | None, tuple[Candidate, ...]]:
     refused: list[Candidate] = []
     named = wish.capacity.instance_type
     for instance in catalog.instances().values():
-        if instance.type == named or (named is None and instance.offers(wish.region)):
+        if instance.type == named or (named is None and wish.offers(instance)):
             reason = _unusable(wish, instance)
             found, why = (None, reason) if reason else _best(wish, instance)
             if found is not None:
@@ -117,9 +129,9 @@ def _rank(choice: Choice, prices: PriceBook) -> tuple[bool, float, int, str]:
 
 def _unusable(wish: Wish, instance: catalog.Instance) -> str | None:
     """Why a type cannot be taken whatever the model, or None."""
-    capacity, offers = wish.capacity, instance.offers(wish.region)
+    capacity, offers = wish.capacity, wish.offers(instance)
     if not offers:
-        return f"not offered in {wish.region}"
+        return f"not offered in {wish.place}"
     if instance.vllm != "ok":
         wheel = f"the {instance.arch} wheel and image of vLLM {VLLM_VERSION} have no kernels for its GPU"
         reasons = {"no": wheel, "neuron": "needs another engine (Neuron)"}
@@ -218,7 +230,7 @@ def _pods_per_node(instance: catalog.Instance, found: Layout | ImageLayout) -> i
 
 
 def _sized(wish: Wish, instance: catalog.Instance, found: Layout | ImageLayout, pods: int) -> Choice:
-    zones = 1 if wish.capacity.zone is not None else min(wish.zones, len(instance.offers(wish.region)))
+    zones = 1 if wish.capacity.zone is not None else min(wish.zones, len(wish.offers(instance)))
     if found.pipeline_parallel > 1 and not wish.survive:
         zones = 1  # the nodes of a replica stand in one placement group, and so in one zone
     per_zone = spread(found, zones) if wish.survive else None
@@ -229,6 +241,7 @@ def _sized(wish: Wish, instance: catalog.Instance, found: Layout | ImageLayout, 
         backend=wish.demand.backend,
         region=wish.region,
         instance=instance,
+        offered=wish.offers(instance) if wish.capacity.zone is None else (wish.capacity.zone,),
         layout=found,
         zones=zones,
         replicas=replicas,

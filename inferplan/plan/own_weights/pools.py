@@ -40,12 +40,6 @@ RESERVED = ("reservation", "capacity-block")
 CACHE_GIB = 10  # compile cache and logs of one pod
 
 
-def offers(choice: Choice, backend: Backend) -> tuple[str, ...]:
-    """Zone ids that can hold the nodes of a choice."""
-    zone = backend.capacity.zone
-    return (zone,) if zone is not None else choice.instance.offers(choice.region)
-
-
 def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], notes: Notes) -> Pool:
     """The nodes of one backend, in those of the stack's `zones` that offer its type."""
     backend = case.spec.backends[choice.backend]
@@ -96,7 +90,7 @@ def plan_pool(case: Case, index: int, choice: Choice, zones: tuple[str, ...], no
             f"{GROWTH_CEILING} times the plan",
             {"max_replicas": ceiling},
         ),
-        zones=_pool_zones(choice, zones, offers(choice, backend)),
+        zones=_pool_zones(choice, zones, choice.offered),
         capacity=cast(Literal["on-demand", "spot", "reservation", "capacity-block"], kind),
         capacity_id=backend.capacity.id,
         ami_type=ami,

@@ -29,7 +29,6 @@ from inferplan.plan.own_weights.layouts import Layout
 from inferplan.plan.own_weights.pools import (
     CACHE_GIB,
     most_replicas,
-    offers,
     plan_pool,
     startup,
     warn_capacity,
@@ -54,6 +53,7 @@ def plan_own(case: Case, region: catalog.Region, wanted_zones: int, notes: Notes
     """Servers and pools in one Region; raises NoPlan with every judged type where a backend fits nowhere."""
     choices: list[Choice] = []
     candidates: list[Candidate] = []
+    within = region.zones if case.spec.network.existing is not None else None
     for name, demand in demands(case, notes).items():
         survive = must_survive(case.environment, demand.availability_percent, wanted_zones)
         wish = Wish(
@@ -63,6 +63,7 @@ def plan_own(case: Case, region: catalog.Region, wanted_zones: int, notes: Notes
             zones=wanted_zones,
             survive=survive,
             prices=case.question.prices,
+            within=within,
         )
         taken, listed = choose(wish)
         candidates += listed
@@ -71,7 +72,7 @@ def plan_own(case: Case, region: catalog.Region, wanted_zones: int, notes: Notes
         choices.append(taken)
         if isinstance(taken.layout, Layout):
             explain(len(choices) - 1, wish, taken, notes)
-    offered = [offers(choice, case.spec.backends[choice.backend]) for choice in choices]
+    offered = [choice.offered for choice in choices]
     zones = placement.choose_zones(region, offered, wanted_zones)
     for choice, offer in zip(choices, offered, strict=True):
         lacking = choice.zones - sum(zone in offer for zone in zones)
