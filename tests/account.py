@@ -16,7 +16,7 @@ from msgspec import structs
 
 from inferplan import catalog
 from inferplan.cli.preflight_checks import linked_service_roles, node_images, questioning
-from inferplan.cli.preflight_checks.question import Wanted
+from inferplan.cli.preflight_checks.account_question import Wanted
 from inferplan.plan.make import make_plan
 from inferplan.plan.supply import HASH_METADATA
 from inferplan.report.preflight_contracts import Layer, PreflightDocument, PreflightFinding

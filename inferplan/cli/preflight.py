@@ -44,7 +44,7 @@ def preflight(spec: str, layer: Layer | None, print_policy: bool, strict: bool, 
     is not permitted is told, and does not stop the rest. Ends with 1 where something is to do.
     """
     from inferplan.cli.preflight_checks import questioning
-    from inferplan.cli.preflight_checks.question import Wanted
+    from inferplan.cli.preflight_checks.account_question import Wanted
     from inferplan.plan.make import make_plan
     from policies.gates import gates
 

@@ -25,7 +25,7 @@ from policy_sentry.querying.actions import get_action_data
 from inferplan import catalog
 from inferplan.cli.aws.connection import ACTION_OF, Connection
 from inferplan.cli.preflight_checks import linked_service_roles, questioning, supplied
-from inferplan.cli.preflight_checks.question import Asking, Wanted
+from inferplan.cli.preflight_checks.account_question import Asking, Wanted
 from inferplan.plan.supply import HASH_METADATA
 from inferplan.resource import Resource
 from tests.account import Account, asked_of

@@ -20,7 +20,7 @@ from msgspec import structs
 
 from inferplan import catalog
 from inferplan.cli.preflight_checks import questioning
-from inferplan.cli.preflight_checks.question import Wanted
+from inferplan.cli.preflight_checks.account_question import Wanted
 from inferplan.cli.preflight_checks.tls_certificate import covers
 from inferplan.plan.given import given_cluster, given_network
 from inferplan.plan.system_nodes import LARGE_TO_XLARGE

@@ -11,7 +11,7 @@ from typing import Any
 
 from inferplan import catalog
 from inferplan.cli.aws.connection import Refused
-from inferplan.cli.preflight_checks.question import (
+from inferplan.cli.preflight_checks.account_question import (
     EVERYTHING,
     HOME,
     Answer,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-from inferplan.cli.preflight_checks.question import Answer, Asking, Question, Said, Wanted, ok, to_do
+from inferplan.cli.preflight_checks.account_question import Answer, Asking, Question, Said, Wanted, ok, to_do
 from inferplan.plan import given as register
 from inferplan.spec.organization import RegisteredCluster
 

@@ -1,6 +1,6 @@
 """A network that exists already: whether the account has it as the platform team has registered it.
 
-Nothing of it is changed. Not here: what the register has to say (spec.existing, plan.given), its logs and its
+Nothing of it is changed. Not here: what the register has to say (spec.existing, inferplan.plan.given), its logs and its
 resolver's rules, and a network that the foundation makes.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from inferplan.cli.preflight_checks.question import (
+from inferplan.cli.preflight_checks.account_question import (
     EVERYTHING,
     Answer,
     Asking,

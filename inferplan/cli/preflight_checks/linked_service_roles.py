@@ -12,7 +12,7 @@ from typing import Any
 
 from inferplan import catalog
 from inferplan.catalog.account_needs import LinkedRole
-from inferplan.cli.preflight_checks.question import Answer, Question, Said, Wanted, lookup, ok, to_do
+from inferplan.cli.preflight_checks.account_question import Answer, Question, Said, Wanted, lookup, ok, to_do
 
 ABSENT = ("NoSuchEntity", "NoSuchEntityException")
 

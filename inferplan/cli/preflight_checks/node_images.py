@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from inferplan.cli.preflight_checks.question import (
+from inferplan.cli.preflight_checks.account_question import (
     EVERYTHING,
     Answer,
     Question,

@@ -25,7 +25,7 @@ from inferplan.cli.preflight_checks import (
     vcpu_quotas,
     zone_offers,
 )
-from inferplan.cli.preflight_checks.question import Asking, Question, Said, Wanted, cannot_tell
+from inferplan.cli.preflight_checks.account_question import Asking, Question, Said, Wanted, cannot_tell
 from inferplan.report.preflight_contracts import (
     Layer,
     PreflightDocument,

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from inferplan.cli.preflight_checks.question import (
+from inferplan.cli.preflight_checks.account_question import (
     EVERYTHING,
     Answer,
     Asking,

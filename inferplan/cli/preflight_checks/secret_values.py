@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from inferplan.cli.preflight_checks.question import Answer, Question, Said, Wanted, lookup, ok, to_do
+from inferplan.cli.preflight_checks.account_question import Answer, Question, Said, Wanted, lookup, ok, to_do
 
 CURRENT = "AWSCURRENT"
 ABSENT = ("ResourceNotFoundException",)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from inferplan.cli.aws.connection import Refused
-from inferplan.cli.preflight_checks.question import (
+from inferplan.cli.preflight_checks.account_question import (
     Answer,
     Asking,
     Question,

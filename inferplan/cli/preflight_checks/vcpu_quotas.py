@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from inferplan import catalog
-from inferplan.cli.preflight_checks.question import (
+from inferplan.cli.preflight_checks.account_question import (
     EVERYTHING,
     Answer,
     Asking,
