@@ -5,7 +5,7 @@ AS_OF := 2026-11-20
 EXAMPLES := specs/de-clinic-notes.yaml specs/eu-support-desk.yaml specs/in-bank-assistant.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint format golden docs wheels refresh bench engine test-engine cluster test-cluster test-aws test-gateway fuzz lock clean
+.PHONY: help setup setup-dev demo test lint format golden docs wheels refresh bench engine test-engine cluster test-cluster test-aws test-gateway test-supply fuzz lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,7 +30,7 @@ demo: setup ## plan, record and judge the three example specs, offline
 	@$(BIN)/inferplan check $(EXAMPLES) --as-of $(AS_OF)
 
 test: setup-dev ## unit tests, goldens, layering, documentation
-	$(BIN)/pytest -q -n auto --dist worksteal --durations 5 --durations-min 2 -m "not engine and not cluster and not aws and not gateway"
+	$(BIN)/pytest -q -n auto --dist worksteal --durations 5 --durations-min 2 -m "not engine and not cluster and not aws and not gateway and not supply"
 
 # -- development ---------------------------------------------------------------------------------------------------
 lint: setup-dev ## ruff, formatting and mypy --strict
@@ -82,6 +82,10 @@ fuzz: setup-dev ## COUNT inputs that nobody meant, from SEED, to every verb; uni
 test-gateway: setup-dev ## the planned proxy, started for real: LiteLLM, PostgreSQL, Redis, all on loopback
 	-@tests/gateway/build.sh >/dev/null  # where it cannot be built, the tests are skipped and say so
 	$(BIN)/pytest -q -m gateway tests/gateway
+
+test-supply: setup-dev ## lock and mirror against a real OCI registry and a stand-in for the hub, on loopback
+	-@tests/supply/build.sh >/dev/null  # where there is no registry, its tests are skipped and say so
+	$(BIN)/pytest -q -m supply tests/supply
 
 lock: setup-dev ## write every version and hash anew
 	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \

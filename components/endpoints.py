@@ -39,8 +39,8 @@ class EndpointsArgs:
     buckets: tuple[str, ...]
     model_arns: tuple[str, ...]  # of Bedrock, whose endpoint admits no other models
     state_bucket: str | None = None  # that a runner inside the VPC reads and writes
-    deploy_role: str | None = None
     s3_prefix_list: str | None = None  # of a network that has its endpoints already
+    deployers: Sequence[str] = ()  # the roles that may
 
 
 class Endpoints(pulumi.ComponentResource):
@@ -57,7 +57,7 @@ class Endpoints(pulumi.ComponentResource):
         self.s3_prefix_list_id = pulumi.Output.from_input(given) if given is not None else None
         for endpoint in args.endpoints:
             policy = endpoint_policy(
-                args.names, endpoint, args.buckets, args.model_arns, args.state_bucket, args.deploy_role
+                args.names, endpoint, args.buckets, args.model_arns, args.state_bucket, args.deployers
             )
             role = f"{endpoint.service}-{endpoint.type.lower()}".replace(".", "-")
             if endpoint.type == "Gateway":
@@ -104,11 +104,11 @@ def endpoint_policy(
     buckets: Sequence[str] = (),
     model_arns: Sequence[str] = (),
     state_bucket: str | None = None,
-    deploy_role: str | None = None,
+    deployers: Sequence[str] = (),
 ) -> str:
     """The policy of one endpoint: the own account's callers, and the narrowest resources that still work."""
     if endpoint.service == "s3":
-        state = [_state(names, state_bucket, deploy_role)] if state_bucket is not None else []
+        state = [_state(names, state_bucket, deployers)] if state_bucket is not None else []
         return iam.policy([*_s3(names, buckets), *state])
     if endpoint.service == "secretsmanager":
         actions = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
@@ -151,14 +151,15 @@ def _s3(names: Names, buckets: Sequence[str]) -> list[iam.Statement]:
     ]
 
 
-def _state(names: Names, bucket: str, deploy_role: str | None) -> iam.Statement:
-    """Pulumi's state, which has locks and history beside it, for the role that deploys where one is known."""
+def _state(names: Names, bucket: str, deployers: Sequence[str]) -> iam.Statement:
+    """Pulumi's state, which has locks and history beside it, for the roles that deploy if any are known."""
     arn = names.bucket_arn(bucket)
-    actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket", "s3:GetBucketLocation"]
+    actions = ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"]
+    actions.append("s3:GetBucketLocation")
     state = _own(names, "PulumiState", actions, [arn, f"{arn}/*"])
-    if deploy_role is None:
+    if not deployers:
         return state
-    limits = state["Condition"] | {"ArnEquals": {"aws:PrincipalArn": deploy_role}}
+    limits = state["Condition"] | {"ArnEquals": {"aws:PrincipalArn": list(deployers)}}
     return {**state, "Condition": limits}
 
 

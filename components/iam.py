@@ -14,7 +14,7 @@ from components.names import Names
 Statement = dict[str, Any]
 
 # Services that say for which account they take a role (their user guides recommend to ask for it).
-_SAY_THE_ACCOUNT = ("budgets", "ecs-tasks", "vpc-flow-logs")
+_SAY_THE_ACCOUNT = ("budgets", "codebuild", "ecs-tasks", "vpc-flow-logs")
 
 
 def policy(statements: Iterable[Statement]) -> str:

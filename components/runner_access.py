@@ -1,6 +1,6 @@
 """The security group of a runner inside the VPC, from which the workload layer is deployed.
 
-Not here: the runner itself, which is the platform team's; and the role it takes (the account's deploy role).
+Not here: the runner itself (runner_build); a machine of the platform team's may carry the group too.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import pulumi
 import pulumi_aws as aws
 
 from components.group_rules import HTTPS, allow_between, allow_to_prefix_list
+
+ROLE = "runner"  # of the planned build that carries the group
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

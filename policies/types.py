@@ -64,6 +64,7 @@ CLUSTER, ADDON = "aws:eks/cluster:Cluster", "aws:eks/addon:Addon"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 ECS_CLUSTER, ECS_SERVICE = "aws:ecs/cluster:Cluster", "aws:ecs/service:Service"
 TASK_DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
+BUILD_PROJECT = "aws:codebuild/project:Project"
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 BALANCERS = (BALANCER, "aws:alb/loadBalancer:LoadBalancer", "aws:elb/loadBalancer:LoadBalancer")
 

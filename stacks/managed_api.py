@@ -13,6 +13,7 @@ from components.gateway.ecs import GatewayEcs, GatewayEcsArgs
 from components.gateway.ecs_cluster import GatewayEcsCluster, GatewayEcsClusterArgs
 from inferplan.records.plan import Plan
 from stacks import gateway
+from stacks.mirror import mirror
 from stacks.shared import Base, export_base, foundation_of, is_production
 from stacks.shared import base as make_base
 
@@ -57,6 +58,7 @@ def foundation(deployment: Deployment, plan: Plan) -> None:
     )
     gateway.money(deployment, plan, base.keys, service, log_group=tasks.log_group_name, after=(tasks,))
     export_base(deployment, base)
+    mirror(deployment, plan, base)
     pulumi.export("configBucket", _config_bucket(plan))
     pulumi.export("gatewaySecurityGroup", group)
     pulumi.export("gatewaySecrets", list(plan.gateway.secrets))

@@ -5,7 +5,8 @@ Not here: planning (inferplan.plan), rules (policies) and building (stacks); not
 
 Configuration, all optional: `inferplan:spec` (default specs/<stack without its layer>.yaml),
 `inferplan:organization` (default organization), `inferplan:layer` (default the stack's suffix),
-`inferplan:as-of` (default today), `inferplan:foundation` (the other layer's stack, default by name).
+`inferplan:as-of` (default today), `inferplan:foundation` (the other layer's stack, default by name),
+`inferplan:tunnel-port` (the local port of a tunnel to the API server, default none).
 """
 
 from __future__ import annotations

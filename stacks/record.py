@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from stacks import Layer
 
 ROOT_TYPE = "pulumi:pulumi:Stack"
+REFERENCE_TYPE = "pulumi:pulumi:StackReference"
 PROVIDER_PREFIX = "pulumi:providers:"
 FEATURES = frozenset(
     {
@@ -53,13 +54,20 @@ class RecordError(Exception):
     """The program did something that a preview without cloud and engine cannot answer."""
 
 
-def record(build: Callable[[], Any], *, project: str = "inferplan", stack: str) -> tuple[Resource, ...]:
+def record(
+    build: Callable[[], Any],
+    *,
+    project: str = "inferplan",
+    stack: str,
+    referenced: Mapping[str, Any] | None = None,
+) -> tuple[Resource, ...]:
     """The resources that `build` declares, sorted by URN; not the implicit stack, nor what is only read.
 
     `build` runs with its own event loop and a fresh Pulumi context, so nothing is left behind for the next
     run. Whatever it raises comes out unchanged; `RecordError` when it asks what only a cloud could answer.
+    `referenced` are the outputs of the stack that it refers to, where they are known.
     """
-    monitor = _Monitor(project, stack)
+    monitor = _Monitor(project, stack, referenced)
     with _without_cyclic_gc(), lean_sdk():
         contextvars.Context().run(_run, build, monitor)
     return tuple(monitor.resources[urn] for urn in sorted(monitor.resources))
@@ -72,11 +80,14 @@ def record_plan(plan: Plan, declaration: Declaration) -> tuple[Resource, ...]:
     return tuple(resource for layer in LAYERS for resource in record_layer(plan, declaration, layer))
 
 
-def record_layer(plan: Plan, declaration: Declaration, layer: Layer) -> tuple[Resource, ...]:
+def record_layer(
+    plan: Plan, declaration: Declaration, layer: Layer, referenced: Mapping[str, Any] | None = None
+) -> tuple[Resource, ...]:
     """The resources of one layer of a plan, the stack `<name>.<layer>`."""
     from stacks import build
 
-    return record(partial(build, plan, layer, declaration), stack=f"{plan.name}.{layer}")
+    name = f"{plan.name}.{layer}"
+    return record(partial(build, plan, layer, declaration), stack=name, referenced=referenced)
 
 
 def _run(build: Callable[[], Any], monitor: _Monitor) -> None:
@@ -176,8 +187,8 @@ class _Engine:
 class _Monitor:
     """The resource monitor service: keeps what is registered, answers as a first preview does."""
 
-    def __init__(self, project: str, stack: str) -> None:
-        self.project, self.stack = project, stack
+    def __init__(self, project: str, stack: str, referenced: Mapping[str, Any] | None = None) -> None:
+        self.project, self.stack, self._referenced = project, stack, referenced
         self.resources: dict[str, Resource] = {}
         self._providers: dict[str, Provider] = {}
 
@@ -194,8 +205,12 @@ class _Monitor:
         return response
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802
-        """A stack or a resource that exists is not the program's own, and nothing about it is known here."""
-        return resource_pb2.ReadResourceResponse(urn=self._urn(request))
+        """What exists is not the program's own, and nothing about it is known here but what was given."""
+        response = resource_pb2.ReadResourceResponse(urn=self._urn(request))
+        if self._referenced is not None and request.type == REFERENCE_TYPE:
+            response.properties.CopyFrom(request.properties)
+            response.properties.update({"outputs": self._referenced, "secretOutputNames": []})
+        return response
 
     def RegisterResourceOutputs(self, request: Any) -> empty_pb2.Empty:  # noqa: N802
         return empty_pb2.Empty()

@@ -46,12 +46,13 @@ from components.node_group import (
 )
 from components.node_security import NodeSecurity, NodeSecurityArgs
 from components.role import Role, RoleArgs
-from components.runner_access import RunnerAccess, RunnerAccessArgs
 from components.weights import Weights, WeightsArgs
 from inferplan.records.plan import Cluster as PlannedCluster
 from inferplan.records.plan import Image, Plan, Pool
 from stacks import DEVICE_PLUGIN, cluster_gateway
+from stacks.mirror import mirror
 from stacks.node_roles import TUNNEL_POLICY, node_role, volumes_role
+from stacks.runner import runner, runner_logs
 from stacks.shared import Base, export_base, foundation_of, is_production, use_cluster
 from stacks.shared import base as make_base
 
@@ -94,11 +95,12 @@ def cluster_foundation(deployment: Deployment, plan: Plan) -> ClusterFoundation:
     """Network, keys, cluster, nodes and weights; the gateway is added by the caller."""
     planned = planned_cluster(plan)
     given = planned.existing
+    cluster_logs = {} if given else {"cluster": f"/aws/eks/{planned.name}/cluster"}
     base = make_base(
         deployment,
         plan,
         keys=("data", "logs", "secrets", "ebs"),
-        logs={} if given else {"cluster": f"/aws/eks/{planned.name}/cluster"},
+        logs=cluster_logs | runner_logs(plan, deployment.names),
     )
     if base.endpoints.s3_prefix_list_id is None:
         raise ValueError("a cluster without an S3 gateway endpoint cannot pull images")
@@ -131,28 +133,13 @@ def cluster_foundation(deployment: Deployment, plan: Plan) -> ClusterFoundation:
     )
     system_nodes = _nodes(deployment, plan, base=base, security=security, cluster=cluster)
     export_base(deployment, base)
-    if planned.deploy_from == "vpc-runner":
-        _runner(deployment, plan, base, security)
+    mirror(deployment, plan, base)
+    runner(deployment, plan, base, cluster, security.control_plane)
     pulumi.export("clusterName", planned.name)
     pulumi.export("clusterEndpoint", cluster.endpoint)
     pulumi.export("clusterCertificateAuthority", cluster.certificate_authority)
     pulumi.export("weightsBucket", plan.weights_bucket)
     return ClusterFoundation(base=base, cluster=cluster, security=security, system_nodes=system_nodes)
-
-
-def _runner(deployment: Deployment, plan: Plan, base: Base, security: NodeSecurity) -> None:
-    assert base.endpoints.s3_prefix_list_id is not None
-    access = RunnerAccess(
-        f"{plan.name}-runner",
-        RunnerAccessArgs(
-            vpc_id=base.network.vpc_id,
-            control_plane_group_id=security.control_plane,
-            endpoint_security_group_id=base.network.endpoint_security_group_id,
-            s3_prefix_list_id=base.endpoints.s3_prefix_list_id,
-        ),
-        deployment.options(),
-    )
-    pulumi.export("runnerSecurityGroup", access.security_group_id)
 
 
 def server_ports(plan: Plan) -> tuple[int, ...]:

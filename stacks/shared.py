@@ -21,7 +21,11 @@ from components.logs import Logs, LogsArgs
 from components.network import Network, NetworkArgs
 from components.registry import Registry, RegistryArgs
 from components.role import Role, RoleArgs
-from inferplan.records.plan import Plan
+from components.runner_access import ROLE as RUNNER_ROLE
+from inferplan.records.plan import Cluster, Plan
+
+MIRROR_LOGS = "mirror"
+LAST_PORT = 65535
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +46,7 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
     )
     own = plan.network.existing_vpc is None
     watched = {"flow": names.log_group("flow"), "dns": names.delivered_log_group("dns")} if own else {}
-    groups = {**watched, **logs}
+    groups = {MIRROR_LOGS: names.log_group(MIRROR_LOGS), **watched, **logs}
     made_logs = Logs(
         f"{plan.name}-logs",
         LogsArgs(
@@ -71,7 +75,7 @@ def base(deployment: Deployment, plan: Plan, *, keys: tuple[str, ...], logs: dic
             network=network,
             model_arns=bedrock_model_arns(plan),
             state_bucket=plan.network.state_bucket,
-            deploy_role=plan.deploy_role,
+            deployers=_deployers(deployment, plan),
             buckets=tuple(bucket for bucket in (plan.weights_bucket, plan.config_bucket) if bucket),
         ),
         deployment.options(),
@@ -135,6 +139,12 @@ def bedrock_model_arns(plan: Plan) -> tuple[str, ...]:
     return tuple(sorted({arn for vendor in plan.vendors for arn in vendor.model_arns}))
 
 
+def _deployers(deployment: Deployment, plan: Plan) -> tuple[str, ...]:
+    """Who may reach the state from inside the VPC, as far as anybody is named."""
+    runner = deployment.names.role_arn(RUNNER_ROLE) if plan.cluster and plan.cluster.runner else None
+    return tuple(role for role in (plan.deploy_role, runner) if role)
+
+
 def export_plan(plan: Plan, layer: str, *, declaration_digest: str, plan_digest: str) -> None:
     """Which stack this is and of what it was made, in a few short lines; the root component has the rest."""
     decision = plan.decision
@@ -168,12 +178,13 @@ def use_cluster(deployment: Deployment, plan: Plan, foundation: pulumi.StackRefe
     """
     if plan.cluster is None:
         raise ValueError("a workload in a cluster needs a cluster in its plan")
+    port = _tunnel_port(plan.cluster)
     provider = kubernetes.Provider(
         f"{plan.name}-kubernetes",
         kubeconfig=pulumi.Output.all(
             endpoint=foundation.require_output("clusterEndpoint"),
             certificate=foundation.require_output("clusterCertificateAuthority"),
-        ).apply(lambda known: kubeconfig(plan, known["endpoint"], known["certificate"])),
+        ).apply(lambda known: kubeconfig(plan, known["endpoint"], known["certificate"], port)),
         cluster_identifier=deployment.names.cluster_arn(plan.cluster.name),
         enable_server_side_apply=True,
         opts=pulumi.ResourceOptions(parent=deployment),
@@ -181,8 +192,29 @@ def use_cluster(deployment: Deployment, plan: Plan, foundation: pulumi.StackRefe
     deployment.use(provider)
 
 
-def kubeconfig(plan: Plan, endpoint: str, certificate_authority: str) -> str:
-    """A kubeconfig that holds no credential: the AWS CLI asks for a token where Pulumi runs."""
+def _tunnel_port(cluster: Cluster) -> int | None:
+    """The port of this machine that leads to the API server; None: it is reached by its name."""
+    said = pulumi.Config("inferplan").get("tunnel-port")
+    if said is None:
+        return None
+    if cluster.deploy_from != "tunnel":
+        raise pulumi.RunError(
+            f"inferplan:tunnel-port: cluster.deploy_from says {cluster.deploy_from}, which has no port"
+        )
+    if not (said.isdecimal() and 0 < int(said) <= LAST_PORT):
+        raise pulumi.RunError(f"inferplan:tunnel-port: {said!r} is no port, 1 to {LAST_PORT}")
+    return int(said)
+
+
+def kubeconfig(plan: Plan, endpoint: str, certificate_authority: str, tunnel_port: int | None = None) -> str:
+    """A kubeconfig that holds no credential: the AWS CLI asks for a token where Pulumi runs.
+
+    Through a tunnel the server is this machine, and its certificate still has to be the API server's.
+    """
+    cluster = {"server": endpoint, "certificate-authority-data": certificate_authority}
+    if tunnel_port is not None:
+        cluster["server"] = f"https://localhost:{tunnel_port}"
+        cluster["tls-server-name"] = endpoint.partition("://")[2].partition("/")[0].partition(":")[0]
     name = plan.cluster.name if plan.cluster else ""
     command = ["eks", "get-token", "--cluster-name", name, "--region", plan.target.region, "--output", "json"]
     user: dict[str, Any] = {
@@ -197,12 +229,7 @@ def kubeconfig(plan: Plan, endpoint: str, certificate_authority: str) -> str:
         {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [
-                {
-                    "name": name,
-                    "cluster": {"server": endpoint, "certificate-authority-data": certificate_authority},
-                }
-            ],
+            "clusters": [{"name": name, "cluster": cluster}],
             "users": [{"name": name, "user": user}],
             "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
             "current-context": name,

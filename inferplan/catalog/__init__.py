@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from inferplan.catalog.capacity_blocks import BlockPrice as BlockPrice
     from inferplan.catalog.capacity_blocks import block_price as block_price
     from inferplan.catalog.capacity_blocks import block_prices as block_prices
+    from inferplan.catalog.codebuild import BuildMachine as BuildMachine
+    from inferplan.catalog.codebuild import build_machines as build_machines
     from inferplan.catalog.costing import CostAssumption as CostAssumption
     from inferplan.catalog.costing import cost_assumption as cost_assumption
     from inferplan.catalog.costing import cost_assumptions as cost_assumptions
@@ -130,8 +132,11 @@ if TYPE_CHECKING:
     from inferplan.catalog.table import digest as digest
     from inferplan.catalog.table import stated_date as stated_date
     from inferplan.catalog.token_rates import Asked as Asked
+    from inferplan.catalog.token_rates import Rates as Rates
     from inferplan.catalog.token_rates import RequestPrice as RequestPrice
+    from inferplan.catalog.token_rates import TokenRate as TokenRate
     from inferplan.catalog.token_rates import request_price as request_price
+    from inferplan.catalog.token_rates import request_usd as request_usd
     from inferplan.catalog.token_rates import token_price as token_price
     from inferplan.catalog.token_rates import token_prices as token_prices
     from inferplan.catalog.weighing import Criterion as Criterion
@@ -144,9 +149,10 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "account_needs": "AccountQuota LinkedRole account_quotas linked_roles",
+    "codebuild": "BuildMachine build_machines",
     "capacity_blocks": "BlockPrice block_price block_prices",
     "costing": "CostAssumption cost_assumption cost_assumptions",
-    "token_rates": "Asked RequestPrice request_price token_price token_prices",
+    "token_rates": "Asked Rates RequestPrice TokenRate request_price request_usd token_price token_prices",
     "weighing": "Criterion DecisionSetting LeadTimeItem Side criteria decision_settings lead_times",
     "standing": "Fact facts is_fact may_be_vouched_for names_host",
     "hardware": "Gpu Instance gpu gpus instance instances",

@@ -22,6 +22,7 @@ VERBS = {
     "size": "Say whether a model fits a GPU.",
     "rules": "List the rules, or show one.",
     "preflight": "Ask the account what it lacks before a stack can be made in it.",
+    "render": "Write a stack's Kubernetes objects as manifests, for Argo CD, Flux and kubectl.",
     "prices": "Read prices of the day from AWS into the organization's own file.",
     "schema": "Print the JSON Schema of a kind of file or of an output.",
 }

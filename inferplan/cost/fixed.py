@@ -23,7 +23,15 @@ ROTATION = "each of the first two yearly rotations adds the price of a key once 
 
 def fixed_lines(draft: Draft) -> tuple[CostLine, ...]:
     """Every fixed line, the largest part first as a rule."""
-    return (*_gpus(draft), *_cluster(draft), *_network(draft), *_gateway(draft), *_keys(draft))
+    return (
+        *_gpus(draft),
+        *_cluster(draft),
+        *_network(draft),
+        *_gateway(draft),
+        *_keys(draft),
+        _mirror(draft),
+        *_runner(draft),
+    )
 
 
 def _gpus(draft: Draft) -> Iterator[CostLine]:
@@ -291,4 +299,38 @@ def _keys(draft: Draft) -> Iterator[CostLine]:
         "alarms",
         group="logs",
         note="errors of the gateway, tokens of each Bedrock model",
+    )
+
+
+def _mirror(draft: Draft) -> CostLine:
+    fills, minutes = assumed("mirror-fills-per-month"), draft.mirror.minutes
+    return service(
+        draft,
+        catalog.build_machines()[draft.mirror.compute_type].price,
+        "mirror builds",
+        fills * minutes,
+        "minutes",
+        group="storage",
+        note=f"{minutes} minutes to bring everything, {fills:g} time a month; what has not changed is not "
+        "brought again, so a month without a changed lock has none",
+        low=0.0,
+        estimated=True,
+    )
+
+
+def _runner(draft: Draft) -> Iterator[CostLine]:
+    runner = draft.cluster.runner if draft.cluster else None
+    if runner is None:
+        return
+    runs = assumed("runner-deployments-per-month")
+    yield service(
+        draft,
+        catalog.build_machines()[runner.compute_type].price,
+        "deployments by the runner",
+        runs * runner.minutes,
+        "minutes",
+        group="cluster",
+        note=f"{runs:g} a month of {runner.minutes} minutes; a month without a change has none",
+        low=0.0,
+        estimated=True,
     )

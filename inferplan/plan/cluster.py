@@ -9,7 +9,7 @@ from inferplan.plan.case import Case
 from inferplan.plan.given import given_cluster
 from inferplan.plan.system_nodes import plan_system_nodes
 from inferplan.records.notes import Notes
-from inferplan.records.plan import Cluster, GatewayService, GivenCluster
+from inferplan.records.plan import Cluster, GatewayService, GivenCluster, Runner
 
 KUBERNETES_VERSION = "1.36"
 NAMESPACE = "inference"
@@ -28,7 +28,9 @@ ADDONS = (
 )
 
 
-def plan_cluster(case: Case, gateway: GatewayService, notes: Notes, *, gateway_apart: bool) -> Cluster:
+def plan_cluster(
+    case: Case, gateway: GatewayService, runner: Runner | None, notes: Notes, *, gateway_apart: bool
+) -> Cluster:
     """The cluster of a stack with own weights; add-on versions come from the lock, None is pending.
 
     `gateway_apart`: the gateway has nodes of its own, as it has a way out.
@@ -72,6 +74,7 @@ def plan_cluster(case: Case, gateway: GatewayService, notes: Notes, *, gateway_a
         namespace=NAMESPACE,
         control_plane_egress="CUSTOMER_ROUTED",
         existing=_given(case),
+        runner=runner,
     )
 
 

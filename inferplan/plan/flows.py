@@ -73,6 +73,8 @@ def plan_flows(draft: Draft, weights_bucket: str | None, prompt_retention_days: 
     add(("database", "database backups"), "keys", ())
     if gateway.secrets:
         add(("secrets", "gateway"), "keys", ())
+    if draft.cluster is not None and draft.cluster.runner is not None:
+        add(("runner", draft.network.state_bucket or "state"), "state", ())
     # Budgets, cost figures and their alert emails are served from the partition's home, whatever the Region.
     add(("stack", "billing"), "billing", (), ("global", catalog.partition(target.partition).home))
     return tuple(found)

@@ -6,12 +6,14 @@ Not here: asking a registry (cli, verb `lock`) and copying images (cli, verb `mi
 from __future__ import annotations
 
 from inferplan.plan.given import given_cluster
-from inferplan.records.plan import Image, Pool
+from inferplan.records.plan import Image, Pool, Runner
 from inferplan.spec.declaration import Declaration
 
 VLLM_VERSION = "0.33.0"
 VLLM_OMNI_VERSION = "0.30.0"
 LITELLM_VERSION = "1.109.1"
+PULUMI_VERSION = "3.259.0"
+RUNNER = "runner"
 
 # name in the lock -> (repository at its publisher, tag). The lock wins; these are what `lock` starts from.
 UPSTREAM: dict[str, tuple[str, str]] = {
@@ -22,6 +24,7 @@ UPSTREAM: dict[str, tuple[str, str]] = {
     "presidio-anonymizer": ("mcr.microsoft.com/presidio-anonymizer", "2.2.362"),
     "cluster-autoscaler": ("registry.k8s.io/autoscaling/cluster-autoscaler", "v1.36.0"),
     "nvidia-device-plugin": ("nvcr.io/nvidia/k8s-device-plugin", "v0.17.4"),
+    RUNNER: ("docker.io/pulumi/pulumi", PULUMI_VERSION),  # of which an own image is made
 }
 
 
@@ -40,13 +43,17 @@ def image(declaration: Declaration, name: str) -> Image:
     )
 
 
-def cluster_images(declaration: Declaration, pools: tuple[Pool, ...]) -> tuple[Image, ...]:
-    """What the cluster runs besides servers and gateway; the device plugin only where an AMI lacks it."""
+def cluster_images(
+    declaration: Declaration, pools: tuple[Pool, ...], runner: Runner | None
+) -> tuple[Image, ...]:
+    """What is run besides servers and gateway; the device plugin only where an AMI lacks it."""
     if not pools:
         return ()
     names = ["cluster-autoscaler"]
     if not all(pool.ami_has_device_plugin for pool in pools):
         names.append("nvidia-device-plugin")
+    if runner is not None:
+        names.append(RUNNER)
     given = given_cluster(declaration)
     there = given.provides if given is not None else ()
     return tuple(image(declaration, name) for name in names if name not in there)

@@ -28,6 +28,7 @@ from inferplan.records.gate import Gates
 from inferplan.records.no_plan import Conflict, NoPlan, NotBuilt
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Alternative, Budget, Cost, Decision, Kind, Plan, Source
+from inferplan.sizing.locked_shapes import as_locked
 from inferplan.sizing.stated_shapes import refuse_shapes
 from inferplan.spec.declaration import Declaration, data_class
 from inferplan.spec.laws import laws_of
@@ -70,6 +71,9 @@ def make_plan(declaration: Declaration, as_of: date, gates: Gates, mode: str | N
             ),
         )
     refuse_shapes(declaration)
+    declaration = as_locked(declaration)
+    spec = declaration.spec
+    assert isinstance(spec, InferenceStack)
     wanted = _mode(mode or spec.mode)
     asked = msgspec.structs.replace(spec, mode=wanted)
     failure: NoPlan | None = None
@@ -225,11 +229,12 @@ def _finish(case: Case, built: Built, record: Decision, notes: Notes) -> Plan:
         derivations=dict(sorted(notes.derivations.items())),
         defaults=tuple(notes.defaults),
         warnings=tuple(notes.warnings),
+        mirror=draft.mirror,
         deploy_role=case.declaration.account.deploy_role,
         weights_bucket=weights_bucket,
         config_bucket=case.bucket("config"),
         candidates=built.candidates,
-        images=cluster_images(case.declaration, draft.pools),
+        images=cluster_images(case.declaration, draft.pools, draft.cluster.runner if draft.cluster else None),
         laws=laws_of(case.declaration),
     )
 

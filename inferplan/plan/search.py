@@ -17,8 +17,10 @@ from inferplan.plan.case import Case
 from inferplan.plan.cluster import plan_cluster
 from inferplan.plan.gateway import plan_gateway
 from inferplan.plan.given import given_network
+from inferplan.plan.mirror_build import plan_mirror
 from inferplan.plan.network import plan_network
 from inferplan.plan.own_weights import Own, plan_own
+from inferplan.plan.runner import plan_runner
 from inferplan.plan.traffic import plan_routes, plan_traffic
 from inferplan.plan.vendor_backends import plan_vendors
 from inferplan.records.draft import Draft, Labor
@@ -178,6 +180,8 @@ def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
     gateway = plan_gateway(case, target, own.servers, vendors, notes)
     spread = given.spread(zones, cluster=case.has_cluster) if given else placement.spread_zones(region, zones)
     network = plan_network(case, target, vendors, spread, notes)
+    runner = plan_runner(case, target, own.servers, network, notes)
+    mirror = plan_mirror(case, own, gateway, runner, notes)
     staff = case.spec.operations.staff
     draft = Draft(
         as_of=case.as_of.isoformat(),
@@ -189,10 +193,11 @@ def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
         servers=own.servers,
         vendors=vendors,
         network=network,
-        cluster=plan_cluster(case, gateway, notes, gateway_apart=network.firewall)
+        cluster=plan_cluster(case, gateway, runner, notes, gateway_apart=network.firewall)
         if case.has_cluster
         else None,
         gateway=gateway,
+        mirror=mirror,
         labor=Labor(fte=staff.fte if staff else None, hourly_usd=staff.hourly_usd if staff else None),
         log_retention_days=case.log_retention_days,
         weights_gib=own.weights_gib,

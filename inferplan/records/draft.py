@@ -9,6 +9,7 @@ from inferplan.records.plan import (
     Cluster,
     GatewayService,
     Kind,
+    Mirror,
     Network,
     Pool,
     Record,
@@ -57,6 +58,7 @@ class Draft(Record, frozen=True, kw_only=True):
     network: Network
     cluster: Cluster | None
     gateway: GatewayService
+    mirror: Mirror
     labor: Labor
     log_retention_days: int
     weights_gib: float  # stored once in the weights bucket

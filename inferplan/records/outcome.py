@@ -119,7 +119,7 @@ class Flow(Record, frozen=True, kw_only=True):
     destination: str
     place: str  # region, country or host
     country: str
-    data: str  # prompts, weights, logs, keys, billing
+    data: str  # prompts, weights, logs, keys, state, billing
     classes: tuple[DataClass, ...]
 
 

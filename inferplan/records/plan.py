@@ -23,10 +23,19 @@ from inferplan.records.outcome import (
     Range,
     Scenario,
 )
+from inferplan.records.surroundings import (
+    ClientRoute,
+    Cluster,
+    Endpoint,
+    GivenCluster,
+    Mirror,
+    Network,
+    Runner,
+    Subnet,
+    Tier,
+)
 from inferplan.spec.laws import Law
 from inferplan.spec.model import Api, DataClass
-
-Tier = Literal["gpu", "system", "endpoint", "database", "balancer", "gateway", "firewall", "nat"]
 
 
 class Target(Record, frozen=True, kw_only=True):
@@ -216,69 +225,6 @@ class Vendor(Record, frozen=True, kw_only=True):
     model_arns: tuple[str, ...] = ()  # Bedrock only: what IAM and the endpoint policy may name
 
 
-class Subnet(Record, frozen=True, kw_only=True):
-    """One subnet; tiers: gpu, system, endpoint, database, balancer, gateway, firewall, nat."""
-
-    name: str
-    tier: Tier
-    zone: str
-    cidr: str
-    id: str | None = None  # of one that exists already; None: it is made
-
-
-class Endpoint(Record, frozen=True, kw_only=True):
-    service: str  # short name, such as ecr.api
-    service_name: str  # com.amazonaws.<region>.ecr.api
-    type: Literal["Interface", "Gateway"]
-    why: str
-
-
-class ClientRoute(Record, frozen=True, kw_only=True):
-    """The way back to one range of clients."""
-
-    cidr: str
-    via: str  # id of a transit gateway or of a peering connection
-
-
-class Network(Record, frozen=True, kw_only=True):
-    cidr: str
-    subnets: tuple[Subnet, ...]
-    endpoints: tuple[Endpoint, ...]
-    dns_allow: tuple[str, ...]  # DNS Firewall allow list
-    allowed_hosts: tuple[str, ...]  # exact hosts outside AWS; empty means no internet path at all
-    firewall: bool
-    existing_vpc: str | None = None
-    endpoint_group: str | None = None  # of an existing VPC: the security group of its endpoints
-    s3_prefix_list: str | None = None  # of an existing VPC
-    state_bucket: str | None = None  # that a runner inside the VPC reads and writes
-    client_routes: tuple[ClientRoute, ...] = ()
-
-
-class GivenCluster(Record, frozen=True, kw_only=True):
-    """What the platform team has registered of a cluster that exists."""
-
-    endpoint: str  # address of its API
-    certificate_authority: str  # certificate of that address
-    control_plane_group: str  # security group of its control plane's network interfaces
-    services_group: str  # security group of the nodes on which its DNS runs
-
-
-class Cluster(Record, frozen=True, kw_only=True):
-    name: str
-    version: str
-    public_cidrs: tuple[str, ...]  # empty: private API only
-    admins: tuple[str, ...]
-    deploy_from: str
-    addons: dict[str, str | None]  # None: the version is pending in the lock
-    system_instance_type: str
-    system_nodes: int
-    namespace: str
-    control_plane_egress: Literal["AWS_MANAGED", "CUSTOMER_ROUTED"]
-    existing: GivenCluster | None = None  # one that is not made: the stack brings nodes and namespaces
-    system_ami_type: str = "BOTTLEROCKET_x86_64"
-    system_data_volume_gib: int = 50
-
-
 class Budget(Record, frozen=True, kw_only=True):
     monthly_usd: float
     alert_emails: tuple[str, ...]
@@ -312,10 +258,13 @@ class Plan(Record, frozen=True, kw_only=True):
     derivations: dict[str, Derivation]
     defaults: tuple[Default, ...]
     warnings: tuple[str, ...]
+    mirror: Mirror  # between the layers
     deploy_role: str | None
     weights_bucket: str | None
     config_bucket: str | None
-    images: tuple[Image, ...] = ()  # besides servers' and gateway's: nvidia-device-plugin, cluster-autoscaler
+    images: tuple[
+        Image, ...
+    ] = ()  # besides servers' and gateway's: nvidia-device-plugin, cluster-autoscaler, runner
     candidates: tuple[Candidate, ...] = ()
     laws: tuple[Law, ...] = ()  # that the declaration stands under
 
@@ -348,6 +297,7 @@ __all__ = [
     "Kind",
     "LeadTime",
     "Memory",
+    "Mirror",
     "Network",
     "Plan",
     "Pool",
@@ -356,6 +306,7 @@ __all__ = [
     "Range",
     "Record",
     "Route",
+    "Runner",
     "RunningHours",
     "Scenario",
     "Server",

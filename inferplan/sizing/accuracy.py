@@ -13,8 +13,14 @@ from inferplan.records.plan import Record
 from inferplan.sizing.constants import GB, GIB, constant
 from inferplan.sizing.kv_cache import kv_layout
 from inferplan.sizing.memory import Fit
-from inferplan.sizing.reference import ReferencePoint, reference_points, throughput_points
+from inferplan.sizing.reference import (
+    ReferencePoint,
+    reference_points,
+    second_opinions,
+    throughput_points,
+)
 from inferplan.sizing.speed_accuracy import compare_speed, speed_part
+from inferplan.sizing.speed_opinions import opinion, opinions_part
 from inferplan.sizing.weights import weights
 
 PAGE = Path("docs/sizing-accuracy.md")
@@ -92,7 +98,15 @@ def page() -> str:
     """The whole page, Markdown."""
     fits = [compare(point) for point in reference_points().values()]
     speeds = [compare_speed(point) for point in throughput_points().values()]
-    parts = [_INTRODUCTION, *_memory_part(fits), *_identity_part(fits), *speed_part(speeds), _LIMITS]
+    others = [opinion(row) for row in second_opinions().values()]
+    parts = [
+        _INTRODUCTION,
+        *_memory_part(fits),
+        *_identity_part(fits),
+        *speed_part(speeds),
+        *opinions_part(others),
+        _LIMITS,
+    ]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -225,7 +239,8 @@ _LIMITS = """## Limits
   not start either (vLLM 0.10.1, 2.14 GiB short), so the two sources contradict each other or the engine
   changed between them; no formula was bent to the one.
 - Qwen3-235B in 16 bit on eight H100 is predicted 31 to 40 % too slow. The same model on eight A100, in FP8 on
-  four H100, and GLM-4.6 in 16 bit on eight H200 are not off in that direction: no cause was found.
+  four H100, and GLM-4.6 in 16 bit on eight H200 are not off as far: no cause was found. The second opinion
+  says the same, at 30 %.
 - DeepSeek-R1 on H200 is predicted 1.2 to 1.5 times as fast as it was measured with vLLM 0.11, inside a wide
   range.
 - Latent attention: the constants of a cell know no version of the engine. Kimi K2.5 in INT4 on eight B200

@@ -149,6 +149,23 @@ class ThroughputPoint(Row, frozen=True):
         return None if asked is None else max(1, round(asked * self.tensor_parallel / self.gpus))
 
 
+class SecondOpinion(Row, frozen=True):
+    """What another model of speed predicts for one replica at one load; nothing was measured."""
+
+    id: str
+    model: str  # of the catalog
+    gpu: str
+    tensor_parallel: int
+    quantization: str | None  # None: as the model is published
+    input_tokens: int
+    output_tokens: int
+    concurrency: int
+    engine: str  # the version whose measured parts it adds up
+    output_tokens_per_second: float  # of the replica
+    ttft_ms: float
+    tpot_ms: float
+
+
 @cache
 def reference_points() -> Mapping[str, ReferencePoint]:
     """Every start-up row by id."""
@@ -159,3 +176,9 @@ def reference_points() -> Mapping[str, ReferencePoint]:
 def throughput_points() -> Mapping[str, ThroughputPoint]:
     """Every throughput row by id."""
     return {row.id: row for row in rows("throughput_points", ThroughputPoint)}
+
+
+@cache
+def second_opinions() -> Mapping[str, SecondOpinion]:
+    """Every prediction of another model of speed by id."""
+    return {row.id: row for row in rows("second_opinions", SecondOpinion)}

@@ -1,4 +1,4 @@
-"""The `shapes` of backends, read before anything is planned: what is wrong there is an error of the spec.
+"""Shapes that spec or lock state, read before anything is planned: what is wrong there is an error of theirs.
 
 Not here: reading one description (config_json), and whether the model fits (memory).
 """
@@ -12,6 +12,7 @@ from inferplan.near import did_you_mean, near
 from inferplan.sizing.config_fields import counted_architectures
 from inferplan.sizing.config_json import shapes_from_config
 from inferplan.sizing.constants import removed_architectures
+from inferplan.sizing.locked_shapes import described_by_lock
 from inferplan.sizing.shapes import ShapesError
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.faults import SpecError, SpecErrors
@@ -20,15 +21,20 @@ from inferplan.spec.position import joined
 
 
 def refuse_shapes(declaration: Declaration) -> None:
-    """Raise SpecErrors with everything in `shapes` that describes no model."""
+    """Raise SpecErrors with everything in `shapes`, or what the lock has instead, that describes no model."""
     spec = declaration.spec
     if not isinstance(spec, InferenceStack):
         return
-    found = [
-        _error(declaration, name, backend.shapes, problem, hint)
+    stated = [
+        (("backends", name, "shapes"), backend.shapes)
         for name, backend in spec.backends.items()
         if backend.weights is not None and backend.shapes is not None
-        for problem, hint in _problems(backend.shapes)
+    ]
+    locked = [(("lock", "models", model, "config"), said) for model, said in described_by_lock(declaration)]
+    found = [
+        _error(declaration, parts, said, problem, hint)
+        for parts, said in (*stated, *locked)
+        for problem, hint in _problems(said)
     ]
     if found:
         raise SpecErrors(found)
@@ -52,9 +58,11 @@ def _problems(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
         )
 
 
-def _error(declaration: Declaration, name: str, said: dict[str, Any], problem: str, hint: str) -> SpecError:
+def _error(
+    declaration: Declaration, at: tuple[str, ...], said: dict[str, Any], problem: str, hint: str
+) -> SpecError:
     field, _, rest = problem.partition(" ")
-    parts = ("backends", name, "shapes", field) if field in said else ("backends", name, "shapes")
+    parts = (*at, field) if field in said else at
     file, line, column = declaration.locate(joined(parts))
     text = rest if field in said else problem
     return SpecError(file=file, line=line, column=column, path=joined(parts), problem=text, hint=hint)

@@ -37,6 +37,7 @@ def problems(
         organization=organization,
         organization_is_default=organization_is_default,
         vllm_version=engine_version(lock),
+        described=frozenset(name for name, one in lock.models.items() if one.config) if lock else frozenset(),
     )
     for check in (*CHECKS, *aws_limits.CHECKS, *names.CHECKS, *existing.CHECKS, engine_args_sound):
         yield from check(inputs)

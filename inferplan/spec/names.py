@@ -29,8 +29,9 @@ PLANNER_FLAGS = {
     "kv-cache-dtype": "engine.kv_cache_dtype", "max-model-len": "engine.max_model_len",
     "enable-lora": "adapters", "lora-modules": "adapters", "max-loras": "adapters",
     "max-lora-rank": "adapters.*.rank", "max-cpu-loras": "adapters",
+    "tensor-parallel-size": "capacity.instance_type", "pipeline-parallel-size": "capacity.instance_type",
 } | dict.fromkeys((
-    "tensor-parallel-size", "pipeline-parallel-size", "decode-context-parallel-size",
+    "decode-context-parallel-size",
     "prefill-context-parallel-size", "data-parallel-size", "data-parallel-size-local",
     "data-parallel-address", "data-parallel-backend", "data-parallel-rank", "data-parallel-rpc-port",
     "data-parallel-start-rank", "distributed-executor-backend", "nnodes", "node-rank", "master-addr",
@@ -39,6 +40,7 @@ PLANNER_FLAGS = {
     "download-dir", "tokenizer", "config", "host", "port", "uds", "root-path", "grpc", "grpc-port",
 ), "")  # fmt: skip
 HUB = "hf://"
+DESCRIBE = "a model that the catalog does not know needs `inferplan lock SPEC` first, or `shapes`"
 _OFF = ("no-", "disable-")
 _ZONE_NAME = re.compile(r"[a-z]+(-[a-z]+)+-[0-9][a-z]")  # of a Region, different in each account
 _ZONE_ID = re.compile(r"[a-z]{2,}[0-9]+-az[0-9]+")
@@ -52,6 +54,7 @@ class Inputs:
     organization: Organization
     organization_is_default: bool
     vllm_version: str
+    described: frozenset[str] = frozenset()  # models whose config.json is in the lock
 
 
 def unknown(
@@ -163,11 +166,11 @@ def vendors_known(inputs: Inputs) -> Iterator[Problem]:
 
 
 def models_known(inputs: Inputs) -> Iterator[Problem]:
-    """Own weights are a model of the catalog, or the spec gives their shapes."""
+    """Own weights are a model of the catalog, or spec or lock give their shapes."""
     for name, backend in inputs.spec.backends.items():
         if backend.weights is None:
             continue
-        model, parts = _model_name(backend), ("backends", name, "weights")
+        model, parts = model_of(backend), ("backends", name, "weights")
         if model is None:
             if backend.shapes is None:
                 advice = (
@@ -182,13 +185,14 @@ def models_known(inputs: Inputs) -> Iterator[Problem]:
             yield _refusal(parts, refused, inputs)
         elif "@" in model:
             yield Problem(parts, f"'{model}' names a revision", hint="revisions belong into the lock")
-        elif backend.shapes is None:
+        elif backend.shapes is None and model not in inputs.described:
             yield from _unknown_model(parts, model)
         for index, base in enumerate(backend.base_lineage):
             yield from _unknown_model(("backends", name, "base_lineage", index), base, shapes=False)
 
 
-def _model_name(backend: Backend) -> str | None:
+def model_of(backend: Backend) -> str | None:
+    """The name of own weights: the hub's repository, or what `model` says of weights that lie elsewhere."""
     if backend.weights is not None and backend.weights.startswith(HUB):
         return backend.weights.removeprefix(HUB).rstrip("/")
     return backend.model
@@ -202,7 +206,7 @@ def _unknown_model(parts: tuple[Part, ...], model: str, *, shapes: bool = True) 
         close = system.models[:3] if system is not None else error.near
         if parts[-1] == "weights":
             close = tuple(f"{HUB}{name}" for name in close)
-        advice = "a model that the catalog does not know needs `shapes`" if shapes else ""
+        advice = DESCRIBE if shapes else ""
         hint = " ".join(text for text in (did_you_mean(close), advice) if text)
         yield unknown(parts, "model", model, otherwise=hint)
 

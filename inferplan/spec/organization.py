@@ -22,6 +22,7 @@ from inferplan.spec.vocabulary import (
     DataClass,
     Date,
     DayCount,
+    KeyAlias,
     Name,
     Place,
     Record,
@@ -119,6 +120,7 @@ class AccountEntry(Record):
     max_class: strictest class of data it may hold
     countries: where its data may be
     state_backend: where Pulumi keeps its state
+    state_key: alias of the key in KMS with which Pulumi encrypts what is secret in it
     deploy_role: role that deploys
     baseline: account singletons that exist already
     authorization: authorizations it holds
@@ -130,6 +132,7 @@ class AccountEntry(Record):
     max_class: DataClass
     countries: Annotated[tuple[Place, ...], Meta(min_length=1)]
     state_backend: Text | None = None
+    state_key: KeyAlias | None = None
     deploy_role: Arn | None = None
     baseline: AccountBaseline = AccountBaseline()
     authorization: tuple[Text, ...] = ()

@@ -43,6 +43,10 @@ Name = Annotated[
 ]
 Account = Annotated[str, Meta(pattern=rf"^[0-9]{{12}}{END}", title="an AWS account id (12 digits in quotes)")]
 Arn = Annotated[str, Meta(pattern=rf"^arn:[a-z-]+:[a-z0-9-]+:[^\s]*{END}", title="an ARN")]
+KeyAlias = Annotated[
+    str,
+    Meta(pattern=rf"^alias/[a-zA-Z0-9/_-]{{1,250}}{END}", title="the alias of a key in KMS (alias/name)"),
+]
 Country = Annotated[
     str, Meta(pattern=rf"^[A-Z]{{2}}{END}", title="an ISO 3166 alpha-2 country code such as DE")
 ]

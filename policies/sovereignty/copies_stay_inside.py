@@ -11,20 +11,27 @@ from inferplan.resource import Resource
 from policies import types
 from policies.context import Context
 from policies.read import each, get, known
-from policies.rule import Outcome, Rule, fail, undecided
+from policies.rule import DROP, Outcome, Rule, fail, undecided
+from policies.views.builds import confined, taken_out
 from policies.views.destinations import misplaced
 from policies.world.things import (
     REGION,
     STRANGER,
+    allow,
     arn,
+    association,
     bucket,
     bucket_arn,
+    document,
     key,
     key_arn,
     ref,
     replication,
     resource,
+    route,
+    route_table,
     secret,
+    subnet,
 )
 
 SNAPSHOT = "aws:ebs/snapshotCopy:SnapshotCopy"
@@ -135,6 +142,14 @@ def _to_another_account(copy: Resource, context: Context) -> Iterator[Outcome]:
     for path, account in each(copy.props, COPY_ACCOUNTS[copy.type]):
         if known(account) != context.spec.target.account:
             yield fail("copies stored data to another account", path=path)
+
+
+@copies_stay_inside.check_stack(types.BUILD_PROJECT)
+def _build_takes_nothing_out(builds: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
+    """A build that nothing keeps from the internet may bring and not take."""
+    for build in builds:
+        if not confined(build, context.stack):
+            yield from taken_out(build, context.stack)
 
 
 def _vault(**place: str) -> str:
@@ -250,6 +265,66 @@ for _type, _path in MEMBERS.items():
     copies_stay_inside.is_undecided(
         f"{_type} joins others elsewhere", add=(resource(_type, "member", {**_ENCRYPTED, _path: "all"}),)
     )
+
+_BRINGS = [
+    allow("s3:PutObject", bucket_arn("example-weights/models/*")),
+    allow("s3:GetObject", bucket_arn("example-weights/orders/*"), bucket_arn("their-weights/llama/*")),
+    allow("secretsmanager:GetSecretValue", arn("secretsmanager", "secret:token/hub-??????")),
+]
+copies_stay_inside.passes(
+    "a build that reads from the internet brings weights and reads nothing that the stack keeps",
+    bucket("weights"),
+    resource(types.SECRET, "vendor", {"name": "stack/vendor", "kmsKeyId": key_arn()}),
+    resource(types.ROLE, "brings", {"name": "brings"}),
+    resource(types.ROLE_POLICY, "may", {"role": ref("brings"), "policy": document(*_BRINGS)}),
+    resource(types.BUILD_PROJECT, "build", {"serviceRole": ref("brings"), "encryptionKey": key_arn()}),
+)
+for _what, _action, _on in (
+    ("all objects", "s3:GetObject", bucket_arn("example-weights/*")),
+    ("objects by a wide action", "s3:*", bucket_arn("*")),
+    ("a secret of the stack", "secretsmanager:GetSecretValue", arn("secretsmanager", "secret:stack/*")),
+    ("logs", "logs:FilterLogEvents", "*"),
+    ("the role of another", "sts:AssumeRole", "*"),
+):
+    copies_stay_inside.fails(
+        f"a build on the internet that may read {_what}",
+        {"may:policy": document(*_BRINGS, allow(_action, _on))},
+    )
+_ANY = {"role": ref("brings"), "policyArn": arn("iam", "policy/ReadOnlyAccess", region="", account="aws")}
+copies_stay_inside.is_undecided(
+    "a policy of AWS beside it", add=(resource(types.ROLE_POLICY_ATTACHMENT, "wide", _ANY),)
+)
+copies_stay_inside.is_undecided(
+    "a role of unknown rights", {"build:serviceRole": arn("iam", "role/x", region="")}
+)
+
+_INSIDE = {"subnets": [ref("a"), ref("b")], "vpcId": "vpc-1"}
+copies_stay_inside.passes(
+    "a build in subnets without a way out reads the state of the stack",
+    subnet("a"),
+    subnet("b"),
+    route_table("routes"),
+    association("a", "routes"),
+    association("b", "routes"),
+    resource(types.ROLE, "deploys", {"name": "deploys"}),
+    resource(
+        types.ROLE_POLICY,
+        "may",
+        {"role": ref("deploys"), "policy": document(allow("s3:GetObject", bucket_arn("example-state/*")))},
+    ),
+    bucket("state", bucket="example-state"),
+    resource(
+        types.BUILD_PROJECT,
+        "build",
+        {"serviceRole": ref("deploys"), "encryptionKey": key_arn(), "vpcConfig": _INSIDE},
+    ),
+)
+copies_stay_inside.fails("the same beside no network", {"build:vpcConfig": DROP})
+copies_stay_inside.fails("the same in subnets of others", {"build:vpcConfig.subnets": ["subnet-1"]})
+copies_stay_inside.fails(
+    "the same with a way out of one subnet",
+    add=(route("out", "routes", transitGatewayId="tgw-1"),),
+)
 
 keys_stay_inside = Rule(
     id="SOV-004",

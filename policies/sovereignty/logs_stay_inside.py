@@ -179,6 +179,7 @@ _FIREWALL = {"logDestinationConfigs": [{"logDestination": {"bucketName": _LOGS}}
 _SCHEME = "alb.ingress.kubernetes.io/scheme"
 _ATTRIBUTES = "alb.ingress.kubernetes.io/load-balancer-attributes"
 _NOTE = "service.beta.kubernetes.io/aws-load-balancer-access-log-s3-bucket-name"
+_BUILD_LOGS = {"logsConfig": {"s3Logs": {"location": bucket_arn(f"{_LOGS}/builds")}}}
 _SESSIONS = {"executeCommandConfiguration": {"logConfiguration": {"s3BucketName": _LOGS}}}
 _SEARCHED = {
     "clusterEndpoint": f"https://{aws_host(f'search-x.{REGION}.es')}",
@@ -213,6 +214,7 @@ logs_stay_inside.passes(
     resource(FIREHOSE, "firehose", {"extendedS3Configuration": {"bucketArn": ref("logs")}}),
     resource(FIREHOSE, "searched", {"opensearchConfiguration": _SEARCHED}),
     resource(types.ECS_CLUSTER, "tasks", {"configuration": _SESSIONS}),
+    resource(types.BUILD_PROJECT, "build", {"vpcConfig": {"vpcId": "vpc-1"}, **_BUILD_LOGS}),
     resource(STREAMS, "streams", {"loggingInfo": {"brokerLogs": {"s3": {"bucket": _LOGS}}}}),
     resource(SERIES, "series", {"logDeliveryConfiguration": {"s3Configuration": {"bucketName": _LOGS}}}),
     resource(
@@ -244,6 +246,7 @@ for _sink in (
     logs_stay_inside.fails(f"a bucket of unknown place: {_sink}", {_sink: "elsewhere"})
 for _sink in (
     "flows:logDestination",
+    "build:logsConfig.s3Logs.location",
     "firehose:extendedS3Configuration.bucketArn",
     "firehose:extendedS3Configuration.s3BackupConfiguration.bucketArn",
     "searched:opensearchConfiguration.s3Configuration.bucketArn",

@@ -32,6 +32,7 @@ KEY_PROPERTIES: dict[str, tuple[str, str | None]] = {
     types.BACKUP_VAULT: ("kmsKeyArn", None),
     types.GUARDRAIL: ("kmsKeyArn", None),
     types.LUSTRE: ("kmsKeyId", None),
+    types.BUILD_PROJECT: ("encryptionKey", None),
 }
 ENCRYPTIONS = (
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",

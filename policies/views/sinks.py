@@ -47,6 +47,7 @@ SINKS: dict[str, tuple[str, ...]] = {
         "loggingConfig.cloudwatchConfig.largeDataDeliveryS3Config.bucketName",
     ),
     types.FLOW_LOG: ("logDestination",),
+    types.BUILD_PROJECT: ("logsConfig.s3Logs.location",),
     types.FIREWALL_LOG: ("loggingConfiguration.logDestinationConfigs[].logDestination.bucketName",),
     **dict.fromkeys(BUCKET_LOGS, ("targetBucket",)),
     **dict.fromkeys(types.BUCKETS, ("logging.targetBucket", "loggings[].targetBucket")),

@@ -50,6 +50,7 @@ KEYS_OF_ALL = (  # global keys that every service sets; policy_sentry lists a se
 )
 OUTDATED = {  # what parliament says and newer data of AWS do not: issue and words -> why it is no finding
     ("RESOURCE_MISMATCH", "bedrock:"): "parliament wants every resource type of an action at once",
+    ("RESOURCE_MISMATCH", "ec2:CreateNetworkInterface"): "the same: each statement names types of its own",
     ("RESOURCE_MISMATCH", "logs:DescribeLogGroups"): "log groups are resources of it since 2020",
     ("UNKNOWN_CONDITION_FOR_ACTION", "kms:ResourceAliases"): "policy_sentry lists the key for these actions",
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints the folder with etcd, kube-apiserver, kube-scheduler and kube-controller-manager, built from
+# Prints the folder with etcd, kube-apiserver, kube-scheduler, kube-controller-manager and kubectl, built from
 # tests/cluster/go.mod and cached outside the tree.
 # Needs only go; the first build takes some minutes.
 set -eu
@@ -22,7 +22,7 @@ build() { # name, package
         -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version" "$2" >&2
     mv "$target/$1.$$" "$target/$1" # never leave half a file behind
 }
-for program in kube-apiserver kube-scheduler kube-controller-manager; do
+for program in kube-apiserver kube-scheduler kube-controller-manager kubectl; do
     build "$program" "k8s.io/kubernetes/cmd/$program"
 done
 build etcd ./etcd

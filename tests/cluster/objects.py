@@ -1,41 +1,23 @@
-"""The Kubernetes objects of a declaration as manifests, in the order in which they can be made.
+"""The Kubernetes objects of a declaration as `inferplan render` writes them, with texts for unknown values.
 
-Not here: what the API server makes of them.
+Not here: the manifests themselves (inferplan.report.manifests) and what the API server makes of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from inferplan.resource import Resource, Unknown
+from inferplan.report.manifests import manifests as rendered
+from inferplan.resource import Resource
 
-FIRST = ("Namespace", "PersistentVolume", "PersistentVolumeClaim", "ServiceAccount", "ConfigMap", "Job")
+UNKNOWN = "known-after-deployment"  # valid wherever such a value is used
 
 
 def manifests(recorded: tuple[Resource, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every Kubernetes object with the name of its resource, namespaces first."""
-    found = [(resource.name, manifest(resource)) for resource in recorded if resource.package == "kubernetes"]
+    """Every Kubernetes object with what it is called, in the order in which it can be made."""
+    found = rendered(recorded)
     assert found, "no Kubernetes objects"
-    order = {kind: place for place, kind in enumerate(FIRST)}
-    yield from sorted(found, key=lambda one: order.get(one[1]["kind"], len(order)))
-
-
-def manifest(resource: Resource) -> dict[str, Any]:
-    """A resource's inputs as the API takes them."""
-    group_version, _, kind = resource.type.removeprefix("kubernetes:").rpartition(":")
-    api = group_version.removeprefix("core/")
-    body: dict[str, Any] = {"apiVersion": api, "kind": kind} | dict(filled(resource.props))
-    body.setdefault("metadata", {}).setdefault("name", resource.name)
-    return body
-
-
-def filled(value: Any) -> Any:
-    """Values that only exist after deployment become a text that is valid wherever they are used."""
-    if isinstance(value, Unknown):
-        return "known-after-deployment"
-    if isinstance(value, Mapping):
-        return {key: filled(item) for key, item in value.items() if not key.startswith("__")}
-    if isinstance(value, list | tuple):
-        return [filled(item) for item in value]
-    return value
+    for one in found:
+        values = {"data": one.body["data"] | dict.fromkeys(one.missing, UNKNOWN)} if one.missing else {}
+        yield str(one), one.body | values

@@ -25,7 +25,7 @@ from tests.command_line import Answer, inferplan
 ROOT = Path(__file__).parents[2]
 HAND_WRITTEN = ("README.md", "CONTRIBUTING.md", "docs/*.md", "docs/how-to/*.md")
 COPIED = ("specs", "accounts", "organization", "tests/fixtures/state")
-NOT_RUN = frozenset({"make", "git", "cd", "source", "pulumi", "uvx", "aws", "python"})
+NOT_RUN = frozenset({"make", "git", "cd", "source", "pulumi", "uvx", "aws", "python", "kubectl"})
 TIMEOUT_S = 600
 
 _SHELL = re.compile(r"[|&;<>$*?`]")

@@ -68,7 +68,7 @@ def declaration_of(stack: str) -> Declaration:
         return with_route(desk, backends=("mistral",))
     own = spec_of(declared("eu-both-ways")).backends["mistral-own"]
     both = spec_of(desk).backends | {"own": own}
-    mixed = with_spec(desk, mode="hybrid", backends=both, budget={"monthly_usd": 20000})
+    mixed = with_spec(desk, mode="hybrid", backends=both, budget={"monthly_usd": 22000})
     return with_route(mixed, backends=("openai", "mistral", "own"))
 
 

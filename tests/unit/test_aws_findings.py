@@ -292,7 +292,8 @@ def test_aws_10_a_runner_inside_the_vpc_reaches_its_state(stack: str) -> None:
 
     assert {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"} <= set(state["Action"])
     assert state["Resource"] == [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
-    assert state["Condition"]["ArnEquals"] == {"aws:PrincipalArn": plan_of(stack).deploy_role}
+    runner = "arn:aws:iam::111111111111:role/inferplan-de-clinic-notes-runner"
+    assert state["Condition"]["ArnEquals"] == {"aws:PrincipalArn": [plan_of(stack).deploy_role, runner]}
     (allowed,) = [
         found for found in of(stack, "ResolverFirewallDomainList") if found.name.endswith("allowed")
     ]
@@ -302,7 +303,9 @@ def test_aws_10_a_runner_inside_the_vpc_reaches_its_state(stack: str) -> None:
 @pytest.mark.parametrize("stack", RUNNERS)
 def test_aws_10_a_runner_inside_the_vpc_reaches_the_api_server(stack: str) -> None:
     """Both rules of port 443 exist: out of the runner's group, and into that of the control plane."""
-    rules = {found.name: found.props for found in resources(stack) if "-runner-" in found.name}
+    kinds = ("SecurityGroup", "SecurityGroupEgressRule", "SecurityGroupIngressRule")
+    found = [one for kind in kinds for one in of(stack, kind) if "-runner-" in one.name]
+    rules = {one.name: one.props for one in found}
     assert {name.partition("-runner-")[2] for name in rules} == {
         "group", "api-out", "api-in", "endpoints-out", "endpoints-in", "s3",
     }  # fmt: skip

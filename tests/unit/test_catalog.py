@@ -29,6 +29,7 @@ from tests import how_to_rows
 
 READERS: dict[str, Callable[[], Collection[Any]]] = {
     "account_quotas": catalog.account_quotas,
+    "build_machines": catalog.build_machines,
     "bedrock_models": catalog.bedrock_models,
     "bedrock_profiles": catalog.bedrock_profiles,
     "bedrock_providers": catalog.bedrock_providers,

@@ -183,7 +183,7 @@ BAD_SPECS = [
         changed("Qwen3-4B", "Qwen3-4"),
         "spec.yaml:8:20: backends.small.weights: unknown model 'Qwen/Qwen3-4'; did you mean "
         "hf://Qwen/Qwen3-4B, hf://Qwen/Qwen3-4B-AWQ or hf://Qwen/Qwen3-4B-FP8? a model that the catalog does "
-        "not know needs `shapes`",
+        "not know needs `inferplan lock SPEC` first, or `shapes`",
         id="unknown model",
     ),
     pytest.param(

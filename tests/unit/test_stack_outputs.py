@@ -25,7 +25,7 @@ CLUSTER = {
     "gatewayAddresses",
     "gatewayBootstrapAddresses",
 }
-RUNNER = {"runnerSecurityGroup"}
+RUNNER = {"runnerSecurityGroup", "runnerProject"}
 FARGATE = {"configBucket", "gatewaySecurityGroup", "gatewayTargetGroup"}
 LONGEST = 120  # characters of a value that is known before the update
 

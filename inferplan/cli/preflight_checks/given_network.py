@@ -1,7 +1,7 @@
 """A network that exists already: whether the account has it as the platform team has registered it.
 
-Nothing of it is changed. Not here: what the register has to say (spec.existing, inferplan.plan.given), its logs and its
-resolver's rules, and a network that the foundation makes.
+Nothing of it is changed. Not here: what the register has to say (spec.existing, inferplan.plan.given), logs,
+the resolver's rules, and a network that the foundation makes.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from inferplan.plan.traffic import GENERATES
 from inferplan.records.draft import Traffic
 from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
+from inferplan.sizing.locked_shapes import differences
 from inferplan.spec.model import Backend, Objectives, Percentiles, Route
 
 DEFAULT_AVAILABILITY = 99.0
@@ -64,6 +65,7 @@ def demands(case: Case, notes: Notes) -> dict[str, Demand | ImageDemand]:
             if name in route.backends:
                 check_api(name, route.api, shape, f"routes[{index}]")
         note_systems(name, shape.id, notes)
+        _note_differences(case, name, notes)
         note_speech(name, [route.api for route in case.spec.routes if name in route.backends], notes)
         found[name] = (
             _image_demand(case, name, shape.id)
@@ -71,6 +73,25 @@ def demands(case: Case, notes: Notes) -> dict[str, Demand | ImageDemand]:
             else _demand(case, name, shape, first, fallback, notes)
         )
     return found
+
+
+def _note_differences(case: Case, name: str, notes: Notes) -> None:
+    """Say where the spec describes another model than the one that its lock pins."""
+    lock, backend = case.declaration.lock, case.spec.backends[name]
+    if found := "; ".join(differences(backend, lock)):
+        notes.warn(f"backends.{name}.shapes counts, and the config.json in the lock says otherwise: {found}")
+    ranks = (
+        {one.name: lock.adapters[one.name].rank for one in backend.adapters if one.name in lock.adapters}
+        if lock
+        else {}
+    )
+    for adapter in backend.adapters:
+        read = ranks.get(adapter.name)
+        if read is not None and adapter.rank is not None and adapter.rank < read:
+            notes.warn(
+                f"backends.{name}.adapters.{adapter.name}: rank {adapter.rank} is said, and the "
+                f"adapter_config.json in the lock says {read}: it does not load"
+            )
 
 
 def _image_demand(case: Case, name: str, model: str) -> ImageDemand:
