@@ -9,6 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inferplan.catalog.account_needs import AccountQuota as AccountQuota
+    from inferplan.catalog.account_needs import LinkedRole as LinkedRole
+    from inferplan.catalog.account_needs import account_quotas as account_quotas
+    from inferplan.catalog.account_needs import linked_roles as linked_roles
     from inferplan.catalog.bedrock import BedrockModel as BedrockModel
     from inferplan.catalog.bedrock import BedrockProfile as BedrockProfile
     from inferplan.catalog.bedrock import bedrock_base as bedrock_base
@@ -144,6 +148,7 @@ if TYPE_CHECKING:
     from inferplan.catalog.weighing import lead_times as lead_times
 
 _EXPORTS = {
+    "account_needs": "AccountQuota LinkedRole account_quotas linked_roles",
     "codebuild": "BuildMachine build_machines",
     "capacity_blocks": "BlockPrice block_price block_prices",
     "costing": "CostAssumption cost_assumption cost_assumptions",

@@ -23,6 +23,7 @@ from inferplan.report import (
     held_contracts,
     lock_contracts,
     mirror_contracts,
+    preflight_contracts,
     price_contracts,
 )
 from inferplan.report.resource_list import Layers, ResourceList
@@ -47,6 +48,7 @@ OUTPUTS: dict[str, tuple[type[Struct], ...]] = {
     "diff": (contracts.DiffDocument,),
     "lock": (lock_contracts.LockDocument,),
     "mirror": (mirror_contracts.MirrorDocument,),
+    "preflight": (preflight_contracts.PreflightDocument,),
     "prices": (price_contracts.PricesDocument,),
     "validate": (contracts.ValidateDocument,),
     "errors": (contracts.ErrorsDocument,),

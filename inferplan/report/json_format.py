@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inferplan.records.verdicts import CitedLine, Report, StateFile
     from inferplan.report.lock_contracts import LockDocument
     from inferplan.report.mirror_contracts import MirrorDocument
+    from inferplan.report.preflight_contracts import PreflightDocument
     from inferplan.report.price_contracts import PricesDocument
     from inferplan.spec.declaration import Bar
     from policies.notices import Notice
@@ -82,6 +83,11 @@ def plan(result: Plan, bar: Bar | None = None) -> str:
     """`plan --format json`: the whole plan, one row per line, and the organization it was planned under."""
     told = msgspec.to_builtins(result) | ({"organization": msgspec.to_builtins(bar)} if bar else {})
     return json_rows.text(told, tables=("derivations",), parts=("servers",))
+
+
+def preflight(found: PreflightDocument) -> str:
+    """`preflight --format json`: every finding with its fix, and what follows from them."""
+    return _text(msgspec.to_builtins(found))
 
 
 def price_refresh(told: PricesDocument) -> str:

@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from inferplan.cli import VERBS
 from inferplan.cli.explain import TOPICS
 from inferplan.report.contract_schemas import HELD, OUTPUTS, generate, output_text, words
+from tests.account import new_account
 from tests.aws_answers import PriceList, answered
 from tests.command_line import AS_OF, ROOT, inferplan, process
 from tests.denied import DENIED, apply
@@ -57,6 +58,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
         for subject in ((), *((one,) for one in ("servers[0].replicas", *TOPICS, "SOV-016")))
     ),
     "lock": tuple(("lock", spec, "--only", "models") for spec in ("specs/minimal.yaml", BOTH)),
+    "preflight": (("preflight", CLINIC), ("preflight", CLINIC, "--layer", "workload")),
     "prices": (("prices", "refresh", "--region", "eu-central-1"),),
     "mirror": (("mirror", CLINIC),),
     "diff": (("diff", BOTH, "--mode", "managed-api", "--mode", "self-hosted"), ("diff", CLINIC, DESK)),
@@ -100,6 +102,9 @@ def answer(arguments: tuple[str, ...]) -> Any:
         return mirrored(arguments)
     if arguments[0] == "lock":
         return locked(arguments)
+    if arguments[0] == "preflight":
+        with answered(new_account()):
+            return json.loads(inferplan(*dated(arguments), "--format", "json").out)
     return json.loads(inferplan(*dated(arguments), "--format", "json").out)
 
 
