@@ -89,7 +89,8 @@ class ModelServer(pulumi.ComponentResource):
             f"{self._name}-deployment",
             metadata=self._metadata(server.name),
             spec=kubernetes.apps.v1.DeploymentSpecArgs(
-                replicas=server.replicas,
+                # A scaler sets it, and would be undone by every update that says a number too.
+                replicas=server.replicas if server.scaling is None else None,
                 selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=labels),
                 progress_deadline_seconds=server.startup.progress_deadline_seconds,
                 revision_history_limit=3,

@@ -11,9 +11,10 @@ import pulumi
 import pulumi_aws as aws
 
 from components.group_rules import HTTPS, allow_between, allow_to_prefix_list
+from components.watch.names import OBJECTS_PORT
 from inferplan.records.plan import GivenCluster
 
-KUBELET, METRICS_SERVER, WEBHOOK, DNS = 10250, 10251, 9443, 53
+KUBELET, METRICS_SERVER, EXTERNAL_METRICS, WEBHOOK, DNS = 10250, 10251, 6443, 9443, 53
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +85,10 @@ class NodeSecurity(pulumi.ComponentResource):
             self._allow(node, services, DNS, "cluster DNS", protocol="udp")
             if given is not None:
                 self._allow("services", node, KUBELET, "metrics of nodes")
+        if given is not None:
+            self._allow("system", "services", OBJECTS_PORT, "states of pods and nodes")
         self._allow("control-plane", "system", METRICS_SERVER, "metrics API")
+        self._allow("control-plane", "system", EXTERNAL_METRICS, "metrics that replicas follow")
         self._allow("control-plane", "system", WEBHOOK, "admission webhooks")
         self._allow("system", "system", None, "cluster services and gateway", protocol="-1")
         self._allow("system", "gpu", KUBELET, "metrics of GPU nodes")

@@ -117,6 +117,8 @@ INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"
 CONFIG_MAP, KUBERNETES_SECRET = "kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:Secret"
 NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 HELM_RELEASE = "kubernetes:helm.sh/v3:Release"
+API_SERVICE = "kubernetes:apiregistration.k8s.io/v1:APIService"
+SCALED_OBJECT = "kubernetes:keda.sh/v1alpha1:ScaledObject"
 # What runs containers or is told commands, and where a proxy's configuration may stand.
 MACHINES = (*INSTANCES, LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION)
 WORKLOADS = (KUBERNETES, TASK_DEFINITION, *MACHINES)

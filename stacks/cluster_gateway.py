@@ -15,7 +15,7 @@ from components.gateway.cluster_access import GatewayClusterAccess, GatewayClust
 from components.gateway.kubernetes import NODE_PORT, GatewayKubernetes, GatewayKubernetesArgs
 from components.isolated_namespace import IsolatedNamespace, IsolatedNamespaceArgs
 from inferplan.records.plan import Plan
-from stacks import gateway
+from stacks import gateway, watch
 from stacks.shared import Base
 
 
@@ -52,7 +52,7 @@ def foundation(
             autoscaling_groups=node_groups,
         ),
     )
-    gateway.money(deployment, plan, base.keys, service)
+    watch.alarms(deployment, plan, gateway.money(deployment, plan, base.keys, service))
     if entrance is not None:
         pulumi.export("gatewayBalancer", entrance.dns_name)
     pulumi.export("gatewaySecrets", list(plan.gateway.secrets))

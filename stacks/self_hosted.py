@@ -49,7 +49,7 @@ from components.role import Role, RoleArgs
 from components.weights import Weights, WeightsArgs
 from inferplan.records.plan import Cluster as PlannedCluster
 from inferplan.records.plan import Image, Plan, Pool
-from stacks import DEVICE_PLUGIN, cluster_gateway
+from stacks import DEVICE_PLUGIN, cluster_gateway, watch
 from stacks.mirror import mirror
 from stacks.node_roles import TUNNEL_POLICY, node_role, volumes_role
 from stacks.runner import runner, runner_logs
@@ -100,7 +100,7 @@ def cluster_foundation(deployment: Deployment, plan: Plan) -> ClusterFoundation:
         deployment,
         plan,
         keys=("data", "logs", "secrets", "ebs"),
-        logs=cluster_logs | runner_logs(plan, deployment.names),
+        logs=cluster_logs | runner_logs(plan, deployment.names) | watch.log_groups(deployment, plan),
     )
     if base.endpoints.s3_prefix_list_id is None:
         raise ValueError("a cluster without an S3 gateway endpoint cannot pull images")
@@ -132,6 +132,7 @@ def cluster_foundation(deployment: Deployment, plan: Plan) -> ClusterFoundation:
         deployment.options(),
     )
     system_nodes = _nodes(deployment, plan, base=base, security=security, cluster=cluster)
+    watch.foundation(deployment, plan, cluster)
     export_base(deployment, base)
     mirror(deployment, plan, base)
     runner(deployment, plan, base, cluster, security.control_plane)
@@ -339,6 +340,7 @@ def model_servers(deployment: Deployment, plan: Plan) -> None:
             ),
             deployment.options(depends_on=[namespace]),
         )
+    watch.workload(deployment, plan, planned.namespace, after=[namespace])
 
 
 def _cluster_services(deployment: Deployment, plan: Plan, planned: PlannedCluster) -> None:

@@ -6,6 +6,7 @@ Not here: derivations (inferplan.plan) and rules (policies).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,20 +18,27 @@ from inferplan.cli.specfiles import one_spec
 from inferplan.near import did_you_mean, near
 
 if TYPE_CHECKING:
+    from inferplan.records.measured import Measurement
     from inferplan.records.plan import Plan
     from inferplan.records.verdicts import Report
     from inferplan.spec.declaration import Declaration
     from policies.rule import Rule
 
 TOPICS = ("residency", "egress", "fallback")
+MEASURED = "measured"
 
 
 @click.command()
 @click.argument("spec")
-@click.argument("subject", required=False, metavar="[PATH|RULE|residency|egress|fallback]")
+@click.argument("subject", required=False, metavar="[PATH|RULE|residency|egress|fallback|measured]")
+@click.option(
+    "--metrics",
+    type=click.Path(path_type=Path),
+    help="With `measured`: text that a pod answers on /metrics, or JSON that a query of Prometheus answers.",
+)
 @common_options("text", "json")
-def explain(spec: str, subject: str | None, common: Common) -> int:
-    """Explain one number of SPEC's plan by its PATH, one RULE, or where data may go.
+def explain(spec: str, subject: str | None, metrics: Path | None, common: Common) -> int:
+    """Explain one number of SPEC's plan by its PATH, one RULE, where data may go, or what was measured.
 
     Without a subject it lists every path that has a derivation.
     """
@@ -39,6 +47,8 @@ def explain(spec: str, subject: str | None, common: Common) -> int:
     from policies.gates import gates
     from policies.packs import find_rule
 
+    if (subject == MEASURED) != (metrics is not None):
+        raise click.UsageError("`measured` needs --metrics FILE, and nothing else takes it")
     with one_spec(spec) as file:
         declaration = file.load(common)
     rule = find_rule(subject) if subject is not None else None
@@ -55,7 +65,10 @@ def explain(spec: str, subject: str | None, common: Common) -> int:
         )
         return 0
     plan = make_plan(declaration, common.as_of, gates)
-    if subject is None:
+    if metrics is not None:
+        found = _measured(plan, metrics)
+        _answer(common, subject, declaration, explain_text.measured(plan, found), {"measured": found})
+    elif subject is None:
         _answer(common, subject, declaration, explain_text.index(plan), {"derivations": plan.derivations})
     elif subject in TOPICS:
         _answer(
@@ -68,6 +81,19 @@ def explain(spec: str, subject: str | None, common: Common) -> int:
     else:
         raise click.UsageError(_nothing(subject, plan))
     return 0
+
+
+def _measured(plan: Plan, file: Path) -> tuple[Measurement, ...]:
+    """The plan beside the measurements of a file; raises UsageError where it cannot be read."""
+    from inferplan.plan.comparison import measured
+    from inferplan.plan.readings import MAX_BYTES, readings
+
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MAX_BYTES + 1)
+    except OSError as problem:
+        raise click.UsageError(f"{file} cannot be read: {problem.strerror}") from problem
+    return measured(plan, readings(data))
 
 
 def _answer(
@@ -112,6 +138,6 @@ def _topic_parts(topic: str, plan: Plan) -> dict[str, Any]:
 def _nothing(subject: str, plan: Plan) -> str:
     from policies.packs import all_rules
 
-    known = (*plan.derivations, *TOPICS, *(rule.id for rule in all_rules()))
+    known = (*plan.derivations, *TOPICS, MEASURED, *(rule.id for rule in all_rules()))
     hint = did_you_mean(near(subject, known, 3)) or "leave it out to list every path"
     return f"nothing called {subject!r} in the plan of {plan.name}; {hint}"

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from inferplan import catalog
 from inferplan.cost.growth import nodes_for, scenario_factor
 from inferplan.cost.lines import HOURS_PER_MONTH, assumed, instances, notes, pool_hours, service, unpriced
+from inferplan.cost.watching import watching_lines
 from inferplan.records.draft import Draft
 from inferplan.records.plan import CostLine, Pool
 
@@ -29,6 +30,7 @@ def fixed_lines(draft: Draft) -> tuple[CostLine, ...]:
         *_network(draft),
         *_gateway(draft),
         *_keys(draft),
+        *watching_lines(draft),
         _mirror(draft),
         *_runner(draft),
     )

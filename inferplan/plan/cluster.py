@@ -25,6 +25,7 @@ ADDONS = (
     "aws-ebs-csi-driver",
     WEIGHTS_DRIVER,
     "eks-node-monitoring-agent",
+    "kube-state-metrics",
 )
 
 

@@ -6,12 +6,15 @@ Not here: asking a registry (cli, verb `lock`) and copying images (cli, verb `mi
 from __future__ import annotations
 
 from inferplan.plan.given import given_cluster
-from inferplan.records.plan import Image, Pool, Runner
+from inferplan.records.plan import Image, Pool, Runner, Server
 from inferplan.spec.declaration import Declaration
 
 VLLM_VERSION = "0.33.0"
 VLLM_OMNI_VERSION = "0.30.0"
 LITELLM_VERSION = "1.109.1"
+KEDA_VERSION = "2.21.0"
+PROMETHEUS_VERSION = "3.16.0"
+COLLECTOR_VERSION = "0.165.1"
 PULUMI_VERSION = "3.259.0"
 RUNNER = "runner"
 
@@ -24,8 +27,14 @@ UPSTREAM: dict[str, tuple[str, str]] = {
     "presidio-anonymizer": ("mcr.microsoft.com/presidio-anonymizer", "2.2.362"),
     "cluster-autoscaler": ("registry.k8s.io/autoscaling/cluster-autoscaler", "v1.36.0"),
     "nvidia-device-plugin": ("nvcr.io/nvidia/k8s-device-plugin", "v0.17.4"),
+    "prometheus": ("quay.io/prometheus/prometheus", f"v{PROMETHEUS_VERSION}"),
+    "metrics-collector": ("docker.io/otel/opentelemetry-collector-contrib", COLLECTOR_VERSION),
+    "keda": ("ghcr.io/kedacore/keda", KEDA_VERSION),
+    "keda-metrics-apiserver": ("ghcr.io/kedacore/keda-metrics-apiserver", KEDA_VERSION),
     RUNNER: ("docker.io/pulumi/pulumi", PULUMI_VERSION),  # of which an own image is made
 }
+WATCH_IMAGES = ("prometheus", "metrics-collector")
+SCALER_IMAGES = ("keda", "keda-metrics-apiserver")
 
 
 def image(declaration: Declaration, name: str) -> Image:
@@ -44,16 +53,23 @@ def image(declaration: Declaration, name: str) -> Image:
 
 
 def cluster_images(
-    declaration: Declaration, pools: tuple[Pool, ...], runner: Runner | None
+    declaration: Declaration,
+    pools: tuple[Pool, ...],
+    servers: tuple[Server, ...],
+    runner: Runner | None,
 ) -> tuple[Image, ...]:
-    """What is run besides servers and gateway; the device plugin only where an AMI lacks it."""
+    """What is run besides servers and gateway; the device plugin only where an AMI lacks it, the scaler only
+    where a server scales.
+    """
     if not pools:
         return ()
-    names = ["cluster-autoscaler"]
+    names = ["cluster-autoscaler", *WATCH_IMAGES]
     if not all(pool.ami_has_device_plugin for pool in pools):
         names.append("nvidia-device-plugin")
+    if any(server.scaling is not None for server in servers):
+        names += SCALER_IMAGES
     if runner is not None:
         names.append(RUNNER)
     given = given_cluster(declaration)
-    there = given.provides if given is not None else ()
+    there = set(given.provides if given is not None else ()) - set(WATCH_IMAGES)  # whose rules are the plan's
     return tuple(image(declaration, name) for name in names if name not in there)

@@ -234,7 +234,10 @@ def _finish(case: Case, built: Built, record: Decision, notes: Notes) -> Plan:
         weights_bucket=weights_bucket,
         config_bucket=case.bucket("config"),
         candidates=built.candidates,
-        images=cluster_images(case.declaration, draft.pools, draft.cluster.runner if draft.cluster else None),
+        images=cluster_images(
+            case.declaration, draft.pools, draft.servers, draft.cluster.runner if draft.cluster else None
+        ),
+        watch=draft.watch,
         laws=laws_of(case.declaration),
     )
 

@@ -56,7 +56,7 @@ def plan_mirror(case: Case, own: Own, gateway: GatewayService, runner: Runner | 
 
 def _images(case: Case, own: Own, gateway: GatewayService, runner: Runner | None) -> tuple[Image, ...]:
     sidecars = (sidecar.image for sidecar in gateway.sidecars)
-    others = cluster_images(case.declaration, own.pools, runner)
+    others = cluster_images(case.declaration, own.pools, own.servers, runner)
     every = (*(server.image for server in own.servers), gateway.image, *sidecars, *others)
     return tuple({image.repository: image for image in every}.values())
 

@@ -23,6 +23,7 @@ from inferplan.plan.own_weights import Own, plan_own
 from inferplan.plan.runner import plan_runner
 from inferplan.plan.traffic import plan_routes, plan_traffic
 from inferplan.plan.vendor_backends import plan_vendors
+from inferplan.plan.watched_series import plan_watch
 from inferplan.records.draft import Draft, Labor
 from inferplan.records.no_plan import Conflict, NoPlan, NotBuilt
 from inferplan.records.notes import Notes
@@ -202,6 +203,7 @@ def _build(case: Case, region: catalog.Region, notes: Notes) -> Built:
         log_retention_days=case.log_retention_days,
         weights_gib=own.weights_gib,
         prices=case.question.prices,
+        watch=plan_watch(case, own.servers, notes),
     )
     monthly_usd, unpriced = cost.monthly(draft)
     return Built(draft=draft, monthly_usd=monthly_usd, unpriced=unpriced, candidates=own.candidates)

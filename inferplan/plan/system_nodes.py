@@ -62,8 +62,9 @@ USUAL = (XLARGE,)
 
 # On each node: aws-node with its policy agent, kube-proxy, pod identity, both storage drivers, monitoring.
 ON_EACH_NODE = Amounts(cpu=250, memory_mib=400)
-# In the cluster: CoreDNS, metrics server and the EBS controller (two of each), and the node autoscaler.
-SERVICES = Amounts(cpu=650, memory_mib=1700)
+# In the cluster: CoreDNS, metrics server and the EBS controller (two of each), the node autoscaler; and what
+# scales and watches the servers: Prometheus, the collector, the two of KEDA, kube-state-metrics.
+SERVICES = Amounts(cpu=680, memory_mib=2700)
 
 
 def allocatable(type_: SystemType) -> Amounts:

@@ -17,6 +17,7 @@ from inferplan.records.plan import (
     Server,
     Target,
     Vendor,
+    Watch,
 )
 from inferplan.spec.price_book import PriceBook
 
@@ -63,3 +64,4 @@ class Draft(Record, frozen=True, kw_only=True):
     log_retention_days: int
     weights_gib: float  # stored once in the weights bucket
     prices: PriceBook  # those of the organization on that day
+    watch: Watch | None = None  # None: there are no model servers

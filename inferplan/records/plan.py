@@ -34,6 +34,7 @@ from inferplan.records.surroundings import (
     Subnet,
     Tier,
 )
+from inferplan.records.watch import OBJECTS_JOB, SERVERS_JOB, Scaling, Watch
 from inferplan.spec.laws import Law
 from inferplan.spec.model import Api, DataClass
 
@@ -172,6 +173,7 @@ class Server(Record, frozen=True, kw_only=True):
     zones: tuple[str, ...] = ()  # zone ids, each with its share of the replicas; empty: any zone of the pool
     adapters: tuple[Adapter, ...] = ()
     engine: Literal["vllm", "diffusion"] = "vllm"
+    scaling: Scaling | None = None  # None: the number of its replicas stays the planned one
 
 
 class RunningHours(Record, frozen=True, kw_only=True):
@@ -262,9 +264,8 @@ class Plan(Record, frozen=True, kw_only=True):
     deploy_role: str | None
     weights_bucket: str | None
     config_bucket: str | None
-    images: tuple[
-        Image, ...
-    ] = ()  # besides servers' and gateway's: nvidia-device-plugin, cluster-autoscaler, runner
+    images: tuple[Image, ...] = ()  # besides servers' and gateway's: of the cluster, its watch and the runner
+    watch: Watch | None = None  # None: there are no model servers to watch
     candidates: tuple[Candidate, ...] = ()
     laws: tuple[Law, ...] = ()  # that the declaration stands under
 
@@ -277,6 +278,8 @@ class Plan(Record, frozen=True, kw_only=True):
 
 
 __all__ = [
+    "OBJECTS_JOB",
+    "SERVERS_JOB",
     "Adapter",
     "Alternative",
     "Budget",
@@ -308,6 +311,7 @@ __all__ = [
     "Route",
     "Runner",
     "RunningHours",
+    "Scaling",
     "Scenario",
     "Server",
     "Shutdown",
@@ -319,5 +323,6 @@ __all__ = [
     "Throughput",
     "Tier",
     "Vendor",
+    "Watch",
     "fitting",
 ]

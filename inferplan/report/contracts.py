@@ -11,6 +11,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from inferplan.records.base import Derivation, Record, Source
+from inferplan.records.measured import Measurement
 from inferplan.records.no_plan import Conflict
 from inferplan.records.outcome import Flow
 from inferplan.records.plan import Endpoint, Plan, Route, Throughput
@@ -324,6 +325,12 @@ class ExplainedEgress(Explained, frozen=True, kw_only=True):
     hosts: tuple[str, ...]  # outside AWS, exact; none: no internet path at all
     endpoints: tuple[Endpoint, ...]  # private ways to AWS services
     dns_allow: tuple[str, ...]  # names that DNS answers
+
+
+class ExplainedMeasured(Explained, frozen=True, kw_only=True):
+    """With `measured`: what a file of metrics says beside the plan."""
+
+    measured: tuple[Measurement, ...]  # route by route
 
 
 class ResourceChange(Struct, frozen=True):

@@ -14,6 +14,7 @@ import click
 from inferplan.report.money import columns, plain
 
 if TYPE_CHECKING:
+    from inferplan.records.measured import Measurement
     from inferplan.records.plan import Derivation, Plan
     from inferplan.records.verdicts import Report
     from policies.rule import Rule
@@ -89,6 +90,40 @@ def fallback(plan: Plan) -> str:
         for route in plan.routes
     ]
     return "\n".join([click.style(f"{plan.name}: fallback", bold=True), *columns(rows)])
+
+
+def measured(plan: Plan, found: tuple[Measurement, ...]) -> str:
+    """Route by route what was measured, what was predicted, and whether it is inside."""
+    head = click.style(f"{plan.name}: measured beside the plan", bold=True)
+    if not found:
+        return f"{head}\n  no route is served by own weights first"
+    rows = [
+        [
+            one.route,
+            one.figure,
+            "unknown" if one.measured is None else f"{one.measured:,.4g} {one.unit}",
+            _predicted(one),
+            one.verdict,
+            _limit(one),
+            one.note,
+        ]
+        for one in found
+    ]
+    return "\n".join([head, *columns(rows)])
+
+
+def _predicted(one: Measurement) -> str:
+    if one.expected is None:
+        return "no prediction"
+    ends = [f"{end:,.4g}" for end in (one.low, one.high) if end is not None]
+    span = {2: f" ({' to '.join(ends)})", 1: f" (up to {ends[-1]})"}[len(ends)] if ends else ""
+    return f"planned {one.expected:,.4g}{span}"
+
+
+def _limit(one: Measurement) -> str:
+    if one.limit is None or one.limit_held is None:
+        return ""
+    return f"{'keeps' if one.limit_held else 'breaks'} the limit of {one.limit:,.4g}"
 
 
 def _value(derivation: Derivation) -> str:

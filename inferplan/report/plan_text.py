@@ -14,7 +14,7 @@ from inferplan.report.law_text import rows as law_rows
 from inferplan.report.money import columns, counted, plain, usd
 
 if TYPE_CHECKING:
-    from inferplan.records.plan import Memory, Plan, Throughput
+    from inferplan.records.plan import Memory, Plan, Server, Throughput
     from inferplan.spec.declaration import Bar
 
 
@@ -103,9 +103,23 @@ def _servers(plan: Plan, verbose: int) -> list[str]:
             lines.append(f"    not sized: {plan.derivations[f'servers[{index}].throughput'].formula}")
         s = server.startup
         lines.append(f"    starts in {s.seconds_expected} s ({s.seconds_low} to {s.seconds_high})")
+        told = plan.derivations.get(f"servers[{index}].scaling")
+        lines.append(f"    {scaling(server) or (told.formula if told else 'does not scale')}")
         if verbose:
             lines.append(f"    {' '.join(server.flags)}")
     return lines
+
+
+def scaling(server: Server) -> str | None:
+    """Between which numbers a server moves, how far ahead, and what is said of the time without any pod."""
+    found = server.scaling
+    if found is None:
+        return None
+    between, lead = f"{found.least_replicas} to {found.most_replicas} replicas", found.lead_seconds
+    told = f"scales from {between}, {lead} s ahead: so long takes one with its node"
+    if found.to_zero:
+        told += f"; none outside the schedule, whose first start takes about {lead} s"
+    return told
 
 
 def _memory(memory: Memory) -> str:

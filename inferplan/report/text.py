@@ -100,6 +100,9 @@ def _plan_lines(plan: Plan) -> list[str]:
                 f"on {pool.nodes} {pool.instance_type} ({pool.gpus} x {pool.gpu}), {', '.join(pool.zones)}",
             ]
         )
+        if server.scaling is not None and server.scaling.to_zero:
+            cold = f"none outside the schedule; the first start takes about {server.scaling.lead_seconds} s"
+            rows.append(["", cold])
     for vendor in plan.vendors:
         how = "private endpoint" if vendor.path == "privatelink" else "firewall, exact host"
         rows.append(["vendor", f"{vendor.model} at {vendor.host} ({how})"])

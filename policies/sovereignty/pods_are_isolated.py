@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from inferplan.resource import Resource
 from policies import types
@@ -27,6 +28,10 @@ from policies.world.things import (
 
 # Components that render objects elsewhere; where nothing hangs below them, nobody has seen the objects.
 RENDERING = ("kubernetes:helm.sh/", "kubernetes:yaml", "kubernetes:kustomize")
+CALL_NOBODY = frozenset(
+    {"cron", "cpu", "memory"}
+)  # triggers that ask the clock, or the cluster's own metrics
+IN_CLUSTER = (".svc", ".svc.cluster.local")
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 
 pods_are_isolated = Rule(
@@ -59,6 +64,36 @@ def _denied_by_default(objects: tuple[Resource, ...], context: Context) -> Itera
         if found and where not in denied | reported:
             reported.add(where)
             yield fail(f"the namespace {where} has no policy that denies egress by default", subject=item)
+
+
+@pods_are_isolated.check_stack(types.API_SERVICE)
+def _answers_inside(services: tuple[Resource, ...], context: Context) -> Iterator[Outcome]:
+    """Whoever answers for a part of the API is given what callers say of it."""
+    denied = {namespace(item) for item in context.stack.of(types.NETWORK_POLICY) if _denies_egress(item)}
+    for item in services:
+        where = get(item.props, "spec.service.namespace")
+        if where is not None and where not in denied | SYSTEM_NAMESPACES:
+            yield fail(
+                f"a part of the API is answered in the namespace {where}, which no policy closes",
+                subject=item,
+            )
+
+
+@pods_are_isolated.check(types.SCALED_OBJECT)
+def _asks_inside(scaled: Resource, _context: Context) -> Iterator[Outcome]:
+    """The scaler calls whatever a trigger names."""
+    for index, trigger in enumerate(get(scaled.props, "spec.triggers", [])):
+        kind, path = get(trigger, "type"), f"spec.triggers[{index}]"
+        if kind in CALL_NOBODY:
+            continue
+        host = urlsplit(str(get(trigger, "metadata.serverAddress", ""))).hostname or ""
+        if kind != "prometheus":
+            yield undecided(f"no rule knows whom a trigger of type {kind} asks", path=f"{path}.type")
+        elif not host.endswith(IN_CLUSTER):
+            yield fail(
+                "the scaler asks a server that is no Service of the cluster",
+                path=f"{path}.metadata.serverAddress",
+            )
 
 
 def _denies_egress(policy: Resource) -> bool:
@@ -108,6 +143,7 @@ def _only_https(block: Any) -> bool:
 _TO_DNS = {"to": [{"ipBlock": {"cidr": "10.0.0.0/16"}}], "ports": [{"port": 53, "protocol": "UDP"}]}
 _RANGE = "dns:spec.egress[0].to[0].ipBlock.cidr"
 _HIDING = resource("kubernetes:yaml/v2:ConfigGroup", "objects", {"yaml": "kind: Deployment"})
+_TRIGGER = "scaled:spec.triggers[0]"
 _CHART = resource(types.HELM_RELEASE, "chart", {"chart": "vllm", "namespace": "inference"})
 
 pods_are_isolated.passes(
@@ -117,6 +153,22 @@ pods_are_isolated.passes(
     deployment("server", vllm(), namespace="inference"),
     network_policy("deny", kinds=["Ingress", "Egress"]),
     network_policy("dns", kinds=["Egress"], egress=[_TO_DNS]),
+    resource(types.API_SERVICE, "api", {"spec": {"service": {"name": "metrics", "namespace": "inference"}}}),
+    resource(
+        types.SCALED_OBJECT,
+        "scaled",
+        {
+            "spec": {
+                "triggers": [
+                    {
+                        "type": "prometheus",
+                        "metadata": {"serverAddress": "http://prometheus.inference.svc:9090"},
+                    },
+                    {"type": "cron", "metadata": {"start": "0 8 * * *"}},
+                ]
+            }
+        },
+    ),
 )
 pods_are_isolated.fails("no default deny", remove=("deny",))
 pods_are_isolated.fails("the policy is about ingress only", {"deny:spec.policyTypes": ["Ingress"]})
@@ -132,6 +184,15 @@ pods_are_isolated.fails("a policy lets pods out to anywhere", {_RANGE: "0.0.0.0/
 pods_are_isolated.fails("a policy lets pods out to a public range", {_RANGE: "8.0.0.0/8"})
 pods_are_isolated.fails("a policy without peers lets pods out to anywhere", {"dns:spec.egress[0].to": DROP})
 pods_are_isolated.fails("pods share the node's network", {"server:spec.template.spec.hostNetwork": True})
+pods_are_isolated.fails(
+    "a part of the API is answered where nothing is denied", {"api:spec.service.namespace": "other"}
+)
+pods_are_isolated.fails(
+    "the scaler asks a host outside",
+    {f"{_TRIGGER}.metadata.serverAddress": "https://prometheus.example.com"},
+    also=("EGR-007",),
+)
+pods_are_isolated.is_undecided("the scaler asks what no rule follows", {f"{_TRIGGER}.type": "aws-sqs-queue"})
 pods_are_isolated.is_undecided("a component hides what it renders", add=(_HIDING,))
 pods_are_isolated.is_undecided(
     "a Helm release hides what it renders", add=(_CHART,), also=("EGR-007", "SOV-005", "SOV-010")

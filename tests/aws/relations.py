@@ -281,3 +281,27 @@ def few_rules_per_group(resources: Sequence[Resource]) -> Iterator[str]:
             low, high = rule.props.get("fromPort"), rule.props.get("toPort")
             if low is not None and high is not None and not 0 <= low <= high <= 65535:
                 yield f"{rule.name}: ports {low} to {high}"
+
+
+@stated(f"{API}AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html")
+def dashboards_are_drawn(resources: Sequence[Resource]) -> Iterator[str]:
+    """A body is JSON: widgets on 24 columns, with metrics of a namespace, a name and pairs of dimensions."""
+    for dashboard in _of(resources, "Dashboard"):
+        widgets = json.loads(dashboard.props["dashboardBody"])["widgets"]
+        if len(widgets) > 500:
+            yield f"{dashboard.name} has {len(widgets)} widgets"
+        for widget in widgets:
+            drawn, title = widget["properties"], widget["properties"].get("title", "")
+            if not (0 <= widget["x"] <= 23 and widget["x"] + widget["width"] <= 24 and widget["y"] >= 0):
+                yield f"{title} stands beyond the 24 columns"
+            if widget["type"] != "metric" or not drawn.get("region") or not drawn.get("metrics"):
+                yield f"{title} draws no metric of a Region"
+            if drawn["period"] % 60:
+                yield f"{title} has a period that is no multiple of a minute"
+            for metric in drawn.get("metrics", ()):
+                if (
+                    len(metric) % 2
+                    or len(metric) > 2 + 2 * 30
+                    or not all(isinstance(one, str) for one in metric)
+                ):
+                    yield f"{title} names a metric by {metric}"

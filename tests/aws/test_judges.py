@@ -125,6 +125,9 @@ def interfaces_of_p6_b300(template: Resource) -> Resource:
     return changed(template, instanceType="p6-b300.48xlarge", networkInterfaces=said)
 
 
+BESIDE_THE_GRID = json.dumps(
+    {"widgets": [{"type": "metric", "x": 20, "y": 0, "width": 12, "properties": {"period": 7}}]}
+)
 BROKEN: tuple[tuple[relations.Check, str, str, str, Edit], ...] = (
     (relations.one_list_per_dns_rule, CLINIC, "ResolverFirewallRule", "allow", listed_twice),
     (relations.few_budget_notifications, DESK, "Budget", "", sets(notifications=[{}] * 6)),
@@ -144,6 +147,8 @@ BROKEN: tuple[tuple[relations.Check, str, str, str, Edit], ...] = (
      sets(capacityReservationSpecification={"x": 1}, placement={"x": 1})),
     (relations.names_are_taken_once, CLINIC, "Role", "system-nodes-role",
      sets(name="INFERPLAN-de-clinic-notes-cluster")),
+    (relations.dashboards_are_drawn, CLINIC, "Dashboard", "",
+     sets(dashboardBody=BESIDE_THE_GRID)),
     (relations.two_zones, DESK, "LoadBalancer", "", in_one_zone),
     (relations.few_rules_per_group, DESK, "SecurityGroupEgressRule", "", sets(fromPort=9, toPort=8)),
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """What the planned EKS add-ons run in kube-system, by name and request: the rest of it no scheduler looks at.
 
 Requests as in the projects' manifests and charts (amazon-vpc-cni-k8s, kubernetes kube-proxy, coredns,
-metrics-server, aws-ebs-csi-driver, mountpoint-s3-csi-driver, eks-node-monitoring-agent), read on 2026-11-27.
+metrics-server, aws-ebs-csi-driver, mountpoint-s3-csi-driver, eks-node-monitoring-agent, kube-state-metrics),
+read on 2026-11-27 and 28.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ WORKLOADS: dict[str, tuple[tuple[str, str, int, int, int], ...]] = {
         ("Deployment", "s3-csi-controller", 1, 0, 0),
     ),
     "eks-node-monitoring-agent": (("DaemonSet", "eks-node-monitoring-agent", 0, 10, 30),),
+    "kube-state-metrics": (("Deployment", "kube-state-metrics", 1, 0, 0),),
 }
 LABELS = {"coredns": {"k8s-app": "kube-dns"}}
 

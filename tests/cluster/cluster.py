@@ -26,6 +26,7 @@ from tests.cluster.objects import manifests
 POLL_SECONDS = 0.2
 ENDING_SECONDS = 1.5  # how long a deleted pod answers what it has begun, and keeps its GPU
 PATIENCE_SECONDS = 300
+SCALED = "ScaledObject"
 SET, INDEX = "LeaderWorkerSet", "leaderworkerset.sigs.k8s.io/worker-index"
 CONDITIONS = ("PodScheduled", "Initialized", "ContainersReady", "Ready")
 AT_ONCE = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
@@ -196,7 +197,20 @@ class Cluster:
                     self._apply(made)
             else:
                 self._apply(body)
+            if body["kind"] == SCALED:
+                self._apply(_autoscaler(body))
+        self.until(self.all_scaled)
         self.until(self.all_ready)
+
+    def all_scaled(self) -> bool:
+        """Whether every scaled Deployment has at least what its scaler keeps without any load."""
+        return all(
+            self.server.get(f"{self.server.path_of(target)}/{name}")["spec"]["replicas"] >= least
+            for body in self.bodies
+            if body["kind"] == SCALED
+            for name, least in [(body["spec"]["scaleTargetRef"]["name"], body["spec"]["minReplicaCount"])]
+            for target in [self.deployment(name)]
+        )
 
     def _groups(self, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """What becomes of a LeaderWorkerSet: a StatefulSet of leaders, and one of workers for each."""
@@ -283,6 +297,24 @@ def _complete(found: dict[str, Any], wanted: int) -> bool:
     counts = [status.get(f"{kind}Replicas", 0) for kind in ("updated", "ready", "available")]
     seen = status.get("observedGeneration") == found["metadata"]["generation"]
     return seen and counts == [wanted] * 3 and status.get("replicas", 0) == wanted
+
+
+def _autoscaler(scaled: dict[str, Any]) -> dict[str, Any]:
+    """What KEDA makes of a scaler while nobody asks for anything: Kubernetes' own autoscaler at its least."""
+    spec, name = scaled["spec"], scaled["spec"]["scaleTargetRef"]["name"]
+    metric = {"metric": {"name": "s0-prometheus"}, "target": {"type": "AverageValue", "averageValue": "1"}}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": f"keda-hpa-{name}", "namespace": scaled["metadata"]["namespace"]},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicas": max(1, spec["minReplicaCount"]),
+            "maxReplicas": spec["maxReplicaCount"],
+            "behavior": spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"],
+            "metrics": [{"type": "External", "external": metric}],
+        },
+    }
 
 
 def _stateful(

@@ -24,12 +24,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 HERE = Path(__file__).parent
 TOKEN = "loopback-only"
 START_SECONDS = 120
+KIND_SECONDS = 20
 # What the planned objects need; cloud, certificates and heartbeats of nodes have no part in it.
 CONTROLLERS = (
     "daemonset-controller",
     "deployment-controller",
     "disruption-controller",
     "garbage-collector-controller",
+    "horizontal-pod-autoscaler-controller",
     "job-controller",
     "namespace-controller",
     "persistentvolume-binder-controller",
@@ -74,13 +76,24 @@ class ApiServer:
         api, kind = body["apiVersion"], body["kind"]
         if (api, kind) not in self.paths:
             root = f"/api/{api}" if "/" not in api else f"/apis/{api}"
-            found = self.call("GET", root)
-            assert found.ok, f"the API server does not know {api}"
-            (one,) = [r for r in found.json()["resources"] if r["kind"] == kind and "/" not in r["name"]]
+            one = self._known(root, kind)
+            assert one, f"the API server does not know {kind} of {api}"
             self.paths[api, kind] = (root, one["name"], one["namespaced"])
         root, plural, namespaced = self.paths[api, kind]
         place = f"/namespaces/{body['metadata'].get('namespace', 'default')}" if namespaced else ""
         return f"{root}{place}/{plural}"
+
+    def _known(self, root: str, kind: str) -> dict[str, Any] | None:
+        """What discovery says of a kind; one that was only just defined takes a moment to be served."""
+        deadline = time.monotonic() + KIND_SECONDS
+        while time.monotonic() < deadline:
+            found = self.call("GET", root)
+            listed = found.json()["resources"] if found.ok else []
+            for one in listed:
+                if one["kind"] == kind and "/" not in one["name"]:
+                    return dict(one)
+            time.sleep(0.2)
+        return None
 
     def apply(self, body: Mapping[str, Any], **query: str) -> requests.Response:
         """Server-side apply with strict validation, as the provider does it."""
@@ -131,7 +144,10 @@ def control_plane(work: Path, *, controllers: bool = False) -> Iterator[ApiServe
         if controllers:
             # One after the other with the API server up: they would end if they did not find it.
             running.enter_context(_process(programs, "kube-scheduler", _client(work), work))
-            said = [*_client(work), f"--controllers={','.join(CONTROLLERS)}"]
+            said = [
+                *_client(work), f"--controllers={','.join(CONTROLLERS)}",
+                "--horizontal-pod-autoscaler-sync-period=2s",
+            ]  # fmt: skip
             running.enter_context(_process(programs, "kube-controller-manager", said, work))
         yield server
 

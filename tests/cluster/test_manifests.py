@@ -32,8 +32,8 @@ def pods(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_objects_are_accepted_strictly(api_server: ApiServer, name: str) -> None:
     """Server-side apply with strict field validation takes every object of the example."""
     for label, body in manifests(recorded(name)):
-        # Only namespaces stay: the examples share this server, in real life each has its own cluster.
-        keep = {} if body["kind"] == "Namespace" else {"dryRun": "All"}
+        # Only namespaces and kinds stay: the examples share this server; in life each has its own cluster.
+        keep = {} if body["kind"] in ("Namespace", "CustomResourceDefinition") else {"dryRun": "All"}
         answer = api_server.apply(body, **keep)
 
         assert answer.status_code in (200, 201), f"{label}: {answer.text[:600]}"
@@ -61,7 +61,8 @@ def test_what_is_not_restricted_is_refused(api_server: ApiServer, name: str) -> 
         if body["kind"] == "Namespace":
             assert api_server.apply(body).ok
     inside = [pod for _, pod in pods(name) if pod["metadata"]["namespace"] != "kube-system"]
-    assert {pod["metadata"]["namespace"] for pod in inside} == {"inference", "inference-gateway"}
+    namespaces = {"inference", "inference-gateway", "inference-watch", "keda"}
+    assert {pod["metadata"]["namespace"] for pod in inside} == namespaces
     for pod in inside:
         for wrong in ({"runAsNonRoot": False}, {"allowPrivilegeEscalation": True}, {"privileged": True}):
             first, *others = pod["spec"]["containers"]

@@ -205,7 +205,8 @@ def _explained(random: Random) -> tuple[str, ...]:
         "servers[0]",
         "nowhere",
     )
-    return random.choice(((), (random.choice(subjects),)))
+    measured = ("measured", "--metrics", random.choice(("it.yaml", "nowhere")))
+    return random.choice(((), (random.choice(subjects),), measured))
 
 
 def _bytes(folder: Path, random: Random) -> Lines:

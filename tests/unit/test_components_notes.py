@@ -200,9 +200,9 @@ ROWS: list[tuple[str, tuple[str, ...], Callable[[Example], bool]]] = [
         lambda s: all(g["labels"]["k8s.amazonaws.com/accelerator"] for g in groups(s, gpu=True)),
     ),
     (
-        "field-notes 35 to 37: no charts, no controllers for balancers or pod scaling",
+        "field-notes 36, 37: no charts, no controller for balancers",
         SPECS,
-        lambda s: not [t for t in s.types() if "helm" in t or "elbv2.k8s.aws" in t or "keda" in t],
+        lambda s: not [t for t in s.types() if "helm" in t or "elbv2.k8s.aws" in t],
     ),
     (
         "field-notes 36: sick nodes are found and repaired",

@@ -340,7 +340,7 @@ def test_registry_is_immutable_scanned_and_encrypted(stack: Recorded) -> None:
     repositories = stack.of("aws:ecr/repository:Repository")
     pulled = {CLINIC.servers[0].image, CLINIC.gateway.image, *CLINIC.images}
     assert {repository.props["name"] for repository in repositories} == {i.repository for i in pulled}
-    assert len(repositories) == 4
+    assert len(repositories) == len(pulled)
     for repository in repositories:
         assert repository.props["imageTagMutability"] == "IMMUTABLE"
         assert repository.props["imageScanningConfiguration"] == {"scanOnPush": True}
@@ -393,7 +393,7 @@ def test_server_pod_is_locked_down(stack: Recorded) -> None:
 
 def test_server_pod_runs_what_was_planned() -> None:
     """Command, image, sizes, probes and environment are the plan's values."""
-    sizes = {"gpus_per_pod": 4, "shm_gib": 16, "replicas": 2, "pool": "large"}
+    sizes = {"gpus_per_pod": 4, "shm_gib": 16, "replicas": 2, "pool": "large", "scaling": None}
     planned, made = server(**sizes), model_server(**sizes)
     spec, startup = pod(made), planned.startup
     container = spec["containers"][0]
@@ -455,10 +455,10 @@ def policies(stack: Recorded, namespace: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_only_the_gateway_reaches_the_servers(stack: Recorded) -> None:
-    """Default deny both ways, DNS, and one way in: vLLM's key guards only part of its paths (SEC-004)."""
+def test_only_the_gateway_and_the_reader_reach_the_servers(stack: Recorded) -> None:
+    """Default deny both ways, DNS, and two ways in: vLLM's key guards only part of its paths (SEC-004)."""
     found = policies(stack, "inference")
-    assert found.keys() == {"default-deny", "allow-dns", "llm-qwen-from-gateway"}
+    assert found.keys() == {"default-deny", "allow-dns", "llm-qwen-from-gateway", "llm-qwen-from-reader"}
     assert found["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     into = found["llm-qwen-from-gateway"]["ingress"]
     assert len(into) == 1
@@ -509,7 +509,9 @@ def test_device_plugin_only_where_the_ami_lacks_it(stack: Recorded) -> None:
     """A second device plugin conflicts with the AMI's own (field-notes 32)."""
     assert stack.of("kubernetes:apps/v1:DaemonSet") == []
     lacking = pool(ami_type="AL2023_x86_64_NVIDIA", ami_has_device_plugin=False)
-    with_plugin = changed(SELF_HOSTED, pools=(lacking,), images=(image("nvidia-device-plugin"),))
+    with_plugin = changed(
+        SELF_HOSTED, pools=(lacking,), images=(*CLINIC.images, image("nvidia-device-plugin"))
+    )
     spec = with_plugin.one("kubernetes:apps/v1:DaemonSet").props["spec"]["template"]["spec"]
     assert spec["nodeSelector"] == {"inferplan/device-plugin": "true"}
     assert gpu_groups(with_plugin)[0].props["labels"]["inferplan/device-plugin"] == "true"

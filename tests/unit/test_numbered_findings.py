@@ -3,7 +3,8 @@
 Not here: the tests themselves. A name says the trial and the number, as in `test_aws_3_...` or `..._row_3`:
 aws = planned resources judged by what AWS publishes, row = the proxy started for real, tried = the product
 tried by a new user, held = kinds of state that rules missed, report = public bug reports, k8s = the planned
-workload on a real scheduler, pitfall = known traps by table and row.
+workload on a real scheduler, pitfall = known traps by table and row, note = field notes on what decides
+whether a stack works.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-NUMBER = re.compile(r"(?:^|_)(aws|row|tried|held|report|k8s|pitfall_[0-9]+)_([0-9]+)(?=_|$)")
+NUMBER = re.compile(r"(?:^|_)(aws|row|tried|held|report|k8s|note|pitfall_[0-9]+)_([0-9]+)(?=_|$)")
 
 FINDINGS = {
     ("aws", 1): "block rules of the DNS Firewall that share a list",
@@ -55,6 +56,10 @@ FINDINGS = {
     ("pitfall_1", 25): "a context larger than the cache",
     ("pitfall_1", 28): "hops that cut long answers",
     ("pitfall_1", 30): "images by a tag that moves",
+    ("k8s", 11): "replicas that nothing scales, and metrics that nobody may read",
+    ("note", 34): "pods that scale without nodes, and two that say how many there are",
+    ("note", 35): "a scaler that cannot take its role, and figures outside the boundary",
+    ("note", 36): "parts that no recorder sees, and sick GPUs that nobody is told of",
     ("row", 1): "an entry point that ECS does not replace",
     ("row", 2): "caller keys that open every path",
     ("row", 3): "the vendor's key sent to AWS",

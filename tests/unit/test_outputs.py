@@ -55,7 +55,11 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "explain": tuple(
         ("explain", CLINIC, *subject)
-        for subject in ((), *((one,) for one in ("servers[0].replicas", *TOPICS, "SOV-016")))
+        for subject in (
+            (),
+            *((one,) for one in ("servers[0].replicas", *TOPICS, "SOV-016")),
+            ("measured", "--metrics", "tests/fixtures/metrics/query.json"),
+        )
     ),
     "lock": tuple(("lock", spec, "--only", "models") for spec in ("specs/minimal.yaml", BOTH)),
     "preflight": (("preflight", CLINIC), ("preflight", CLINIC, "--layer", "workload")),

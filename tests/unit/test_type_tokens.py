@@ -17,6 +17,7 @@ TOKEN = re.compile(r"(?:aws|kubernetes|pulumi|inferplan):(?:\*|[\w./*-]+:[\w*-]+
 NO_TYPES = {"aws:kms:dsse"}  # two layers of encryption, in the words of S3
 # Groups of custom resources: no SDK registers them, their controllers bring them.
 CONTROLLERS = {
+    "keda.sh": "replicas that follow the load",
     "leaderworkerset.x-k8s.io": "model servers over several nodes",
     "elbv2.k8s.aws": "the AWS load balancer controller",
     "gateway.k8s.aws": "the same, for the Gateway API",

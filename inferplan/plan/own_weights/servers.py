@@ -35,6 +35,7 @@ from inferplan.plan.own_weights.pools import (
     warn_capacity,
     zones_of,
 )
+from inferplan.plan.own_weights.scaling import with_scaling
 from inferplan.records.no_plan import Conflict, NotBuilt
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Adapter, Candidate, Pool, Record, Server
@@ -84,7 +85,7 @@ def plan_own(case: Case, region: catalog.Region, wanted_zones: int, notes: Notes
         pool = plan_pool(case, index, choice, zones, notes)
         pools.append(pool)
         build = plan_image_server if isinstance(choice.layout, ImageLayout) else _server
-        servers.append(build(case, index, choice, pool, notes))
+        servers.append(with_scaling(index, build(case, index, choice, pool, notes), pool, notes))
     warn_capacity(case, pools, notes)
     stored = sum(choice.layout.stored_gib for choice in choices)
     return Own(
