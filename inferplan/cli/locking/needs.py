@@ -10,12 +10,10 @@ from dataclasses import replace
 from datetime import date
 from typing import Literal
 
-import msgspec
-
 from inferplan import catalog
 from inferplan.cli.locking.pinning import Pinning
 from inferplan.decision import kinds_left
-from inferplan.plan.built_images import BuiltImage, built_image
+from inferplan.plan.built_images import BuiltImage, built_image, without_image
 from inferplan.plan.make import make_plan
 from inferplan.records.no_plan import NoPlan
 from inferplan.records.plan import Plan
@@ -102,9 +100,9 @@ def _undescribed(declaration: Declaration, lock: Lock) -> Iterator[str]:
 
 
 def _as_pinned(pinning: Pinning, declaration: Declaration, built: BuiltImage | None) -> Declaration:
-    """The declaration with the new lock, less an image that has to be built: a plan refuses the old one."""
-    images = {name: held for name, held in pinning.lock.images.items() if not built or name != built.name}
-    return replace(declaration, lock=msgspec.structs.replace(pinning.lock, images=images))
+    """The declaration with the new lock, less an image that has to be built."""
+    locked = replace(declaration, lock=pinning.lock)
+    return without_image(locked, built.name) if built is not None else locked
 
 
 def _plans(declaration: Declaration, as_of: date, pinning: Pinning) -> Iterator[Plan]:

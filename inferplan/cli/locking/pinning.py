@@ -175,8 +175,8 @@ class Pinning:
                 return self._image(repository, built.tag)
             except Unknown:
                 raise Waiting(
-                    f"{repository}:{built.tag} is not there yet; no publisher has it, so build it "
-                    f"({IMAGE_HELP}), then lock again"
+                    f"{repository}:{built.tag} is not there yet: `inferplan mirror` builds it, or you do "
+                    f"({IMAGE_HELP}); then lock again"
                 ) from None
 
         found = self._found(path, asked)
