@@ -1,4 +1,4 @@
-"""The pod of a vLLM server: command, probes, volumes, limits, and a context that the strictest level admits.
+"""The pod of a model server: command, probes, volumes, limits, and a context that the strictest level admits.
 
 Not here: what owns the pod (model_server).
 """
@@ -15,6 +15,7 @@ from inferplan.records.plan import Server
 
 POOL_LABEL = "inferplan/pool"
 USER = 10001  # above the ids that a node's own users have
+CONTAINERS = {"vllm": "vllm", "diffusion": "vllm-omni"}  # by engine
 CACHE = "/cache"
 MASTER_PORT = 29500
 # The Cluster Autoscaler orders nothing for a pending pod before it is as old as this says.
@@ -132,7 +133,7 @@ def _container(args: PodArgs, node: str) -> kubernetes.core.v1.ContainerArgs:
         "nvidia.com/gpu": str(server.gpus_per_pod),
     }
     return kubernetes.core.v1.ContainerArgs(
-        name="vllm",
+        name=CONTAINERS[server.engine],
         image=server.image.reference(args.registry),
         image_pull_policy="IfNotPresent",
         command=["vllm", "serve", f"/{server.weights_key}"],
@@ -164,11 +165,9 @@ def _container(args: PodArgs, node: str) -> kubernetes.core.v1.ContainerArgs:
         liveness_probe=_probe("/health", period_seconds=20, failure_threshold=6) if serves else None,
         lifecycle=kubernetes.core.v1.LifecycleArgs(
             pre_stop=kubernetes.core.v1.LifecycleHandlerArgs(
-                sleep=kubernetes.core.v1.SleepActionArgs(seconds=server.shutdown.before_stop_seconds)
+                sleep=kubernetes.core.v1.SleepActionArgs(seconds=_seconds_before_stop(server, serves))
             )
-        )
-        if serves
-        else None,
+        ),
         volume_mounts=[
             kubernetes.core.v1.VolumeMountArgs(name="shm", mount_path="/dev/shm"),
             kubernetes.core.v1.VolumeMountArgs(name="cache", mount_path=CACHE),
@@ -179,6 +178,12 @@ def _container(args: PodArgs, node: str) -> kubernetes.core.v1.ContainerArgs:
             ),
         ],
     )
+
+
+def _seconds_before_stop(server: Server, serves: bool) -> int:
+    """A worker holds part of every answer: it goes on until its leader has given the longest one."""
+    end = server.shutdown
+    return end.before_stop_seconds + (0 if serves else end.request_seconds)
 
 
 def _across_nodes(server: Server, node: str) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.node_config import parallel_pull
 from inferplan.records.plan import Pool, RunningHours
 
 ROOT_DEVICE, BOTTLEROCKET_DATA_DEVICE = "/dev/xvda", "/dev/xvdb"
@@ -134,6 +135,7 @@ class NodeGroup(pulumi.ComponentResource):
             update_default_version=True,
             # No imageId: managed groups choose and bootstrap the AMI of `ami_type` (field-notes 33).
             instance_type=args.instance_type if block else None,
+            user_data=parallel_pull(args.ami_type) if args.gpu else None,
             metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
                 http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
             ),

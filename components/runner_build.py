@@ -26,7 +26,6 @@ env:
 phases:
   build:
     commands:
-      - set -eu
       - export PYTHONPATH="$PWD${{PYTHONPATH:+:$PYTHONPATH}}"
       - ln -sfn {ENVIRONMENT} .venv
       - pulumi login --non-interactive "$INFERPLAN_STATE"

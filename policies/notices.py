@@ -37,13 +37,13 @@ class Notice:
 LOCK_MISSING = Notice(
     "LOCK-MISSING",
     "There is no lock, so nothing is pinned; refused by `--locked` and under Pulumi",
-    "Write the pins into the .lock.yaml file beside the spec.",
+    "`inferplan lock SPEC` writes the pins into the .lock.yaml file beside the spec.",
     ("002:44",),
 )
 PIN_MISSING = Notice(
     "PIN-MISSING",
     "The lock lacks a pin that the spec needs; refused by `--locked` and under Pulumi",
-    "Add it to the lock beside the spec.",
+    "`inferplan lock SPEC` adds it to the lock beside the spec.",
     ("002:44",),
 )
 STATE_EMPTY = Notice(

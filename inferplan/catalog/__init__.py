@@ -9,6 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inferplan.catalog.account_needs import AccountQuota as AccountQuota
+    from inferplan.catalog.account_needs import LinkedRole as LinkedRole
+    from inferplan.catalog.account_needs import account_quotas as account_quotas
+    from inferplan.catalog.account_needs import linked_roles as linked_roles
     from inferplan.catalog.bedrock import BedrockModel as BedrockModel
     from inferplan.catalog.bedrock import BedrockProfile as BedrockProfile
     from inferplan.catalog.bedrock import bedrock_base as bedrock_base
@@ -128,8 +132,11 @@ if TYPE_CHECKING:
     from inferplan.catalog.table import digest as digest
     from inferplan.catalog.table import stated_date as stated_date
     from inferplan.catalog.token_rates import Asked as Asked
+    from inferplan.catalog.token_rates import Rates as Rates
     from inferplan.catalog.token_rates import RequestPrice as RequestPrice
+    from inferplan.catalog.token_rates import TokenRate as TokenRate
     from inferplan.catalog.token_rates import request_price as request_price
+    from inferplan.catalog.token_rates import request_usd as request_usd
     from inferplan.catalog.token_rates import token_price as token_price
     from inferplan.catalog.token_rates import token_prices as token_prices
     from inferplan.catalog.weighing import Criterion as Criterion
@@ -141,10 +148,11 @@ if TYPE_CHECKING:
     from inferplan.catalog.weighing import lead_times as lead_times
 
 _EXPORTS = {
+    "account_needs": "AccountQuota LinkedRole account_quotas linked_roles",
     "codebuild": "BuildMachine build_machines",
     "capacity_blocks": "BlockPrice block_price block_prices",
     "costing": "CostAssumption cost_assumption cost_assumptions",
-    "token_rates": "Asked RequestPrice request_price token_price token_prices",
+    "token_rates": "Asked Rates RequestPrice TokenRate request_price request_usd token_price token_prices",
     "weighing": "Criterion DecisionSetting LeadTimeItem Side criteria decision_settings lead_times",
     "standing": "Fact facts is_fact may_be_vouched_for names_host",
     "hardware": "Gpu Instance gpu gpus instance instances",

@@ -85,7 +85,8 @@ class Model(Row, frozen=True, kw_only=True):
     shapes_verified: bool = True
     license: str | None  # the tag on the hub
     license_id: str | None  # a row of licenses()
-    license_verified: bool  # the tag was read at the source
+    license_verified: bool
+    """The tag was read at the publisher's, or a maintained catalog states it of this very repository."""
     license_covers: str | None = None  # the entry of the license's `covers` that names this family
     base_license_ids: tuple[str, ...] = ()  # of the models it was made from; they apply too
     base_models: tuple[str, ...] = ()

@@ -49,6 +49,7 @@ class VllmMethod(Row, frozen=True, kw_only=True):
     method: str
     version: str
     deprecated: bool
+    at_load: bool  # quantizes a 16-bit repository while it loads
 
 
 class Purpose(Row, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from datetime import date
 from functools import cache
 from typing import Any, NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from inferplan.catalog.bedrock import bedrock_base
 from inferplan.catalog.managed_apis import BEDROCK
@@ -248,16 +248,9 @@ def request_price(
         return None
     batched = rates[0].batch is not None and not found.borrowed
 
-    def usd(rate: TokenRate, batch: Rates | None, *, writes: bool = False) -> float | None:
-        full = _usd(rate, rate.request_usd, asked, writes=writes)
-        waiting = _usd(batch, rate.request_usd, asked, writes=writes) if batch is not None else full
-        if full is None or waiting is None:
-            return None
-        return (1 - asked.batch_share) * full + asked.batch_share * waiting
-
     def both(rate: TokenRate) -> Iterable[float | None]:
-        batch = rate.batch if batched else None
-        return usd(rate, batch), usd(rate, batch, writes=True)
+        called = rate if batched else structs.replace(rate, batch=None)
+        return request_usd(called, asked), request_usd(called, asked, writes=True)
 
     expected = next(iter(both(rates[0])))
     if expected is None:
@@ -286,7 +279,19 @@ def request_price(
     )
 
 
-def _usd(rates: Rates, request_usd: float | None, asked: Asked, *, writes: bool = False) -> float | None:
+def request_usd(rate: TokenRate, asked: Asked, *, writes: bool = False) -> float | None:
+    """USD of one request at one rate; with `writes`, all that is not cached is written to the cache.
+
+    None where tokens that the request has carry no price.
+    """
+    full = _usd(rate, rate.request_usd, asked, writes=writes)
+    waiting = _usd(rate.batch, rate.request_usd, asked, writes=writes) if rate.batch is not None else full
+    if full is None or waiting is None:
+        return None
+    return (1 - asked.batch_share) * full + asked.batch_share * waiting
+
+
+def _usd(rates: Rates, on_top: float | None, asked: Asked, *, writes: bool = False) -> float | None:
     """USD of one request; None where tokens that the request has carry no price.
 
     Cached input without a price of its own costs what other input does.
@@ -296,7 +301,7 @@ def _usd(rates: Rates, request_usd: float | None, asked: Asked, *, writes: bool 
     if writes and asked.cached_input_share and fresh is not None:
         fresh = max(fresh, sides.cache_write_usd or 0.0)
     cached = sides.input_usd if sides.cached_usd is None else sides.cached_usd
-    total = request_usd or 0.0
+    total = on_top or 0.0
     for tokens, usd in (
         (asked.input_tokens * (1 - asked.cached_input_share), fresh),
         (asked.input_tokens * asked.cached_input_share, cached),

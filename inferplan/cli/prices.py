@@ -122,6 +122,7 @@ def _of_spec(declaration: Declaration) -> Iterable[str]:
 def _written(path: Path, answered: Sequence[Answered], regions: Sequence[str], day: date) -> PricesDocument:
     """The file as the answers make it, and what that changes; raises NothingRead where none was answered."""
     from inferplan.cli.aws_prices import price_changes
+    from inferplan.cli.replacing import write
     from inferplan.report.price_contracts import PriceAnswer, PricesDocument
     from inferplan.spec.price_file import KEYS
     from inferplan.spec.price_reading import read_prices
@@ -131,7 +132,7 @@ def _written(path: Path, answered: Sequence[Answered], regions: Sequence[str], d
         raise NothingRead(f"no price could be read, and {path} stays as it is: {reasons}")
     former = read_prices(path) if path.exists() else None
     after = price_changes.merged(former, answered)
-    written = price_changes.write(path, price_changes.text(after))
+    written = write(path, price_changes.text(after))
     return PricesDocument(
         schema="inferplan.prices/v1beta1",
         file=str(path),

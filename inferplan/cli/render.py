@@ -129,8 +129,22 @@ def _tell_missing(rendered: Sequence[Manifest], folder: Path | None) -> None:
     """Which values are left out, and where they have to come from."""
     from inferplan.report.manifests import values_files
 
-    for name, one in values_files(rendered).items():
-        place = f"; the kustomization reads them from {folder / name}" if folder else ""
-        show(f"{one} lacks {', '.join(one.missing)}, which only the foundation knows{place}", err=True)
-    if folder is None and any(one.missing for one in rendered):
+    wanted = values_files(rendered)
+    for name, one in wanted.items():
+        there = _keys_in(folder / name) if folder else frozenset()
+        if lacking := [key for key in one.missing if key not in there]:
+            place = f"; the kustomization reads them from {folder / name}" if folder else ""
+            show(f"{one} lacks {', '.join(lacking)}, which only the foundation knows{place}", err=True)
+    if folder is None and wanted:
         show("do not apply it so: give the outputs of the foundation with --foundation", err=True)
+
+
+def _keys_in(path: Path) -> frozenset[str]:
+    """The keys of a file of `KEY=value` lines; none where there is no such file."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, ValueError):
+        return frozenset()
+    return frozenset(
+        key.strip() for key, sign, value in (line.partition("=") for line in lines) if sign and value
+    )

@@ -33,14 +33,19 @@ class SpecFile(NamedTuple):
     path: Path
     name: str
 
-    def load(self, common: Common) -> Declaration:
-        """The spec under the organization that applies to it; raises SpecErrors."""
+    def load(self, common: Common, *, locking: bool = False) -> Declaration:
+        """The spec under the organization that applies to it; raises SpecErrors.
+
+        `locking` takes a model that nobody describes yet.
+        """
         from inferplan.sizing.stated_shapes import refuse_shapes
         from inferplan.spec.loading import load
         from policies.families import rule_ids
 
         beside = None if self.name == "-" else self.path
-        declaration = load(self.path, common.organization_for(beside), name=self.name, rules=rule_ids())
+        declaration = load(
+            self.path, common.organization_for(beside), name=self.name, rules=rule_ids(), locking=locking
+        )
         refuse_shapes(declaration)
         return declaration
 

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from inferplan import catalog
 from inferplan.catalog import BEDROCK
 from inferplan.cost.lines import notes
-from inferplan.cost.tokens import token_line
+from inferplan.cost.tokens import asked_of, each_request, priced_in_full, token_line
 from inferplan.cost.usage import Usage
 from inferplan.records.draft import Draft, Traffic
 from inferplan.records.plan import CostLine, Vendor
 from inferplan.spec.price_book import TokenRates
-
-MILLION = 1_000_000
+from inferplan.spec.price_file import TokenPrice
 
 
 def token_lines(draft: Draft) -> Iterator[Usage]:
@@ -37,28 +37,51 @@ def contracted_line(draft: Draft, vendor: Vendor, traffic: Traffic) -> CostLine:
 
 
 def _own_line(vendor: Vendor, traffic: Traffic, rates: TokenRates) -> CostLine:
-    row = rates.row
-    each = (traffic.input_tokens * row.input_usd + traffic.output_tokens * row.output_usd) / MILLION
-    asked = (
-        f"{traffic.input_tokens} tokens in and {traffic.output_tokens} out a request, all at the full price"
-    )
+    row, asked = rates.row, asked_of(traffic)
+    rate = _rate(row)
+    each, dearest = (catalog.request_usd(rate, asked, writes=writes) or 0.0 for writes in (False, True))
     borrowed = f"the {row.reach} price, since no other is known" if rates.is_borrowed else ""
+    about = priced_in_full(traffic, cached=row.cached_usd is not None, batched=rate.batch is not None)
+    writes = "low and high: writing to the cache is counted in high" if dearest > each else ""
     return CostLine(
         name=f"tokens {vendor.backend} for {traffic.route}",
         kind="usage",
         low_usd=round(traffic.monthly_requests_low * each, 2),
         expected_usd=round(traffic.monthly_requests * each, 2),
-        high_usd=round(traffic.monthly_requests_high * each, 2),
+        high_usd=round(traffic.monthly_requests_high * max(each, dearest), 2),
         quantity=traffic.monthly_requests,
         unit="requests",
         unit_usd=each,
         estimated=rates.is_borrowed,
         source=row.source,
         as_of=row.as_of,
-        note=notes(asked, f"priced as {row.model} in {row.region}, the organization's own price", borrowed),
+        note=notes(
+            each_request(traffic),
+            f"priced as {row.model} in {row.region}, the organization's own price",
+            borrowed,
+            *about,
+            writes,
+        ),
         group="tokens",
         routes=(traffic.route,),
         origin="organization",
+    )
+
+
+def _rate(row: TokenPrice) -> catalog.TokenRate:
+    """The row as a rate; requests that may wait have one of their own where the row states it."""
+    waiting = (row.batch_input_usd, row.batch_output_usd)
+    batch = None
+    if waiting != (None, None):
+        sides = zip(waiting, (row.input_usd, row.output_usd), strict=True)
+        input_usd, output_usd = (usual if usd is None else usd for usd, usual in sides)
+        batch = catalog.Rates(input_usd=input_usd, output_usd=output_usd)
+    return catalog.TokenRate(
+        input_usd=row.input_usd,
+        cached_usd=row.cached_usd,
+        cache_write_usd=row.cache_write_usd,
+        output_usd=row.output_usd,
+        batch=batch,
     )
 
 

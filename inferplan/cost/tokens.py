@@ -32,10 +32,7 @@ class Uplift(NamedTuple):
 def token_line(draft: Draft, vendor: Vendor, traffic: Traffic) -> CostLine:
     """The tokens of one route at one vendor."""
     name = f"tokens {vendor.backend} for {traffic.route}"
-    each = _each(traffic)
-    asked = catalog.Asked(
-        traffic.input_tokens, traffic.output_tokens, traffic.cached_input_share, traffic.batch_share
-    )
+    each, asked = each_request(traffic), asked_of(traffic)
     region = draft.target.region
     found = catalog.request_price(vendor.provider, vendor.model, asked, draft.as_of, region)
     if found is None:
@@ -76,7 +73,14 @@ def token_line(draft: Draft, vendor: Vendor, traffic: Traffic) -> CostLine:
     )
 
 
-def _each(traffic: Traffic) -> str:
+def asked_of(traffic: Traffic) -> catalog.Asked:
+    """One typical request of a route, as it is priced."""
+    return catalog.Asked(
+        traffic.input_tokens, traffic.output_tokens, traffic.cached_input_share, traffic.batch_share
+    )
+
+
+def each_request(traffic: Traffic) -> str:
     """One typical request in words."""
     cached, waiting = traffic.cached_input_share, traffic.batch_share
     read = f"{cached:.4g} of the input cached" if cached else "none cached"
@@ -84,15 +88,20 @@ def _each(traffic: Traffic) -> str:
     return text + (f", {waiting:.4g} of the requests as batches" if waiting else "")
 
 
+def priced_in_full(traffic: Traffic, *, cached: bool, batched: bool) -> Iterator[str]:
+    """Which shares of the load cost what others do, since no rate of their own is known."""
+    if traffic.cached_input_share and not cached:
+        yield "no cached rate is stated: cached input is priced like other input"
+    if traffic.batch_share and not batched:
+        yield "no batch rate is stated: batches are priced like other requests"
+
+
 def _about(found: catalog.RequestPrice, vendor: Vendor, traffic: Traffic, region: str) -> Iterator[str]:
     """What a reader should know of the price: what it has not, and what low and high cover."""
     if not found.exact:
         yield f"no source states the price of {vendor.model} in {region}, and Regions differ"
     yield from found.differs
-    if traffic.cached_input_share and not found.cached:
-        yield "no cached rate is stated: cached input is priced like other input"
-    if traffic.batch_share and not found.batched:
-        yield "no batch rate is stated: batches are priced like other requests"
+    yield from priced_in_full(traffic, cached=found.cached, batched=found.batched)
     if found.low != found.high:
         why = ["the sources differ"] * bool(found.differs) + ["Regions differ"] * (not found.exact)
         why += ["writing to the cache is counted in high"] * found.writes

@@ -9,13 +9,14 @@ import math
 from collections.abc import Iterable
 
 from inferplan import catalog
+from inferplan.plan.built_images import built_image
 from inferplan.plan.case import Case
 from inferplan.plan.images import cluster_images
 from inferplan.plan.own_weights import Own
 from inferplan.records.notes import Notes
 from inferplan.records.plan import GatewayService, Image, Mirror, Runner, Source, fitting
 
-HUB = "huggingface.co"
+HUB, DOCKER_HUB = "huggingface.co", "docker.io"
 SECRETS = "inferplan-mirror"  # tokens belong to the account, and no stack's gateway may read them
 PROJECT_NAME_LIMIT = 150  # botocore's model of CodeBuild
 # CodeBuild waits from 5 to 2,160 minutes for a build (TimeoutInMinutes of its API reference).
@@ -33,7 +34,11 @@ def plan_mirror(case: Case, own: Own, gateway: GatewayService, runner: Runner | 
     streams = catalog.build_machines()[compute_type].vcpus
     sources = [server.weights_source for server in own.servers]
     sources += [adapter.source for server in own.servers for adapter in server.adapters]
-    hosts = tuple(sorted({host for host in (*map(_registry, images), *map(_host, sources)) if host}))
+    own_registry = f"{case.spec.target.account}.dkr.ecr."
+    found = {*map(_registry, images), *map(_host, sources)}
+    if built_image(case.spec, case.declaration.lock) is not None:
+        found.add(DOCKER_HUB)  # the base of what is built
+    hosts = tuple(sorted(host for host in found if host and not host.startswith(own_registry)))
     mirror = Mirror(
         project=fitting(f"inferplan-{case.name}-mirror", PROJECT_NAME_LIMIT),
         bucket=case.bucket("weights" if case.has_cluster else "config"),

@@ -13,7 +13,7 @@ import msgspec
 from inferplan.plan.mirror_build import HUB
 from inferplan.plan.supply import HASH_METADATA, RECORDS_PREFIX, SuppliedFile, Supply
 from inferplan.records.base import Record
-from inferplan.records.plan import Plan
+from inferplan.records.plan import Image, Plan
 
 SCHEMA: Literal["inferplan.order/v1beta1"] = "inferplan.order/v1beta1"
 ORDERS_PREFIX = "orders"
@@ -31,6 +31,28 @@ class OrderedImage(Record, frozen=True, kw_only=True):
     tag: str  # of its own for each digest, because tags of the stack's repositories cannot be moved
 
 
+class OrderedWheel(Record, frozen=True, kw_only=True):
+    """One package by its address and hash."""
+
+    name: str
+    url: str
+    sha256: str
+
+
+class OrderedBuild(Record, frozen=True, kw_only=True):
+    """One image of the project's own: packages by hash over a base by digest."""
+
+    name: str
+    base: str
+    base_digest: str
+    python: str  # version whose packages are taken
+    site: str  # folder of the image that they go into
+    packages: str  # lines with hashes
+    wheels: tuple[OrderedWheel, ...]
+    repository: str
+    tag: str
+
+
 class MirrorOrder(Record, frozen=True, kw_only=True):
     """All that a build brings, and where it reads and writes."""
 
@@ -46,17 +68,21 @@ class MirrorOrder(Record, frozen=True, kw_only=True):
     token_secrets: dict[str, str]  # by host
     images: tuple[OrderedImage, ...]
     files: tuple[SuppliedFile, ...]
+    builds: tuple[OrderedBuild, ...] = ()
 
 
-def mirror_order(plan: Plan, needed: Supply, hub: str | None = None) -> MirrorOrder:
+def mirror_order(
+    plan: Plan, needed: Supply, hub: str | None = None, builds: tuple[OrderedBuild, ...] = ()
+) -> MirrorOrder:
     """The order for what a plan needs; `hub` is another address of the hub, such as a company's own."""
     target = plan.target
+    registry = f"{target.account}.dkr.ecr.{target.region}.{target.dns_suffix}"
     return MirrorOrder(
         schema=SCHEMA,
         stack=plan.name,
         region=target.region,
         bucket=plan.mirror.bucket,
-        registry=f"{target.account}.dkr.ecr.{target.region}.{target.dns_suffix}",
+        registry=registry,
         hub=hub or f"https://{HUB}",
         attempts=ATTEMPTS,
         hash_metadata=HASH_METADATA,
@@ -68,13 +94,21 @@ def mirror_order(plan: Plan, needed: Supply, hub: str | None = None) -> MirrorOr
                 source=image.upstream,
                 digest=image.digest,
                 repository=image.repository,
-                tag=f"{image.tag}-{image.digest.removeprefix('sha256:')[:TAG_DIGITS]}",
+                tag=_tag(image, image.digest, registry),
             )
             for image in needed.images
             if image.digest is not None
         ),
         files=needed.files,
+        builds=builds,
     )
+
+
+def _tag(image: Image, digest: str, registry: str) -> str:
+    """Of its own for each digest; what was built in the account has one already."""
+    if image.upstream == f"{registry}/{image.repository}":
+        return image.tag
+    return f"{image.tag}-{digest.removeprefix('sha256:')[:TAG_DIGITS]}"
 
 
 def order_text(order: MirrorOrder) -> bytes:

@@ -18,7 +18,14 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from inferplan.report import contracts, held_contracts, price_contracts
+from inferplan.report import (
+    contracts,
+    held_contracts,
+    lock_contracts,
+    mirror_contracts,
+    preflight_contracts,
+    price_contracts,
+)
 from inferplan.report.resource_list import Layers, ResourceList
 from inferplan.spec.schema import DIALECT, REF, described, file_text
 
@@ -40,6 +47,9 @@ OUTPUTS: dict[str, tuple[type[Struct], ...]] = {
         contracts.ExplainedMeasured,
     ),
     "diff": (contracts.DiffDocument,),
+    "lock": (lock_contracts.LockDocument,),
+    "mirror": (mirror_contracts.MirrorDocument,),
+    "preflight": (preflight_contracts.PreflightDocument,),
     "prices": (price_contracts.PricesDocument,),
     "validate": (contracts.ValidateDocument,),
     "errors": (contracts.ErrorsDocument,),

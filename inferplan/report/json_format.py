@@ -17,6 +17,9 @@ from inferplan.exitcodes import ExitCode
 if TYPE_CHECKING:
     from inferplan.records.plan import Plan
     from inferplan.records.verdicts import CitedLine, Report, StateFile
+    from inferplan.report.lock_contracts import LockDocument
+    from inferplan.report.mirror_contracts import MirrorDocument
+    from inferplan.report.preflight_contracts import PreflightDocument
     from inferplan.report.price_contracts import PricesDocument
     from inferplan.spec.declaration import Bar
     from policies.notices import Notice
@@ -82,8 +85,23 @@ def plan(result: Plan, bar: Bar | None = None) -> str:
     return json_rows.text(told, tables=("derivations",), parts=("servers",))
 
 
+def preflight(found: PreflightDocument) -> str:
+    """`preflight --format json`: every finding with its fix, and what follows from them."""
+    return _text(msgspec.to_builtins(found))
+
+
 def price_refresh(told: PricesDocument) -> str:
     """`prices refresh --format json`: what was asked, what changed, and how it differs from the catalog."""
+    return json_rows.text(msgspec.to_builtins(told)) + "\n"
+
+
+def mirrored(told: MirrorDocument) -> str:
+    """`mirror --format json`: the build, and what became of every image and file."""
+    return json_rows.text(msgspec.to_builtins(told)) + "\n"
+
+
+def lock_change(told: LockDocument) -> str:
+    """`lock --format json`: what changed in the lock, and what is open."""
     return json_rows.text(msgspec.to_builtins(told)) + "\n"
 
 

@@ -25,12 +25,14 @@ from inferplan.sizing.config_tensors import (
     further_tokens,
     modules_of,
 )
-from inferplan.sizing.config_vision import vision_parameters
+from inferplan.sizing.config_vision import encoder_heads, vision_parameters
+from inferplan.sizing.engine_limits import encoder_cut
 from inferplan.sizing.formats import weight_format
 from inferplan.sizing.shapes import ENCODERS, ModelShapes, ShapesError, complete
 from inferplan.sizing.tensors import SIXTEEN_BIT
 from inferplan.spec.yaml12 import describe, node_of
 
+USUAL_RANKS = 8  # GPUs of the machines that large models are served on
 _GROUPED = ("awq", "gptq", "auto_awq", "auto_gptq")
 _TEXTS = ("text_config", "llm_config", "language_config")  # where multimodal files keep the text model
 _TIED_BY_DEFAULT = ("Gemma",)
@@ -94,6 +96,7 @@ def shapes_from_config(
         guessed=guesses(architecture),
         kv_dtype=cache_dtype_of(merged, beside),
         sources=(Source(source=name, as_of=as_of),),
+        **encoder_heads(merged),
         **stated(values, merged),
     )
     counted = _counted(shapes, values, merged, storage, unread)
@@ -131,7 +134,8 @@ def _counted(
         modules.append(Module("lm_head", "output head", table, "kept", "last"))
     seen = vision_parameters(merged, values["hidden"])
     if seen:
-        modules.append(Module("visual", "vision encoder", seen, "kept", "first"))
+        pieces = _encoder_pieces(shapes)
+        modules.append(Module("visual", "vision encoder", seen, "kept", "first", pieces))
     uncounted = [
         part
         for part, is_in in (("vision_config", seen is None), ("audio_config", merged.get("audio_config")))
@@ -158,6 +162,13 @@ def _counted(
         active_parameters=active,
         dtype=_dominant(tensors, shapes.dtype),
     )
+
+
+def _encoder_pieces(shapes: ModelShapes) -> int | None:
+    """1 where every rank of a usual size holds the whole encoder for images, else None."""
+    cut = encoder_cut(shapes.architecture, "vision")
+    uneven = (shapes.vision_heads or 0) % USUAL_RANKS > 0
+    return 1 if cut == "whole" or (cut == "split or whole" and uneven) else None
 
 
 def _together(modules: list[Module], storage: Storage) -> tuple[Tensors, ...]:

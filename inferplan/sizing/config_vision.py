@@ -1,4 +1,4 @@
-"""The encoder for images of a multimodal config.json: its parameters, or that they are not counted.
+"""The encoders of a multimodal config.json: their heads, and the parameters of the one for images.
 
 Not here: the text model (config_tensors), and what the encoder's profiling run takes (memory says so).
 """
@@ -13,6 +13,10 @@ _NAMES = {
     "layers": ("num_hidden_layers", "depth", "vt_num_hidden_layers"),
     "width": ("intermediate_size", "vt_intermediate_size"),
     "out": ("out_hidden_size", "projection_dim", "text_hidden_size"),
+}
+_HEADS = {
+    "vision": ("num_attention_heads", "num_heads", "vt_num_attention_heads", "heads"),
+    "audio": ("encoder_attention_heads", "num_attention_heads", "num_heads"),
 }
 _MERGE = ("spatial_merge_size", "merge_kernel_size")
 
@@ -44,6 +48,16 @@ def vision_parameters(config: Mapping[str, Any], hidden: int) -> int | None:
     )
     table = (positions or 0) * size * (2 if gated else 1)
     return blocks + projector * (1 + extra) + table
+
+
+def encoder_heads(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The attention heads of each encoder that the file states, as fields of ModelShapes."""
+    found = {}
+    for part, keys in _HEADS.items():
+        said = config.get(f"{part}_config")
+        if isinstance(said, Mapping) and (heads := _first(said, keys)) is not None:
+            found[f"{part}_heads"] = heads
+    return found
 
 
 def _merge(said: Mapping[str, Any]) -> int:

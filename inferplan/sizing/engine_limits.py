@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from functools import cache
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from inferplan.catalog.table import Row, rows
 from inferplan.sizing.constants import version_key
@@ -60,6 +60,15 @@ class AttentionBackend(Span, frozen=True):
     cache_dtypes: tuple[str, ...]
     head_sizes: tuple[int, ...]  # empty: any
     capabilities: tuple[str, ...]
+
+
+class EncoderCut(Row, frozen=True):
+    """How vLLM shares out an encoder of an architecture: a split one must have heads for every rank."""
+
+    architecture: str
+    part: Literal["vision", "audio"]
+    cut: Literal["split", "split or whole", "whole"]
+    """`whole`: every rank holds all of it, `split or whole`: where the heads cannot be divided."""
 
 
 class Release(Row, frozen=True):
@@ -173,6 +182,13 @@ def served_as(name: str, version: str) -> Architecture | None:
         names += [name.removesuffix(suffix) + other for other in CONVERTED]
     rows_of = (row for one in names for row in architectures().get(one, ()))
     return next((row for row in rows_of if has(row, version)), None)
+
+
+@cache
+def encoder_cut(architecture: str | None, part: str) -> str | None:
+    """How the newest release shares out an encoder; None where its source was not understood."""
+    known = (row for row in rows("vllm_encoders", EncoderCut) if row.part == part)
+    return next((row.cut for row in known if row.architecture == architecture), None)
 
 
 @cache

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Literal
 
+from inferplan.catalog.serving import vllm_methods
 from inferplan.catalog.table import Row, UnknownName, rows
 from inferplan.near import near
 from inferplan.records.plan import Source
@@ -76,6 +77,17 @@ def weight_format(name: str) -> WeightFormat:
     if wanted not in names:
         raise UnknownName("quantization", name, near(name, names, 3))
     return names[wanted]
+
+
+def method_at_load(name: str, version: str) -> str:
+    """What `--quantization` is told so that 16-bit weights are quantized to a format while they load.
+
+    `fp8` itself is deprecated there since 0.33 (vllm/model_executor/model_loader/weight_utils.py).
+    """
+    known = vllm_methods(version)
+    form = weight_format(name)
+    wanted = (name, form.id, *form.methods)
+    return next((one for one in wanted if one in known and known[one].at_load), name)
 
 
 @cache

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from inferplan.records.plan import Derivation, Memory, Record
+from inferplan.sizing import batching
 from inferplan.sizing.adapters import RANKS, adapters_gib
 from inferplan.sizing.constants import GIB, constant, engine_default, version_key
 from inferplan.sizing.constraints import check
@@ -21,10 +22,6 @@ from inferplan.sizing.weights import Weights, weights
 
 VLLM_VERSION = "0.33.0"  # the version whose arithmetic the formulas follow
 FIRST_V1 = "0.8.0"  # the V1 engine became the default
-_V0_LONG_CONTEXT = 32768
-_UNCHUNKED = ("mla", "mla+sparse_indexer", "none")
-_CROSS_ATTENTION = ("WhisperForConditionalGeneration",)  # what a request keeps of the sound is no state
-_V0_LEAST_TOKENS = 2048  # V0 without chunked prefill takes max(max_model_len, 2048) tokens at once
 
 
 class Fit(Record, frozen=True):
@@ -181,7 +178,9 @@ def fit(
     sequences = max_num_seqs or int(default("max_num_seqs"))
     batched = max_num_batched_tokens
     if batched is None:
-        batched = _v0_tokens(model, length, vllm_version) if is_v0 else int(default("max_num_batched_tokens"))
+        usual = int(default("max_num_batched_tokens"))
+        batched = batching.v0_tokens(model, length, vllm_version) if is_v0 else usual
+        batched = batching.at_once(model, length, batched)
     in_budget = default("cuda_graphs_in_budget") > 0
     common: dict[str, Any] = {
         "shapes": model,
@@ -250,7 +249,8 @@ def fit(
         "kv_cache_gib": pool,
         "cautions": (*verdicts.cautions, *model.guessed, *note_on_cache_dtype(model, kv_cache_dtype)),
     }
-    return _judge(common, model, pool, list(verdicts.violations))
+    unstartable = batching.too_few(model, length, batched, sequences)
+    return _judge(common, model, pool, [*verdicts.violations, *unstartable])
 
 
 def _judge(common: dict[str, Any], model: ModelShapes, pool: float, reasons: list[str]) -> Fit:
@@ -290,7 +290,7 @@ def _judge(common: dict[str, Any], model: ModelShapes, pool: float, reasons: lis
     if pool < request:
         reasons.append(_too_small(pool, request, length, longest))
     most = blocks if any(kind.kind == "state" for kind in layout.kinds) else None
-    captured = not common["enforce_eager"] and model.architecture not in _CROSS_ATTENTION
+    captured = not common["enforce_eager"] and model.architecture not in batching.ENCODER_DECODERS
     if most is not None and captured and common["max_num_seqs"] > most and pool >= request:
         reasons.append(f"max_num_seqs {common['max_num_seqs']} exceeds the {most} blocks of recurrent state")
     return Fit(
@@ -326,18 +326,6 @@ def cannot_be_sized(model: ModelShapes) -> str | None:
     if feed_forward_width(model) is None:
         return f"{model.id} cannot be sized because its feed-forward width is not known"
     return None
-
-
-def _v0_tokens(model: ModelShapes, length: int, version: str) -> int:
-    """Tokens that V0 takes at once: the whole context, or a chunk where it turns chunking on by itself.
-
-    It does above 32,768 tokens for plain decoders (vllm/engine/arg_utils.py, 0.5.4 to 0.8), with chunks of
-    512 tokens, and of 2048 from 0.6.5 on (vllm-project/vllm#10544).
-    """
-    plain = not model.is_multimodal and model.attention not in _UNCHUNKED and model.window is None
-    if not plain or model.serves != "generate" or length <= _V0_LONG_CONTEXT:
-        return max(length, _V0_LEAST_TOKENS)
-    return 512 if version_key(version) < version_key("0.6.5") else _V0_LEAST_TOKENS
 
 
 def activation_gib(model: ModelShapes, tensor_parallel: int, batched_tokens: int, sequences: int) -> float:

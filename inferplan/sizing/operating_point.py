@@ -139,7 +139,7 @@ def operating_point(
             quantization,
             kv_cache_dtype,
             pipeline_parallel,
-            max_num_batched_tokens,
+            next(iter(fits.values())).max_num_batched_tokens,
         )
 
     fits: dict[int, Fit] = {}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from inferplan.sizing.constants import version_key
+from inferplan.sizing.engine_limits import encoder_cut
 from inferplan.sizing.formats import WeightFormat
 from inferplan.sizing.shapes import ModelShapes
 
@@ -49,7 +50,7 @@ def uneven(kv_heads: int, tensor: int) -> bool:
 
 
 def head_problems(shapes: ModelShapes, tensor: int) -> Iterator[str]:
-    """Heads, states of recurrent layers and vocabulary that cannot be shared out."""
+    """Heads, also of encoders, states of recurrent layers and vocabulary that cannot be shared out."""
     heads = shapes.heads or 0
     if heads % tensor:
         yield (
@@ -63,10 +64,10 @@ def head_problems(shapes: ModelShapes, tensor: int) -> Iterator[str]:
                 "which the model class asserts (possible: "
                 f"{_listed(n for n in DEGREES if not heads % n and not uneven(count, n))})"
             )
-    for what, count in (("value", shapes.linear_value_heads or 0), ("key", shapes.linear_key_heads or 0)):
+    for what, count in _whole_shares(shapes):
         if count % tensor:
             yield (
-                f"{count} {what} heads of the linear attention cannot be divided by tensor parallel {tensor} "
+                f"{count} {what} cannot be divided by tensor parallel {tensor} "
                 f"(possible: {_listed(n for n in DEGREES if not count % n and not heads % n)})"
             )
     rows = -(-(shapes.vocab or 0) // VOCABULARY_PADDED_TO) * VOCABULARY_PADDED_TO
@@ -75,6 +76,19 @@ def head_problems(shapes: ModelShapes, tensor: int) -> Iterator[str]:
             f"the vocabulary of {shapes.vocab}, padded to {rows}, cannot be divided by tensor parallel "
             f"{tensor} (possible: {_listed(n for n in DEGREES if not rows % n and not heads % n)})"
         )
+
+
+def _whole_shares(shapes: ModelShapes) -> Iterator[tuple[str, int]]:
+    """What every rank must get the same number of, beside the attention heads; a single group goes to all."""
+    yield "value heads of the linear attention", shapes.linear_value_heads or 0
+    yield "key heads of the linear attention", shapes.linear_key_heads or 0
+    yield "heads of the linear attention", shapes.delta_heads or 0
+    yield "heads of the Mamba layers", shapes.mamba_heads or 0
+    if shapes.mamba_heads and (shapes.mamba_groups or 1) > 1:  # mamba_mixer2.py
+        yield "groups of the Mamba layers", shapes.mamba_groups or 0
+    for part, count in (("vision", shapes.vision_heads), ("audio", shapes.audio_heads)):
+        if encoder_cut(shapes.architecture, part) == "split":
+            yield f"heads of the {part} encoder", count or 0
 
 
 def _kv_heads(shapes: ModelShapes) -> tuple[int, ...]:

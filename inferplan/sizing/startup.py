@@ -15,6 +15,13 @@ from inferplan.records.plan import Derivation, Record, Source, Startup
 from inferplan.sizing.constants import GB, GIB
 
 _MB = 10**6
+WeightsFrom = Literal["mount-streamed", "mount-mapped", "s3-stream", "disk"]
+_RATES: dict[WeightsFrom, str] = {
+    "mount-streamed": "weights_mount_streamed_mb_s",
+    "mount-mapped": "weights_mount_mapped_mb_s",
+    "s3-stream": "weights_stream_mb_s",
+    "disk": "weights_disk_mb_s",
+}
 _ROUND_SECONDS = 60
 _ROUND_MINUTES = 5
 _ROUND_GIB = 10
@@ -70,7 +77,8 @@ def startup(
     nodes: int = 1,
     network_gbps: float | None = None,
     disk_mb_s: float | None = None,
-    weights_from: Literal["s3-stream", "disk"] = "s3-stream",
+    unpacked_gib: float | None = None,
+    weights_from: WeightsFrom = "s3-stream",
     parallel_pull: bool = False,
     compile_cache: bool = False,
     enforce_eager: bool = False,
@@ -81,20 +89,24 @@ def startup(
     """The start of one replica whose image has `image_gib` compressed and whose repository has `weights_gib`.
 
     `network_gbps` (Gbit/s, baseline) and `disk_mb_s` (MB/s) of the instance cap the published rates; None: no
-    cap. Raises ValueError for sizes below 0.
+    cap. `unpacked_gib` is the image as it lies unpacked, None: twice its size. Raises ValueError for sizes
+    below 0.
     """
-    if min(image_gib, weights_gib, cache_gib) < 0 or min(tensor_parallel, nodes) < 1:
+    unpacked = 2 * image_gib if unpacked_gib is None else unpacked_gib
+    if min(image_gib, unpacked, weights_gib, cache_gib) < 0 or min(tensor_parallel, nodes) < 1:
         raise ValueError("sizes start at 0 GiB, parallel sizes at 1")
     network = None if network_gbps is None else network_gbps * GB / 8
     disk = None if disk_mb_s is None else disk_mb_s * _MB
     pull_id = "image_pull_parallel_mb_s" if parallel_pull else "image_pull_mb_s"
-    load_id = "weights_stream_mb_s" if weights_from == "s3-stream" else "weights_disk_mb_s"
+    # every byte of the image is written as it is pulled and again unpacked
+    written = 1.0 if not image_gib else (image_gib + unpacked) / image_gib
     phases = {
         "node_boot": _duration("node_boot_s"),
-        # the unpacked image, about twice its compressed size, goes through the disk as well
-        "image_pull": _transfer(image_gib, pull_id, (network, None if disk is None else disk / 2)),
+        "image_pull": _transfer(image_gib, pull_id, (network, None if disk is None else disk / written)),
         "process_start": _duration("process_start_s") + _duration("rank_start_s", tensor_parallel - 1),
-        "weights": _transfer(weights_gib, load_id, (network if weights_from == "s3-stream" else disk,)),
+        "weights": _transfer(
+            weights_gib, _RATES[weights_from], (disk if weights_from == "disk" else network,)
+        ),
         "profile": _duration("profile_s"),
     }
     if nodes > 1:
@@ -110,7 +122,7 @@ def startup(
     deadline = _up(whole.slow * 1.2, _ROUND_SECONDS)
     minutes = _up(deadline / 60 + _ROUND_MINUTES, _ROUND_MINUTES)
     stored = weights_gib if weights_on_disk or weights_from == "disk" else 0.0
-    volume = _up((2 * image_gib + stored + cache_gib) * 1.2, _ROUND_GIB)
+    volume = _up((unpacked + stored + cache_gib) * 1.2, _ROUND_GIB)
     system = int(startup_constants()["system_volume_gib"].expected)
     found = Startup(
         seconds_low=round(pod.fast),
@@ -127,6 +139,7 @@ def startup(
         "network_gbps": network_gbps,
         "disk_mb_s": disk_mb_s,
         "weights_from": weights_from,
+        "parallel_pull": parallel_pull,
         "tensor_parallel": tensor_parallel,
         "nodes": nodes,
     }
@@ -219,7 +232,7 @@ def _derivations(
         "volume_gib": one(
             volume,
             "GiB",
-            "(image x 2 + weights on disk + cache) x 1.2, rounded up to 10",
+            "(unpacked image + weights on disk + cache) x 1.2, rounded up to 10",
             weights_on_disk_gib=stored_gib,
             cache_gib=cache_gib,
         ),

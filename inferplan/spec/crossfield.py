@@ -26,9 +26,17 @@ URI_SCHEMES = ("hf://", "s3://", "oci://")
 
 
 def problems(
-    spec: Spec, lock: Lock | None, organization: Organization, organization_is_default: bool
+    spec: Spec,
+    lock: Lock | None,
+    organization: Organization,
+    organization_is_default: bool,
+    *,
+    locking: bool = False,
 ) -> Iterator[Problem]:
-    """Everything in a well-formed spec that cannot be understood, under an organization."""
+    """Everything in a well-formed spec that cannot be understood, under an organization.
+
+    `locking`: the lock is about to be made, and describes every model then.
+    """
     if isinstance(spec, InferenceAccount):
         yield from account_baseline(spec, organization)
         return
@@ -37,10 +45,16 @@ def problems(
         organization=organization,
         organization_is_default=organization_is_default,
         vllm_version=engine_version(lock),
-        described=frozenset(name for name, one in lock.models.items() if one.config) if lock else frozenset(),
+        described=_described(spec, lock, locking=locking),
     )
     for check in (*CHECKS, *aws_limits.CHECKS, *names.CHECKS, *existing.CHECKS, engine_args_sound):
         yield from check(inputs)
+
+
+def _described(spec: InferenceStack, lock: Lock | None, *, locking: bool) -> frozenset[str]:
+    if locking:
+        return frozenset(name for one in spec.backends.values() if (name := names.model_of(one)) is not None)
+    return frozenset(name for name, one in lock.models.items() if one.config) if lock else frozenset()
 
 
 def engine_version(lock: Lock | None) -> str:

@@ -51,13 +51,18 @@ class OrganizationFiles(NamedTuple):
 
 
 def load(
-    path: Path, organization: Path | None = None, *, name: str | None = None, rules: RuleIds | None = None
+    path: Path,
+    organization: Path | None = None,
+    *,
+    name: str | None = None,
+    rules: RuleIds | None = None,
+    locking: bool = False,
 ) -> Declaration:
     """The spec at `path` with the lock beside it, under the organization folder.
 
     Without a folder the built-in strict organization applies. `name` is what messages call the file where
-    that is not its path; `rules` are the ids that the organization may name. Raises SpecErrors with all
-    problems of all files.
+    that is not its path; `rules` are the ids that the organization may name. `locking` takes a model that
+    nobody describes yet: its lock is about to. Raises SpecErrors with all problems of all files.
     """
     path = Path(path)
     problems = _Collector()
@@ -70,7 +75,7 @@ def load(
     if node is None or spec is None or (organization is not None and folder is None):
         raise SpecErrors(problems.found)
     files = _files(folder, spec)
-    problems.attempt(_checked, spec, lock, files, folder is None, node)
+    problems.attempt(_checked, spec, lock, files, folder is None, node, locking=locking)
     if problems.found:
         raise SpecErrors(problems.found)
     sources = {"spec": node} | ({"lock": lock_node} if lock_node is not None else {})
@@ -182,10 +187,18 @@ def _files(folder: _Folder | None, spec: Spec) -> OrganizationFiles:
     return OrganizationFiles(default_for(spec, default_organization()))
 
 
-def _checked(spec: Spec, lock: Lock | None, files: OrganizationFiles, is_default: bool, node: Node) -> None:
+def _checked(
+    spec: Spec,
+    lock: Lock | None,
+    files: OrganizationFiles,
+    is_default: bool,
+    node: Node,
+    *,
+    locking: bool = False,
+) -> None:
     from inferplan.spec import crossfield
 
-    _raise(crossfield.problems(spec, lock, files.organization, is_default), node)
+    _raise(crossfield.problems(spec, lock, files.organization, is_default, locking=locking), node)
 
 
 def _raise(problems: Iterable[Problem], node: Node) -> None:

@@ -29,8 +29,9 @@ PLANNER_FLAGS = {
     "kv-cache-dtype": "engine.kv_cache_dtype", "max-model-len": "engine.max_model_len",
     "enable-lora": "adapters", "lora-modules": "adapters", "max-loras": "adapters",
     "max-lora-rank": "adapters.*.rank", "max-cpu-loras": "adapters",
+    "tensor-parallel-size": "capacity.instance_type", "pipeline-parallel-size": "capacity.instance_type",
 } | dict.fromkeys((
-    "tensor-parallel-size", "pipeline-parallel-size", "decode-context-parallel-size",
+    "decode-context-parallel-size",
     "prefill-context-parallel-size", "data-parallel-size", "data-parallel-size-local",
     "data-parallel-address", "data-parallel-backend", "data-parallel-rank", "data-parallel-rpc-port",
     "data-parallel-start-rank", "distributed-executor-backend", "nnodes", "node-rank", "master-addr",

@@ -114,7 +114,7 @@ class PartPrice(Record):
     as_of: Date
 
 
-class TokenPrice(Record):
+class TokenPrice(Record, kw_only=True):
     """Tokens of a Bedrock model called from a Region.
 
     model: id without the prefix of a profile
@@ -122,6 +122,10 @@ class TokenPrice(Record):
     reach: regional is the model itself and profiles of a geography, global the global profile
     input_usd: US dollars for a million tokens in
     output_usd: US dollars for a million tokens out
+    cached_usd: for a million that are read from the prompt cache; left out, as input_usd
+    cache_write_usd: for a million that are written to the prompt cache; left out, as input_usd
+    batch_input_usd: for a million in, of requests that may wait; left out, as input_usd
+    batch_output_usd: for a million out, of requests that may wait; left out, as output_usd
     source: where it was read
     as_of: day on which it was read
     """
@@ -131,6 +135,10 @@ class TokenPrice(Record):
     reach: Literal["regional", "global"]
     input_usd: UsdPrice
     output_usd: UsdPrice
+    cached_usd: UsdPrice | None = None
+    cache_write_usd: UsdPrice | None = None
+    batch_input_usd: UsdPrice | None = None
+    batch_output_usd: UsdPrice | None = None
     source: Text
     as_of: Date
 

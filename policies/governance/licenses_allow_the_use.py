@@ -49,7 +49,7 @@ _WEIGHTS = "spec:backends.qwen.weights"
 _LLAMA = "hf://meta-llama/Llama-3.1-8B-Instruct"
 
 licenses_are_known.passes("a license read at its source", given={_WEIGHTS: "hf://Qwen/Qwen3-4B"})
-licenses_are_known.is_undecided("a license that nobody read", {_WEIGHTS: "hf://Qwen/Qwen3.6-27B"})
+licenses_are_known.is_undecided("a license that nobody read", {_WEIGHTS: "hf://tiiuae/Falcon3-7B-Instruct"})
 licenses_are_known.is_undecided("an unverified one", {_WEIGHTS: "hf://openai-community/gpt2"})
 
 
@@ -240,7 +240,7 @@ _LINEAGE = "spec:backends.qwen.base_lineage"
 
 bases_allow_the_use.passes("tuned from an Apache model", given={_LINEAGE: ["Qwen/Qwen2.5-7B-Instruct"]})
 bases_allow_the_use.fails("tuned from a research model", {_LINEAGE: [_RESEARCH.removeprefix(HUB)]})
-bases_allow_the_use.is_undecided("tuned from one that nobody has read", {_LINEAGE: ["Qwen/Qwen3.6-27B"]})
+bases_allow_the_use.is_undecided("tuned from an unread one", {_LINEAGE: ["tiiuae/Falcon3-7B-Instruct"]})
 
 
 def _under_own_license(judge: Judge, serving: Serving, context: Context) -> Iterator[Outcome]:

@@ -72,7 +72,7 @@ def command(workspace: Workspace) -> str:
 
 
 def build(workspace: Workspace, source: Path, do: str) -> Result:
-    """Every command of the buildspec in one shell, as CodeBuild runs them."""
+    """Every command of the buildspec in one shell until one fails, as CodeBuild runs them."""
     project = recorded(NAME).named("-runner-build-project")
     told = {one["name"]: one["value"] for one in project.props["environment"]["environmentVariables"]}
     told |= {
@@ -85,7 +85,7 @@ def build(workspace: Workspace, source: Path, do: str) -> Result:
     env.pop("PULUMI_BACKEND_URL")
     env["PATH"] = os.pathsep.join((command(workspace), env["PATH"]))
     done = subprocess.run(
-        ["bash", "-c", "\n".join(said["phases"]["build"]["commands"])],
+        ["bash", "-e", "-c", "\n".join(said["phases"]["build"]["commands"])],
         cwd=source,
         env=env,
         capture_output=True,

@@ -172,6 +172,7 @@ def _readers(random: Random) -> Lines:
             (
                 ("check", "it.yaml", *_format(random), *random.choice(((), ("-v",), ("--locked",)))),
                 ("resources", "it.yaml", *_format(random)),
+                ("render", "it.yaml", *AS_OF),
                 ("diff", "it.yaml", "specs/minimal.yaml", *_format(random)),
                 ("diff", "it.yaml", "--mode", random.choice(_modes()), "-v", *_format(random)),
                 (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
 import signal
 import sys
@@ -19,9 +20,14 @@ from typing import NoReturn
 from unittest.mock import patch
 
 from inferplan.cli.app import run
+from inferplan.cli.locking import patience
 from tests.fuzz.inputs import SECRET
 
 HANGS_AFTER_CPU_S = 20
+# Nobody outside is asked: whatever a line names, the way there ends on this machine, at once.
+NOWHERE = "http://127.0.0.1:9"
+OFFLINE = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "HF_ENDPOINT"), NOWHERE)
+OFFLINE |= {"AWS_EC2_METADATA_DISABLED": "true", "NO_PROXY": "", "no_proxy": ""}
 NONSENSE = tuple(
     re.compile(pattern)
     for pattern in (
@@ -82,6 +88,8 @@ def _answer(line: Sequence[str], folder: Path, stdin: bytes) -> tuple[int | str,
         patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
+        patch.dict(os.environ, OFFLINE),
+        patch.object(patience, "WAITS_S", ()),
         _limited(),
     ):
         try:

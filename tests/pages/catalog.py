@@ -31,6 +31,7 @@ _NO_CONFIG = "no whole copy of its config.json was found in a package or a publi
 _ABSENT = (
     ("Gemma 4 12B, Qwen3.5 0.8B and 2B, Qwen2.5-VL 3B, 32B and 72B, Mistral Medium 3.5", _NO_CONFIG),
     ("Granite 3.x, Granite 4.0 hybrids, Phi-4-multimodal, other Hunyuan models than Hy3", _NO_CONFIG),
+    ("Nemotron Nano 12B v2 VL", _NO_CONFIG),
     ("base models other than Llama's", "they are rarely served; `--config` sizes them"),
     ("LTX, Wan, Qwen-Image, FLUX", "they make images and video on vLLM-Omni, whose memory is not modeled"),
 )
@@ -135,7 +136,27 @@ def _publishers() -> list[str]:
         "Asked for and not in the catalog:",
         "",
         *(f"- {models}: {why}" for models, why in _ABSENT),
+        "",
+        *_licenses(),
     ]
+    return lines
+
+
+def _licenses() -> list[str]:
+    """The models of whose license no source was read that LIC-001 may rest on, by the tag that is known."""
+    every = catalog.models().values()
+    standings = {one.id: catalog.license_of(one) for one in every}
+    open_ones = [one for one in every if not ((found := standings[one.id]) and found.verified)]
+    known = len(every) - len(open_ones)
+    lines = [
+        f"The license of {known} models was read. LIC-001 is undecided on the others, until",
+        "a publisher's page or a maintained catalog states it of the repository and its text is in",
+        "[licenses](#licenses); the organization may vouch for what is known. By the tag:",
+        "",
+    ]
+    for tag in sorted({one.license or "" for one in open_ones}):
+        names = ", ".join(one.id for one in open_ones if (one.license or "") == tag)
+        lines.append(f"- {f'`{tag}`' if tag else 'none'}: {names}")
     return lines
 
 

@@ -15,7 +15,7 @@ from tests.pages.markdown import GENERATED, page, table
 WIDTH = 100  # columns of the help texts
 MEANINGS = {
     ExitCode.OK: "Fine: understood, planned, allowed.",
-    ExitCode.DENIED: "Planned, and a rule denies.",
+    ExitCode.DENIED: "Planned, and a rule denies; of `preflight`, the account lacks something.",
     ExitCode.NOT_UNDERSTOOD: "Not understandable: an unknown name, a wrong type or option, no such file.",
     ExitCode.NO_PLAN: "No plan exists; the answer names the requirements that conflict.",
     ExitCode.BUG: "A bug in inferplan; the last line says what to report.",

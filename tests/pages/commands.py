@@ -3,7 +3,8 @@
 Not here: the pages. In a page, every line of an `sh` block is run, except those that start with a word of
 `NOT_RUN`; `# exits 1` at its end says that it is meant to end with that code. Between the comments
 `begin: output` and `end` stands what the block before them printed, and with a command line in place of
-`output`, what that prints. A `yaml` block whose first line is a comment with a path is written to that path.
+`output`, what that prints (`recorded`: also before an account that is given). A `yaml` block whose first line
+is a comment with a path is written to that path.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def filled(page: Path) -> str:
             (scratch / found["path"]).write_text(found["written"], "utf-8")
             return found[0]
         wanted = found["shown"]
-        shown = before if wanted == "output" else run(Command(wanted, frozenset({0, 1})), scratch)
+        shown = before if wanted == "output" else recorded(wanted, scratch)
         if not shown.strip():
             raise ValueError(f"{page.name}: nothing is printed by {wanted!r}")
         return f"<!-- begin: {wanted} -->\n```text\n{_plain(shown)}\n```\n<!-- end -->\n"
@@ -110,6 +111,19 @@ def filled(page: Path) -> str:
             return _PARTS.sub(part, page.read_text("utf-8"))
         except ValueError as problem:
             raise ValueError(f"{page.relative_to(ROOT)}: {problem}") from None
+
+
+def recorded(wanted: str, scratch: Path) -> str:
+    """What a command line prints; `of a new account` behind it says who answers."""
+    text, asks, _ = wanted.partition(" of a new account")
+    command = Command(text, frozenset({0, 1}))
+    if not asks:
+        return run(command, scratch)
+    from tests.account import new_account
+    from tests.aws_answers import answered
+
+    with answered(new_account()):
+        return run(command, scratch)
 
 
 def run(command: Command, scratch: Path) -> str:

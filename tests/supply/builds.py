@@ -23,7 +23,14 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from inferplan.cli.mirroring.packing import packed_worker
-from inferplan.plan.mirror_order import SCHEMA, MirrorOrder, OrderedImage, order_digest, order_text
+from inferplan.plan.mirror_order import (
+    SCHEMA,
+    MirrorOrder,
+    OrderedBuild,
+    OrderedImage,
+    order_digest,
+    order_text,
+)
 from inferplan.plan.supply import HASH_METADATA, RECORDS_PREFIX, SuppliedFile
 from tests.supply.hub import hash_of
 
@@ -171,6 +178,7 @@ def ordered(
     registry: str = "127.0.0.1:9",
     attempts: int = 2,
     token_secrets: dict[str, str] | None = None,
+    builds: tuple[OrderedBuild, ...] = (),
 ) -> MirrorOrder:
     """An order as the planner writes it, for loopback."""
     return MirrorOrder(
@@ -186,6 +194,7 @@ def ordered(
         token_secrets=token_secrets or {},
         images=images,
         files=files,
+        builds=builds,
     )
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -40,6 +40,8 @@ class Hub:
     tokens: list[str] = field(default_factory=list)  # values of Authorization
     faults: list[tuple[int, dict[str, str]]] = field(default_factory=list)  # status and headers, next first
     broken: dict[str, bytes] = field(default_factory=dict)  # path in a repository: bytes served in its place
+    hold: dict[str, tuple[threading.Event, threading.Event]] = field(default_factory=dict)
+    """By the path of a request: set when it comes, and waited for before it is answered."""
 
     def put(
         self,
@@ -108,6 +110,10 @@ class _Answer(BaseHTTPRequestHandler):
         self.state.asked.append(f"{self.command} {path}")
         if authorization := self.headers.get("Authorization"):
             self.state.tokens.append(authorization)
+        for held, (asked, released) in self.state.hold.items():
+            if path.startswith(held):
+                asked.set()
+                released.wait(60)
         if self.state.faults:
             status, headers = self.state.faults.pop(0)
             self._send(status, b"", headers)
@@ -206,4 +212,5 @@ class _Answer(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            with suppress(BrokenPipeError, ConnectionResetError):  # a client that was stopped
+                self.wfile.write(body)

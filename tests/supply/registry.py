@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pytest
 import requests
 
 from tests.supply.certificates import Certificate
+from tests.supply.tokens import ISSUER, SERVICE, Tokens
 
 HERE = Path(__file__).parent
 START_ATTEMPTS, PAUSE_S = 600, 0.05
@@ -45,6 +46,8 @@ class Registry:
     folder: Path
     certificate: Certificate | None = None
     password: str | None = None
+    tokens: Tokens | None = None
+    session: requests.Session = field(default_factory=requests.Session, repr=False)
 
     @property
     def url(self) -> str:
@@ -116,28 +119,42 @@ class Registry:
     def _call(
         self, method: str, path: str, body: bytes = b"", *, accept: str = "*/*", content_type: str = ""
     ) -> requests.Response:
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.request(
-                method,
-                f"{self.url}/v2/{path}",
-                data=body,
-                headers={"Accept": accept, "Content-Type": content_type or "application/octet-stream"},
-                auth=(USER, self.password) if self.password else None,
-                verify=str(self.certificate.path) if self.certificate else True,
-                timeout=30,
-            )
+        self.session.trust_env = False
+        authorization = {}
+        if self.tokens is not None:
+            name = path.partition("/blobs/")[0].partition("/manifests/")[0]
+            authorization = {"Authorization": f"Bearer {self.tokens.token([f'repository:{name}:pull,push'])}"}
+        answer = self.session.request(
+            method,
+            f"{self.url}/v2/{path}",
+            data=body,
+            headers={
+                "Accept": accept,
+                "Content-Type": content_type or "application/octet-stream",
+                **authorization,
+            },
+            auth=(USER, self.password) if self.password else None,
+            verify=str(self.certificate.path) if self.certificate else True,
+            timeout=30,
+        )
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer
 
 
 @contextmanager
 def registry(
-    folder: Path, *, certificate: Certificate | None = None, password: bool = False
+    folder: Path,
+    *,
+    certificate: Certificate | None = None,
+    password: bool = False,
+    tokens: Tokens | None = None,
 ) -> Iterator[Registry]:
-    """A started registry; with `certificate` it speaks TLS, with `password` it wants USER and PASSWORD."""
+    """A started registry; with `certificate` it speaks TLS, with `password` it wants USER and PASSWORD.
+
+    With `tokens` it believes those of that server, as public registries do.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    made = Registry(f"127.0.0.1:{free_port()}", folder, certificate, PASSWORD if password else None)
+    made = Registry(f"127.0.0.1:{free_port()}", folder, certificate, PASSWORD if password else None, tokens)
     http: dict[str, Any] = {"addr": made.host, "secret": "loopback-only"}
     if certificate is not None:
         http["tls"] = {"certificate": str(certificate.path), "key": str(certificate.key)}
@@ -150,6 +167,15 @@ def registry(
     if password:
         (folder / "htpasswd").write_text(_HTPASSWD)
         configured["auth"] = {"htpasswd": {"realm": "tests", "path": str(folder / "htpasswd")}}
+    if tokens is not None:
+        configured["auth"] = {
+            "token": {
+                "realm": tokens.realm,
+                "service": SERVICE,
+                "issuer": ISSUER,
+                "rootcertbundle": str(tokens.certificate.path),
+            }
+        }
     (folder / "config.yml").write_text(json.dumps(configured))  # JSON is YAML
     with (folder / "registry.log").open("w") as log:
         running = subprocess.Popen([program(), "serve", folder / "config.yml"], stdout=log, stderr=log)

@@ -28,6 +28,7 @@ from inferplan.catalog.refresh import zones as refresh_zones
 from tests import how_to_rows
 
 READERS: dict[str, Callable[[], Collection[Any]]] = {
+    "account_quotas": catalog.account_quotas,
     "build_machines": catalog.build_machines,
     "bedrock_models": catalog.bedrock_models,
     "bedrock_profiles": catalog.bedrock_profiles,
@@ -41,6 +42,7 @@ READERS: dict[str, Callable[[], Collection[Any]]] = {
     "guardrail_profiles": catalog.guardrail_profiles,
     "instances": catalog.instances,
     "licenses": catalog.licenses,
+    "linked_roles": catalog.linked_roles,
     "model_hub_hosts": catalog.model_hub_hosts,
     "model_retention": catalog.model_retentions,
     "model_serving": catalog.model_serving,
@@ -76,6 +78,8 @@ NO_FACTS = (
     "token_prices",
     "cost_assumptions",
     "price_list",
+    "account_quotas",
+    "linked_roles",
 )
 BRITISH = re.compile(
     r"licence|localis|authoris|organis|defence|behaviour|recognis|programme|catalogue", re.IGNORECASE

@@ -255,18 +255,6 @@ def test_amounts_follow_eks() -> None:
 
 
 @pytest.mark.parametrize("stack", WITH_SERVERS)
-def test_the_start_is_predicted_for_the_loader_that_runs_k8s_6(stack: str) -> None:
-    """Mapped files of a mount come far slower than streamed ones: 200 MB/s must not end in a killed pod."""
-    for index, one in enumerate(planned(stack).servers):
-        inputs = planned(stack).derivations[f"servers[{index}].startup.seconds_expected"].inputs
-        patience = one.startup.probe_period_seconds * one.startup.probe_failure_threshold
-
-        assert one.engine != "vllm" or "runai_streamer" not in one.flags
-        assert inputs["weights_from"] == "disk"
-        assert patience > inputs["weights_gib"] * 2**30 / 200e6
-
-
-@pytest.mark.parametrize("stack", WITH_SERVERS)
 def test_no_pod_takes_an_attachment_of_its_node(stack: str) -> None:
     """How many EBS volumes a type can carry never decides where a pod stands: weights are mounted from S3."""
     volumes = recorded(stack).of("kubernetes:core/v1:PersistentVolume")

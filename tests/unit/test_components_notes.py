@@ -5,6 +5,7 @@ Not here: those with a test of their own (it names the number) and those that on
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from components.model_server_pod import CONTAINERS
 from inferplan.resource import Resource
 from tests.unit.recorded import planned, recorded
 
@@ -39,7 +41,7 @@ class Example:
                 yield resource.props["spec"]["template"]["spec"]
 
     def servers(self) -> list[dict[str, Any]]:
-        return [pod for pod in self.pods() if pod["containers"][0]["name"] == "vllm"]
+        return [pod for pod in self.pods() if pod["containers"][0]["name"] in CONTAINERS.values()]
 
     def variables(self) -> list[dict[str, str]]:
         """Of every gateway container that runs the proxy, on either host."""
@@ -185,7 +187,9 @@ ROWS: list[tuple[str, tuple[str, ...], Callable[[Example], bool]]] = [
         (SELF, HYBRID, MINIMAL),
         lambda s: (
             not any(
-                {"imageId", "userData", "iamInstanceProfile", "keyName"} & t.keys()
+                {"imageId", "iamInstanceProfile", "keyName"} & t.keys()
+                # what EKS merges with its own, and no word about the cluster
+                or any(w in base64.b64decode(t.get("userData", "")) for w in (b"kubernetes", b"cluster"))
                 for t in s.of("aws:ec2/launchTemplate:LaunchTemplate")
             )
         ),

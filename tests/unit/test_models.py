@@ -49,6 +49,37 @@ def test_the_row_of_the_how_to_is_one_that_the_generator_reads() -> None:
     assert any("litgpt" in source for source in model.source)
 
 
+@needs_wheels
+def test_licenses_agree_with_a_catalog_that_others_maintain() -> None:
+    """Whatever gpustack says of a repository is what the row says; nobody's reading contradicts it."""
+    tags = {name: tag for name, tag in model_sources.license_tags().items() if name in catalog.models()}
+
+    assert len(tags) > 80
+    assert {name: catalog.models()[name].license for name in tags} == tags
+
+
+UNREAD: dict[str, Any] = {"license": None, "license_id": None, "license_verified": False}
+TAGS = [
+    ("Qwen/Qwen3.6-27B", UNREAD, ("apache-2.0", "apache-2.0", True)),
+    ("Qwen/Qwen3.6-27B", UNREAD | {"license": "mit", "license_id": "mit"}, ("mit", "mit", False)),
+    ("moonshotai/Kimi-K2.7-Code", UNREAD, ("modified-mit", None, False)),
+    ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4", UNREAD, ("nvidia-open-model-license", None, True)),
+    ("somebody/else", UNREAD, (None, None, False)),
+]
+
+
+@needs_wheels
+@pytest.mark.parametrize(("name", "read", "expected"), TAGS)
+def test_a_license_is_read_where_a_catalog_states_it(
+    name: str, read: dict[str, Any], expected: tuple[str | None, str | None, bool]
+) -> None:
+    """A tag that differs from what was read verifies nothing, one that many texts share names none."""
+    row = {"id": name} | read
+    made = row | models.licensed(row)
+
+    assert (made["license"], made["license_id"], made["license_verified"]) == expected
+
+
 # -- judged by vLLM's registry ---------------------------------------------------------------------
 SERVED = [one for one in catalog.models().values() if one.vllm in {"generate", "pooling"} and one.arch]
 
@@ -82,7 +113,8 @@ def test_weights_agree_with_the_recipe(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("model", "gib"),
     [("deepseek-ai/DeepSeek-V4-Flash", 148.66), ("moonshotai/Kimi-K3", 1453.66),
-     ("Qwen/Qwen3.6-27B", 51.8), ("Qwen/Qwen3-30B-A3B", 56.9), ("deepseek-ai/DeepSeek-V3", 641.3)],
+     ("Qwen/Qwen3.6-27B", 51.8), ("Qwen/Qwen3-30B-A3B", 56.9), ("deepseek-ai/DeepSeek-V3", 641.3),
+     ("moonshotai/Kimi-Linear-48B-A3B-Instruct", 91.5)],
 )  # fmt: skip
 def test_repositories_have_their_published_size(model: str, gib: float) -> None:
     """Bytes of safetensors that the hub states, as public measurements quote them."""

@@ -238,7 +238,7 @@ def test_images_are_made_by_the_diffusion_server(tmp_path: Path) -> None:
 
 def test_every_flag_of_the_diffusion_server_exists() -> None:
     """Flags are vLLM-Omni's or vLLM's own; only safetensors are loaded, and nothing is fetched."""
-    flags = [flag for flag in image_flags("asked") if flag.startswith("--")]
+    flags = [flag for flag in image_flags("asked", 600) if flag.startswith("--")]
 
     assert set(flags) <= catalog.vllm_omni_flags(VLLM_OMNI_VERSION) | catalog.vllm_flags(VLLM_VERSION)
     assert {"--omni", "--diffusion-load-format", "--diffusers-load-kwargs"} <= set(flags)

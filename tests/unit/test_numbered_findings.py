@@ -3,7 +3,8 @@
 Not here: the tests themselves. A name says the trial and the number, as in `test_aws_3_...` or `..._row_3`:
 aws = planned resources judged by what AWS publishes, row = the proxy started for real, tried = the product
 tried by a new user, held = kinds of state that rules missed, report = public bug reports, k8s = the planned
-workload on a real scheduler, note = field notes on what decides whether a stack works.
+workload on a real scheduler, pitfall = known traps by table and row, note = field notes on what decides
+whether a stack works.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-NUMBER = re.compile(r"(?:^|_)(aws|row|tried|held|report|k8s|note)_([0-9]+)(?=_|$)")
+NUMBER = re.compile(r"(?:^|_)(aws|row|tried|held|report|k8s|note|pitfall_[0-9]+)_([0-9]+)(?=_|$)")
 
 FINDINGS = {
     ("aws", 1): "block rules of the DNS Firewall that share a list",
@@ -31,6 +32,7 @@ FINDINGS = {
     ("aws", 9): "EFA on a card that carries IP only",
     ("aws", 10): "a runner or a tunnel that reaches neither state nor API server",
     ("aws", 11): "clients without a route back",
+    ("k8s", 1): "texts longer than an encoder takes in one step",
     ("k8s", 2): "groups of nodes across zones, of which none is whole after losing one",
     ("k8s", 3): "replicas that outlive a zone and cannot be replaced",
     ("k8s", 4): "a gateway without room for its update",
@@ -40,6 +42,20 @@ FINDINGS = {
     ("k8s", 8): "instance types that the autoscaler does not know",
     ("k8s", 9): "an extra node for each update",
     ("k8s", 10): "an autoscaler without probes, and low user ids",
+    ("pitfall_1", 14): "a small /dev/shm",
+    ("pitfall_1", 15): "pods that share the host's IPC or processes",
+    ("pitfall_1", 16): "probes that kill what still loads",
+    ("pitfall_1", 17): "a health path that answers before the model",
+    ("pitfall_1", 18): "a Service whose name sets a variable of the engine",
+    ("pitfall_1", 19): "disks too small for image and cache",
+    ("pitfall_1", 20): "images pulled layer after layer",
+    ("pitfall_1", 21): "weights fetched from a hub at each start",
+    ("pitfall_1", 22): "offline servers that ask the hub all the same",
+    ("pitfall_1", 23): "usage statistics",
+    ("pitfall_1", 24): "paths without a key",
+    ("pitfall_1", 25): "a context larger than the cache",
+    ("pitfall_1", 28): "hops that cut long answers",
+    ("pitfall_1", 30): "images by a tag that moves",
     ("k8s", 11): "replicas that nothing scales, and metrics that nobody may read",
     ("note", 2): "a private API server that nothing outside can reach",
     ("note", 3): "a mirror that nothing starts, and digests that a copy changes",
@@ -123,9 +139,10 @@ def test_no_test_carries_a_number_that_nobody_found() -> None:
 def test_numbers_are_read_from_names(tmp_path: Path) -> None:
     """One name may carry several; a longer number or another word is none of them."""
     text = (
-        "def test_aws_1_x(): ...\nasync def test_y_row_12(): ...\ndef test_z_draws_3(): ...\n# test_held_2\n"
+        "def test_aws_1_x(): ...\nasync def test_y_row_12_pitfall_1_9(): ...\n"
+        "def test_z_draws_3(): ...\n# test_held_2\n"
     )
     path = tmp_path / "test_x.py"
     path.write_text(text, "utf-8")
 
-    assert set(numbers_of(path)) == {("aws", 1), ("row", 12)}
+    assert set(numbers_of(path)) == {("aws", 1), ("row", 12), ("pitfall_1", 9)}

@@ -19,9 +19,12 @@ from jsonschema import Draft202012Validator
 from inferplan.cli import VERBS
 from inferplan.cli.explain import TOPICS
 from inferplan.report.contract_schemas import HELD, OUTPUTS, generate, output_text, words
+from tests.account import new_account
 from tests.aws_answers import PriceList, answered
 from tests.command_line import AS_OF, ROOT, inferplan, process
 from tests.denied import DENIED, apply
+from tests.mirror_answers import FAILED, MirrorAccount, pinned_examples
+from tests.supply.hub import hub
 
 SPECS = sorted(f"specs/{path.name}" for path in (ROOT / "specs").glob("*.yaml") if "lock" not in path.name)
 CLINIC, BOTH, DESK = (f"specs/{name}.yaml" for name in ("de-clinic-notes", "eu-both-ways", "eu-support-desk"))
@@ -58,7 +61,10 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
             ("measured", "--metrics", "tests/fixtures/metrics/query.json"),
         )
     ),
+    "lock": tuple(("lock", spec, "--only", "models") for spec in ("specs/minimal.yaml", BOTH)),
+    "preflight": (("preflight", CLINIC), ("preflight", CLINIC, "--layer", "workload")),
     "prices": (("prices", "refresh", "--region", "eu-central-1"),),
+    "mirror": (("mirror", CLINIC),),
     "diff": (("diff", BOTH, "--mode", "managed-api", "--mode", "self-hosted"), ("diff", CLINIC, DESK)),
     "validate": (
         ("validate",),
@@ -96,6 +102,13 @@ def answer(arguments: tuple[str, ...]) -> Any:
     """What a run prints with `--format json`."""
     if arguments[0] == "prices":
         return refreshed(arguments)
+    if arguments[0] == "mirror":
+        return mirrored(arguments)
+    if arguments[0] == "lock":
+        return locked(arguments)
+    if arguments[0] == "preflight":
+        with answered(new_account()):
+            return json.loads(inferplan(*dated(arguments), "--format", "json").out)
     return json.loads(inferplan(*dated(arguments), "--format", "json").out)
 
 
@@ -103,6 +116,25 @@ def refreshed(arguments: tuple[str, ...]) -> Any:
     """The same of the verb that asks AWS and writes into its organization."""
     with tempfile.TemporaryDirectory() as made, answered(PriceList()):
         shutil.copytree(ROOT / "organization", Path(made) / "organization")
+        return json.loads(inferplan(*dated(arguments), "--format", "json", cwd=Path(made)).out)
+
+
+def mirrored(arguments: tuple[str, ...]) -> Any:
+    """The same of the verb that follows a build; one image does not come."""
+    aws = MirrorAccount("111111111111", lasts=0)
+    aws.carries_out = lambda variables: aws.leave(variables, {"litellm": "no answer"}) or FAILED
+    with tempfile.TemporaryDirectory() as made, answered(aws):
+        here = pinned_examples(Path(made))
+        return json.loads(inferplan(*dated(arguments), "--format", "json", cwd=here).out)
+
+
+def locked(arguments: tuple[str, ...]) -> Any:
+    """The same of the verb that asks a hub, which has one of the models, and writes beside its spec."""
+    with tempfile.TemporaryDirectory() as made, hub() as asked, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_ENDPOINT", asked.url)
+        asked.put("Qwen/Qwen3-4B", {"config.json": b"{}", "model.safetensors": b"w" * 2000})
+        for folder in ("specs", "organization"):
+            shutil.copytree(ROOT / folder, Path(made) / folder)
         return json.loads(inferplan(*dated(arguments), "--format", "json", cwd=Path(made)).out)
 
 

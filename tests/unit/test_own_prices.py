@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from priced_stacks import AS_OF, ROOT, declared, draft, line
+from priced_stacks import AS_OF, ROOT, declared, draft, line, with_load
 from spec_texts import GOOD, changed, refused
 
 from inferplan.cost import price
@@ -204,6 +204,35 @@ def test_tokens_cost_what_the_organization_has_read() -> None:
     assert line(borrowed, name).estimated
     assert "since no other is known" in line(borrowed, name).note
     assert line(listed, name).origin == "catalog"
+
+
+def shared(own: Prices) -> Cost:
+    """The bill of an example of which some input is cached and some requests may wait."""
+    given = with_load(declared(BOTH), cached_input_share=0.6, batch_share=0.25)
+    spec = msgspec.structs.replace(given.spec, mode="managed-api")
+    return cheapest(Question.of(replace(given, spec=spec, prices=own), AS_OF, gates)).cost
+
+
+def test_contracted_rates_of_cached_input_and_of_batches_count() -> None:
+    """Each share at its own rate; what has none costs what others do, and the line says so."""
+    row: dict[str, Any] = {"model": "mistral.mistral-large-2402-v1:0", "region": "eu-west-3"}
+    row |= {"reach": "regional", "input_usd": 2.0, "output_usd": 6.0}
+    of_its_own = {"cached_usd": 0.2, "cache_write_usd": 2.5, "batch_input_usd": 1.0, "batch_output_usd": 3.0}
+    name = "tokens mistral-api for drafting"
+    full = line(shared(prices(tokens=[row])), name)
+    each = line(shared(prices(tokens=[{**row, **of_its_own}])), name)
+
+    at_once = 800 * (0.4 * 2.0 + 0.6 * 0.2) + 300 * 6.0
+    waiting = 800 * 1.0 + 300 * 3.0
+    written = 800 * (0.4 * 2.5 + 0.6 * 0.2) + 300 * 6.0
+    assert each.expected_usd == pytest.approx(300_000 * (0.75 * at_once + 0.25 * waiting) / 1e6, abs=0.01)
+    assert each.high_usd == pytest.approx(300_000 * (0.75 * written + 0.25 * waiting) / 1e6, abs=0.01)
+    assert full.expected_usd == round(300_000 * (800 * 2.0 + 300 * 6.0) / 1e6, 2)
+    assert "0.6 of the input cached, 0.25 of the requests as batches" in each.note
+    assert "no cached rate" in full.note
+    assert "no batch rate" in full.note
+    assert "no cached rate" not in each.note
+    assert "writing to the cache is counted in high" in each.note
 
 
 # -- discounts

@@ -19,15 +19,17 @@ from typing import Any
 
 import boto3
 import botocore.session
+import msgspec
 import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 from policy_sentry.querying.actions import get_action_data
 
 from inferplan import catalog
-from inferplan.cli.aws_prices import answers, price_changes
+from inferplan.cli.aws_prices import answers
 from inferplan.cli.aws_prices.asking import gpu_types
 from inferplan.cli.aws_prices.price_calls import ACTIONS, PriceCalls
+from inferplan.cli.replacing import write
 from inferplan.spec.price_reading import read_prices
 from tests.aws_answers import SECRET, PriceList, answered, asked_for, product
 from tests.command_line import ROOT, Answer, inferplan
@@ -335,7 +337,7 @@ def test_an_interrupted_refresh_leaves_the_former_file(here: Path) -> None:
     with answered(interrupted):
         assert refresh(here).code == 130
     with pytest.raises(OSError, match="full"):
-        price_changes.write(FullDisk(path), "new")
+        write(FullDisk(path), "new")
 
     assert path.read_bytes() == former
     assert sorted(one.name for one in path.parent.iterdir() if "prices" in one.name) == ["prices.json"]
@@ -544,7 +546,8 @@ OUT = {"inferenceType": "Output tokens", "usagetype": "EUC1-NovaLite-output-toke
 NOT_PLAIN: list[dict[str, str]] = [
     {"inferenceType": "Input tokens flex"},
     {"usagetype": "EUC1-NovaLite-input-tokens-batch"},
-    {"usagetype": "EUC1-NovaLite-input-tokens-cache-read"},
+    {"usagetype": "EUC1-NovaLite-cache-read-input-token-count"},
+    {"inferenceType": "Prompt cache read input tokens flex"},
     {"usagetype": "EUC1-NovaLite-input-tokens-cross-region"},
     {"feature": "Model Customization"},
     {"model": "Nova Lite 9"},
@@ -573,6 +576,52 @@ def test_tokens_are_read_from_plain_products_alone() -> None:
     worldwide = {"usagetype": "EUC1-NovaLite-tokens-cross-region-global"}
     assert token_rows(NOVA | IN | worldwide, NOVA | OUT | worldwide) == [
         ("amazon.nova-lite-v1:0", "global", 1.0, 1.0)
+    ]
+
+
+CACHED = {
+    "inferenceType": "Prompt cache read input tokens",
+    "usagetype": "EUC1-NovaLite-cache-read-input-token-count",
+}
+BATCHED = {"feature": "Batch Inference", "usagetype": "EUC1-NovaLite-input-tokens-batch"}
+MARKET = {"servicename": "Claude Sonnet 4.6 (Amazon Bedrock Edition)", "unit": "Units", "regionCode": REGION}
+
+
+def rates(*said: dict[str, str]) -> list[dict[str, float]]:
+    """The rates beside those of plain input and output."""
+    texts = [product(f"T{index}", **({"unit": "1K tokens"} | one)) for index, one in enumerate(said)]
+    known = {"input_usd", "output_usd"}
+    return [
+        {name: usd for name, usd in msgspec.to_builtins(row).items() if name.endswith("_usd")}
+        for row in answers.tokens(answers.products(texts), REGION, DAY)
+        if known <= msgspec.to_builtins(row).keys()
+    ]
+
+
+def test_rates_of_the_cache_and_of_batches_are_read() -> None:
+    """Of both price lists; two that differ are none, and an hour in the cache is another thing."""
+    plain = [NOVA | IN | {"usd": "0.002"}, NOVA | OUT | {"usd": "0.006"}]
+    cached, batched = NOVA | CACHED | {"usd": "0.0002"}, NOVA | IN | BATCHED | {"usd": "0.001"}
+    said = {"input_usd": 2.0, "output_usd": 6.0}
+    assert rates(*plain) == [said]
+    assert rates(*plain, cached, batched) == [said | {"cached_usd": 0.2, "batch_input_usd": 1.0}]
+    assert rates(*plain, cached, cached | {"usd": "0.0003"}) == [said]
+
+    sold = {
+        "InputTokenCount": "3", "OutputTokenCount": "15", "CacheReadInputTokenCount": "0.3",
+        "CacheWriteInputTokenCount": "3.75", "CacheWrite1hInputTokenCount": "6",
+        "InputTokenCount_Batch": "1.5", "output_tokens_batch": "7.5",
+    }  # fmt: skip
+    listed = [MARKET | {"usagetype": f"EUC1-MP:EUC1_{name}-Units", "usd": usd} for name, usd in sold.items()]
+    assert rates(*listed) == [
+        {
+            "input_usd": 3.0,
+            "output_usd": 15.0,
+            "cached_usd": 0.3,
+            "cache_write_usd": 3.75,
+            "batch_input_usd": 1.5,
+            "batch_output_usd": 7.5,
+        }
     ]
 
 

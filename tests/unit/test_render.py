@@ -5,6 +5,7 @@ Not here: what a real API server and kustomize make of them (tests/cluster/test_
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -220,6 +221,20 @@ def test_unknown_values_are_asked_for_and_never_invented(name: str, tmp_path: Pa
     assert "known-after" not in "".join(path.read_text() for path in tmp_path.iterdir())
 
 
+def test_values_that_are_written_are_not_asked_for_again(tmp_path: Path) -> None:
+    """A file beside the objects counts for the keys that it holds, and is kept."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "gateway-addresses.env").write_text("# of the foundation\nDATABASE_HOST=db\nREDIS_HOST=\n")
+    (folder / "gateway-bootstrap.env").write_text("DATABASE_HOST=db\nDATABASE_MASTER_SECRET_ARN=arn\n")
+    done = render(CLINIC, "-o", str(folder))
+
+    assert done.code == 0
+    (line,) = done.err.splitlines()
+    assert line.startswith("ConfigMap gateway-addresses in inference-gateway lacks REDIS_HOST, which")
+    assert (folder / "gateway-addresses.env").read_text().endswith("REDIS_HOST=\n")
+
+
 def test_with_the_foundation_nothing_is_asked_for(tmp_path: Path, deployed: Any) -> None:
     """The values stand in the maps, and no file is needed beside them."""
     assert render(CLINIC, "-o", str(tmp_path / "out"), "--foundation", deployed(outputs())).code == 0
@@ -253,6 +268,7 @@ def test_with_the_foundation_nothing_is_asked_for(tmp_path: Path, deployed: Any)
 def test_outputs_of_something_else_are_refused(said: Any, told: str, tmp_path: Path, deployed: Any) -> None:
     """With the reason, and nothing is written."""
     done = render(CLINIC, "-o", str(tmp_path / "out"), "--foundation", deployed(said))
+    gc.collect()  # here, and not in whichever test comes next
 
     assert done.code == 2
     assert told in done.err

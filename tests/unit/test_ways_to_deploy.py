@@ -372,7 +372,7 @@ def test_pitfall_3_5_nothing_lands_in_another_cluster(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [CLINIC, "in-bank-assistant", "minimal"])
-def test_pitfall_3_6_and_3_7_a_preview_meets_no_cluster(name: str) -> None:
+def test_pitfall_3_6_pitfall_3_7_a_preview_meets_no_cluster(name: str) -> None:
     """No chart, no remote file and no read of the cluster: plain objects, in a stack of their own.
 
     The recorder refuses whatever would ask the cloud (pitfall_3_6); the API server is up before the second

@@ -17,10 +17,11 @@ from zipfile import ZipFile
 from inferplan.catalog.refresh import wheels
 
 Config = dict[str, Any]
-PACKAGES = ("aiconfigurator-core", "litgpt", "transformers", "mteb", "vllm")
+PACKAGES = ("aiconfigurator-core", "litgpt", "transformers", "mteb", "vllm", "gpustack")
 BESIDE = "hf_quant_config"
 CONFIGS = "aiconfigurator_core/model_configs/"
 REVIEWS = "mteb/models/model_implementations/"
+LISTED = "gpustack/assets/model-catalog.yaml"
 REGISTRY = "vllm/model_executor/models/registry.py"
 POOLING = {
     "_EMBEDDING_MODELS",
@@ -151,6 +152,26 @@ def mteb(name: str) -> Config:
         for ours, theirs in names.items()
         if stated.get(ours) is not None
     }
+
+
+@cache
+def license_tags() -> Mapping[str, str]:
+    """The license tag that gpustack's catalog states of each repository; none where its entries differ."""
+    import yaml
+
+    with ZipFile(wheels.wheel("gpustack")) as archive:
+        listed = yaml.safe_load(archive.read(LISTED))["model_sets"]
+    said: dict[str, set[str]] = {}
+    for one in listed:
+        for spec in one.get("specs") or ():
+            if spec.get("huggingface_repo_id"):
+                said.setdefault(spec["huggingface_repo_id"], set()).update(one.get("licenses") or ())
+    return {name: next(iter(tags)) for name, tags in said.items() if len(tags) == 1}
+
+
+def cited_license() -> str:
+    """The source of license tags as a row names it."""
+    return f"gpustack {wheels.version('gpustack')} wheel: {LISTED} (license)"
 
 
 def _tables() -> Iterator[tuple[str, str, tuple[str, str]]]:

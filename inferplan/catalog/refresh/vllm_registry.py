@@ -14,6 +14,7 @@ from inferplan.catalog.refresh import rows, wheels
 from inferplan.catalog.refresh.vllm_flags import AS_OF
 
 METHODS = "vllm/model_executor/layers/quantization/__init__.py"
+ONLINE = "vllm/config/quantization.py"
 REGISTRY = "vllm/model_executor/models/registry.py"
 OMNI = "vllm_omni/entrypoints/cli/serve.py"
 
@@ -27,6 +28,8 @@ def _assigned(module: ast.Module, name: str) -> ast.expr:
     for node in module.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
             return node.value
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == name and node.value is not None:
+            return node.value
     raise ValueError(f"{name} is not assigned any more")
 
 
@@ -36,7 +39,7 @@ def _provenance(package: str, path: str) -> dict[str, Any]:
 
 
 def methods() -> Iterator[dict[str, Any]]:
-    """Every value of `--quantization`, in the order of the source."""
+    """Every value of `--quantization`, in the order of the source; those that quantize while loading."""
     module = _module("vllm", METHODS)
     listed, deprecated = (
         _assigned(module, "QuantizationMethods"),
@@ -44,9 +47,12 @@ def methods() -> Iterator[dict[str, Any]]:
     )
     assert isinstance(listed, ast.Subscript)
     old = ast.literal_eval(deprecated)
+    shorthands = _assigned(_module("vllm", ONLINE), "_ONLINE_SHORTHANDS")
+    assert isinstance(shorthands, ast.Dict)
+    online = {ast.literal_eval(key) for key in shorthands.keys if key is not None}
     for method in ast.literal_eval(listed.slice):
         row = {"method": method, "version": wheels.version("vllm"), "deprecated": method in old}
-        yield row | _provenance("vllm", METHODS)
+        yield row | {"at_load": method in online} | _provenance("vllm", METHODS)
 
 
 def dropped() -> Iterator[dict[str, Any]]:

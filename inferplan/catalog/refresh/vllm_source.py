@@ -107,21 +107,24 @@ class Release:
 
     def architectures(self) -> dict[str, dict[str, bool]]:
         """Architectures of models that are served, and whether each takes pipeline parallel and LoRA."""
-        found: dict[str, dict[str, bool]] = {}
+        return {
+            architecture: {
+                "pipeline": self._supports(module, name, "SupportsPP"),
+                "lora": self._supports(module, name, "SupportsLoRA"),
+            }
+            for architecture, module, name in self.registered()
+        }
+
+    def registered(self) -> Iterator[tuple[str, str, str]]:
+        """Every architecture that is served, with the module and the class that run it."""
         for path in REGISTRY:
             tree = self.tree(path)
             for table in tree.body if tree is not None else []:
                 target = _target(table)
                 if target is None or not _serves(target):
                     continue
-                value = table.value  # type: ignore[attr-defined]
-                for architecture, where in _entries(value):
-                    module, name = where
-                    found[architecture] = {
-                        "pipeline": self._supports(module, name, "SupportsPP"),
-                        "lora": self._supports(module, name, "SupportsLoRA"),
-                    }
-        return found
+                for architecture, (module, name) in _entries(table.value):  # type: ignore[attr-defined]
+                    yield architecture, module, name
 
     def attention(self) -> dict[str, dict[str, Any]]:
         """Attention backends that NVIDIA GPUs get unasked: what each keeps in its cache, where it runs."""
@@ -212,12 +215,16 @@ class Release:
                     return value
         return None
 
-    def _supports(self, module: str, name: str, interface: str) -> bool:
+    def model(self, module: str, name: str) -> tuple[str, ast.ClassDef] | None:
+        """The class of a model in a module of the registry, with its file."""
         path = module.replace(".", "/") if "." in module else f"vllm/model_executor/models/{module}"
         files = [file for file in (f"{path}.py", f"{path}/__init__.py") if file in self._texts]
         found = self._class(name, files[0] if files else "")
         inside = [one for one in self._classes.get(name, []) if one[0].startswith(f"{path}/nvidia/")]
-        found = inside[0] if inside else found
+        return inside[0] if inside else found
+
+    def _supports(self, module: str, name: str, interface: str) -> bool:
+        found = self.model(module, name)
         if found is None:
             return False
         seen = {interface}

@@ -26,8 +26,14 @@ BAD_CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     }
 )
-NOT_PERMITTED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+# 403 is all that S3 says to a HEAD, whose answers have no body.
+NOT_PERMITTED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"})
 NOT_ENABLED = frozenset({"AuthFailure", "OptInRequired"})  # what EC2 says in a Region that is not enabled
+
+ACTION_OF = {
+    "HeadObject": "GetObject",
+    "ListObjectsV2": "ListBucket",
+}  # what IAM calls otherwise than the API
 
 
 class NotAsked(InferplanError):  # noqa: N818 - it reads as what it says
@@ -123,5 +129,5 @@ class Connection:
 
     def _action(self, problem: Any) -> str:
         """The action as IAM names it."""
-        wanted = str(problem.operation_name)
+        wanted = ACTION_OF.get(str(problem.operation_name), str(problem.operation_name))
         return next((action for action in self._actions if action.partition(":")[2] == wanted), wanted)

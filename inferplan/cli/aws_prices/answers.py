@@ -27,19 +27,34 @@ FAR = 5.0  # a price that is so many times the catalog's, or a fraction of it, i
 YEARS = {31_536_000: 1, 94_608_000: 3}  # seconds
 PLANS: dict[str, PlanType] = {"Compute": "compute", "EC2Instance": "ec2-instance"}
 EDITION = re.compile(r" \(Amazon Bedrock Edition\)$")
-# Other than a plain request to the model itself or through a profile.
-SPECIAL = re.compile(
-    r"batch|flex|priority|latency|provisioned|reserved|cache|custom|rft|grounding|long", re.I
+# Other than a request to the model itself or through a profile, at once or as a batch.
+SPECIAL = re.compile(r"flex|priority|latency|provisioned|reserved|custom|rft|grounding|long|1h", re.I)
+SIDES = ("input", "output", "cached", "cache_write", "batch_input", "batch_output")  # of a TokenPrice
+WAYS = {
+    "input tokens": "input",
+    "output tokens": "output",
+    "prompt cache read input tokens": "cached",
+    "prompt cache write input tokens": "cache_write",
+    "input tokens batch": "batch_input",
+    "output tokens batch": "batch_output",
+}
+BATCH = "Batch Inference"  # the feature of batches, where the way does not say it
+# Endings of Marketplace usage types: how a way is written, in the older and in the newer style.
+MARKETPLACE = re.compile(
+    r"_(?:(?P<old>InputTokenCount|OutputTokenCount|CacheReadInputTokenCount|CacheWriteInputTokenCount)"
+    r"(?P<far>_Global)?(?P<batch>_Batch)?"
+    r"|(?P<new>input_tokens|output_tokens|cache_read_tokens|cache_write_tokens)(?P<world>_global)?"
+    r"_(?P<tier>standard|batch))-Units$"
 )
-MARKETPLACE = {
-    "InputTokenCount-Units": ("regional", "input"),
-    "input_tokens_standard-Units": ("regional", "input"),
-    "OutputTokenCount-Units": ("regional", "output"),
-    "output_tokens_standard-Units": ("regional", "output"),
-    "InputTokenCount_Global-Units": ("global", "input"),
-    "input_tokens_global_standard-Units": ("global", "input"),
-    "OutputTokenCount_Global-Units": ("global", "output"),
-    "output_tokens_global_standard-Units": ("global", "output"),
+MARKETPLACE_WAYS = {
+    "InputTokenCount": "input",
+    "input_tokens": "input",
+    "OutputTokenCount": "output",
+    "output_tokens": "output",
+    "CacheReadInputTokenCount": "cached",
+    "cache_read_tokens": "cached",
+    "CacheWriteInputTokenCount": "cache_write",
+    "cache_write_tokens": "cache_write",
 }
 LINUX = ("Linux/UNIX", "Linux/UNIX (Amazon VPC)")  # the second in accounts of old
 PER_MILLION = {"1K tokens": 1000.0, "1M tokens": 1.0}
@@ -203,55 +218,63 @@ def capacity_block(
 
 
 def tokens(found: Iterable[Product], region: str, day: str) -> Iterator[TokenPrice]:
-    """Models whose name in the list is that of just one model of the catalog, with both their prices."""
+    """Models whose name in the list is that of just one model of the catalog, with both their prices.
+
+    What is read from the prompt cache, written to it or may wait has its own price where the list has one.
+    """
     seen: dict[tuple[str, str], dict[str, set[tuple[float, str]]]] = {}
     for one in found:
         read = _token(one)
-        if read is None:
-            continue
-        name, reach, way, usd = read
-        model = _model(name)
-        if model is not None:
-            sides = seen.setdefault((model, reach), {"input": set(), "output": set()})
-            sides[way].add((usd, one.source))
+        model = _model(read[0]) if read is not None else None
+        if read is not None and model is not None:
+            _, reach, way, usd = read
+            seen.setdefault((model, reach), {}).setdefault(way, set()).add((usd, one.source))
     for (model, reach), sides in sorted(seen.items()):
-        if all(len({usd for usd, _ in prices}) == 1 for prices in sides.values()):
-            (input_usd, source), (output_usd, _) = (min(prices) for prices in sides.values())
+        prices = {way: min(listed) for way, listed in sides.items() if len({usd for usd, _ in listed}) == 1}
+        if {"input", "output"} <= prices.keys():
             yield TokenPrice(
                 model=model,
                 region=region,
                 reach="global" if reach == "global" else "regional",
-                input_usd=input_usd,
-                output_usd=output_usd,
-                source=source,
+                **{f"{way}_usd": prices[way][0] for way in SIDES if way in prices},
+                source=prices["input"][1],
                 as_of=day,
             )
 
 
 def _token(one: Product) -> tuple[str, str, str, float] | None:
-    """Name, reach, way and USD per million tokens of a product that is plain tokens; else None."""
+    """Name, reach, way and USD per million tokens of a product that is tokens of one side; else None."""
     usage = one.attributes.get("usagetype", "")
     if SPECIAL.search(usage):
         return None
-    ending = next((end for end in MARKETPLACE if usage.endswith(end)), None)
-    if ending is not None and EDITION.search(one.attributes.get("servicename", "")):
-        reach, way = MARKETPLACE[ending]
+    sold = MARKETPLACE.search(usage)
+    if sold is not None and EDITION.search(one.attributes.get("servicename", "")):
+        way = MARKETPLACE_WAYS[sold["old"] or sold["new"]]
+        reach = "global" if sold["far"] or sold["world"] else "regional"
+        is_batch = bool(sold["batch"]) or sold["tier"] == "batch"
+        name = EDITION.sub("", one.attributes["servicename"])
         times = PER_MILLION.get(one.unit, 1.0 if one.unit == "Units" else None)
-        return (
-            None
-            if times is None
-            else (EDITION.sub("", one.attributes["servicename"]), reach, way, one.usd * times)
-        )
-    ways = {"Input tokens": "input", "Output tokens": "output"}
-    found = ways.get(one.attributes.get("inferenceType", ""))
-    times = PER_MILLION.get(one.unit)
-    is_plain = one.attributes.get("feature", "On-demand Inference") in {"", "On-demand Inference"}
-    if found is None or times is None or not is_plain or "model" not in one.attributes:
-        return None
-    is_global = "cross-region-global" in usage
-    if "cross-region" in usage and not is_global:
-        return None
-    return one.attributes["model"], "global" if is_global else "regional", found, round(one.usd * times, 10)
+    else:
+        way = WAYS.get(one.attributes.get("inferenceType", "").lower(), "")
+        feature = one.attributes.get("feature", "On-demand Inference")
+        if not way or feature not in {"", "On-demand Inference", BATCH}:
+            return None
+        is_global = "cross-region-global" in usage
+        if "cross-region" in usage and not is_global:
+            return None
+        reach = "global" if is_global else "regional"
+        is_batch = feature == BATCH or "batch" in usage.lower()
+        if "cache" in usage.lower() and not way.startswith("cache"):
+            return None
+        name = one.attributes.get("model", "")
+        times = PER_MILLION.get(one.unit)
+    if is_batch and not way.startswith("batch"):
+        way = f"batch_{way}"
+    return (
+        (name, reach, way, round(one.usd * times, 10))
+        if times is not None and way in SIDES and name
+        else None
+    )
 
 
 def _model(name: str) -> str | None:

@@ -5,11 +5,7 @@ Not here: asking (asking) and telling (inferplan.cli.prices).
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -95,22 +91,3 @@ def _usd(row: PriceRow | None) -> dict[str, float] | None:
 def text(prices: Prices) -> str:
     """The file: one row a line, always in the same order."""
     return json_rows.text(msgspec.to_builtins(prices)) + "\n"
-
-
-def write(path: Path, content: str) -> bool:
-    """Replace a file at once; False where it says so already. Whoever reads it meanwhile reads it whole."""
-    if path.exists() and path.read_bytes() == content.encode():
-        return False
-    made, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
-    try:
-        with os.fdopen(made, "wb") as file:
-            file.write(content.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
-    return True

@@ -116,8 +116,8 @@ def explain(index: int, wish: Wish, choice: Choice, notes: Notes) -> None:
         f"{path}.max_num_batched_tokens",
         fit.max_num_batched_tokens,
         "tokens",
-        f"the default of {vllm} by GPU",
-        gpu,
+        f"the default of {vllm} by GPU, at least a whole text where the model pools",
+        gpu | {"max_model_len": fit.max_model_len, "model_serves": fit.shapes.serves},
     )
     price = wish.prices.instance(choice.instance.type, choice.region)
     notes.derive(
@@ -189,7 +189,8 @@ def explain_pod(path: str, server: Server, choice: Choice, notes: Notes) -> None
         (
             "memory_gib_per_pod",
             "GiB",
-            "twice the need of API server, workers and /dev/shm, within the pod's share",
+            "twice the need of API server, workers and /dev/shm, and the loader's buffers, within the pod's "
+            "share",
         ),
         (
             "shm_gib",

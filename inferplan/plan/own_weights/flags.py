@@ -40,6 +40,7 @@ PLANNED = frozenset(
         "max-num-batched-tokens",
         "max-num-seqs",
         "model",
+        "model-loader-extra-config",
         "pipeline-parallel-size",
         "port",
         "quantization",
@@ -80,11 +81,13 @@ def server_flags(
     adapters: tuple[Adapter, ...],
     max_lora_rank: int,
     dtype_half: bool,
+    loading: tuple[str, ...],
     shutdown_seconds: int,
 ) -> tuple[str, ...]:
     """Everything after `vllm serve <path>`; NoPlan for a flag that the pinned version does not know.
 
-    Weights are read from the mount as safetensors only: other formats may run code while they load.
+    Weights are read from the mount as safetensors only, whatever the loader: other formats may run code while
+    they load.
     """
     flags = [
         "--served-model-name", served_name,
@@ -94,7 +97,7 @@ def server_flags(
         "--max-num-seqs", str(max_num_seqs),
         "--max-num-batched-tokens", str(max_num_batched_tokens),
         "--gpu-memory-utilization", f"{gpu_memory_utilization:g}",
-        "--load-format", "safetensors",
+        *loading,
         "--allowed-media-domains", NO_MEDIA_DOMAIN,
         "--shutdown-timeout", str(shutdown_seconds),
     ]  # fmt: skip

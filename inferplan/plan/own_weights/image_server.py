@@ -25,7 +25,7 @@ _NO_SPEED = "no source says how many images a second"
 _NOT_SIZED = f"{_NO_SPEED}: not sized for the load"
 
 
-def image_flags(served_name: str) -> tuple[str, ...]:
+def image_flags(served_name: str, shutdown_seconds: int) -> tuple[str, ...]:
     """Everything after `vllm serve <path>` of a diffusion server."""
     return (
         "--omni",
@@ -36,6 +36,7 @@ def image_flags(served_name: str) -> tuple[str, ...]:
         "--diffusion-load-format", "diffusers",
         "--diffusers-load-kwargs", json.dumps(LOADING, sort_keys=True),
         "--diffusion-attention-backend", "TORCH_SDPA",
+        "--shutdown-timeout", str(shutdown_seconds),
     )  # fmt: skip
 
 
@@ -79,7 +80,7 @@ def plan_image_server(case: Case, index: int, choice: Choice, pool: Pool, notes:
         max_num_seqs=1,
         max_num_batched_tokens=None,
         gpu_memory_utilization=1.0,
-        flags=image_flags(name),
+        flags=image_flags(name, end.request_seconds),
         env=dict(vllm.ENVIRONMENT),
         gpus_per_pod=1,
         cpu_per_pod=max(2, min(4, (choice.instance.vcpu - 1) // choice.pods_per_node)),

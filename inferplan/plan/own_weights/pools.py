@@ -15,6 +15,7 @@ from inferplan.cost import HOURS_PER_MONTH
 from inferplan.plan.case import DEVELOPMENT, Case
 from inferplan.plan.own_weights.endings import shutdown
 from inferplan.plan.own_weights.instance_choice import Choice
+from inferplan.plan.own_weights.loading import loading
 from inferplan.records.no_plan import Conflict, NotBuilt
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Pool, RunningHours, Source
@@ -211,15 +212,17 @@ def zones_of(choice: Choice, pool: Pool) -> tuple[str, ...]:
 def startup(case: Case, choice: Choice, *, bottlerocket: bool) -> sizing.StartupEstimate:
     """The predicted start of a replica; a node that has to come first is ordered after a delay.
 
-    Weights take no disk: the engine maps files of a mounted bucket, page by page as it would from a disk. The
-    rates of a loader that streams are others, and a start that is given too little time is killed in a loop.
+    Weights take no disk: they are read from a mounted bucket. The rate is that of the loader: a start that
+    gets too little time is killed in a loop.
     """
     estimate = sizing.startup(
         IMAGE_GIB,
         choice.layout.stored_gib,
         tensor_parallel=choice.layout.tensor_parallel,
         nodes=choice.layout.pipeline_parallel,
-        weights_from="disk",
+        unpacked_gib=UNPACKED_GIB,
+        weights_from=loading(case, choice).reads,
+        parallel_pull=True,
         weights_on_disk=False,
         cache_gib=float(CACHE_GIB * choice.pods_per_node),
         disk_mb_s=VOLUME_MIB_S * 2**20 / 10**6,

@@ -26,6 +26,7 @@ from inferplan.plan.own_weights.instance_choice import (
     shm_gib,
 )
 from inferplan.plan.own_weights.layouts import Layout
+from inferplan.plan.own_weights.loading import loading
 from inferplan.plan.own_weights.pools import (
     CACHE_GIB,
     most_replicas,
@@ -38,6 +39,7 @@ from inferplan.plan.own_weights.scaling import with_scaling
 from inferplan.records.no_plan import Conflict, NotBuilt
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Adapter, Candidate, Pool, Record, Server
+from inferplan.sizing.formats import method_at_load
 
 
 class Own(Record, frozen=True, kw_only=True):
@@ -119,7 +121,9 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
     locked = declaration.lock.models.get(fit.shapes.id) if declaration.lock else None
     revision = locked.revision if locked else None
     origin = fit.weights.origin if fit.weights else "published"
-    at_load = fit.quantization if origin == "at_load" else None
+    at_load = None
+    if origin == "at_load" and fit.quantization is not None:
+        at_load = method_at_load(fit.quantization, fit.vllm_version)
     adapters = tuple(
         Adapter(
             name=adapter.name,
@@ -139,6 +143,9 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
             f"{name}: an adapter without rank does not load above rank {vllm.max_lora_rank(backend)}: say "
             f"backends.{name}.adapters.*.rank"
         )
+    reading = loading(case, choice)
+    if reading.reads == "mount-mapped":
+        notes.warn(f"{name}: its weights load several times slower than they could: {reading.why}")
     estimate = startup(case, choice, bottlerocket=pool.ami_has_device_plugin)
     explain_start(path, estimate, notes)
     end = shutdown(case, name)
@@ -184,6 +191,7 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
             adapters=adapters,
             max_lora_rank=vllm.max_lora_rank(backend),
             dtype_half=float(catalog.gpu(found.gpu).cc) < 8,
+            loading=reading.flags,
             shutdown_seconds=end.request_seconds,
         ),
         env=dict(vllm.ENVIRONMENT),
@@ -191,7 +199,7 @@ def _server(case: Case, index: int, choice: Choice, pool: Pool, notes: Notes) ->
         cpu_per_pod=pod_cpu(choice),
         memory_gib_per_pod=min(
             node_memory_gib(choice.instance) // choice.pods_per_node,
-            2 * pod_memory_gib(found.tensor_parallel),
+            2 * pod_memory_gib(found.tensor_parallel) + reading.buffers_gib,
         ),
         shm_gib=shm_gib(found.tensor_parallel),
         ephemeral_gib=CACHE_GIB,

@@ -1,6 +1,6 @@
 """Weights on their way into the bucket: hashed as they come, and never under their key with another hash.
 
-Not here: where they come from (sources).
+Not here: where they come from (streams).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from inferplan.cli.mirroring.worker.sources import CHUNK, Refused, Silent, Stream
+from inferplan.cli.mirroring.worker.streams import CHUNK, Refused, Silent, Stream
 
 PART_BYTES = 32 << 20
 MOST_PARTS = 9000  # S3 takes 10,000 of one upload

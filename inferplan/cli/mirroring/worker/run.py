@@ -1,7 +1,7 @@
 """The build itself: read the order, bring everything that is not there, leave a record, say how it went.
 
 Exit codes: 0 all is there; 1 something is not, and the record says what and why; 2 the order cannot be read.
-Not here: how images and files come (images, files).
+Not here: how images and files come (image_copies, image_builds, files).
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from inferplan.cli.mirroring.worker.files import bring_file
-from inferplan.cli.mirroring.worker.images import bring_image, sign_in
-from inferplan.cli.mirroring.worker.sources import HUB_HOST, Refused, Silent, Stream, opening
+from inferplan.cli.mirroring.worker.image_builds import build_image
+from inferplan.cli.mirroring.worker.image_copies import bring_image, sign_in
+from inferplan.cli.mirroring.worker.streams import HUB_HOST, Refused, Silent, Stream, opening
 from inferplan.cli.mirroring.worker.telling import Teller, say
 
 RECORD = "inferplan.mirror-record/v1beta1"
@@ -70,8 +71,8 @@ def _bring(
     order: Mapping[str, Any], s3: Any, ecr: Any, tokens: Mapping[str, str], folder: Path
 ) -> list[dict[str, Any]]:
     """Images first, because they are small and a wrong sign-in shows at once; each beside the others."""
-    images, files = order["images"], order["files"]
-    telling = Teller(len(images) + len(files), sum(file["size_bytes"] or 0 for file in files))
+    images, files, builds = order["images"], order["files"], order["builds"]
+    telling = Teller(len(images) + len(files) + len(builds), sum(file["size_bytes"] or 0 for file in files))
     problem = _sign_in(order, ecr, tokens, folder)
 
     def image(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,6 +81,21 @@ def _bring(
         ended = _ended(lambda: (_or_refused(problem) or bring_image(one, order), 0))
         telling.ended(one["name"], ended["state"], ended["problem"])
         return {**told, **target, **ended}
+
+    def build(one: Mapping[str, Any]) -> dict[str, Any]:
+        told = {"kind": "image", "name": one["name"], "source": f"{one['base']}@{one['base_digest']}"}
+        target = {"target": f"{order['registry']}/{one['repository']}:{one['tag']}"}
+        digest: list[str] = []
+
+        def act() -> tuple[str, int]:
+            _or_refused(problem)
+            state, found = build_image(one, order)
+            digest.append(found)
+            return state, 0
+
+        ended = _ended(act)
+        telling.ended(one["name"], ended["state"], ended["problem"])
+        return {**told, **target, "digest": digest[0] if digest else None, **ended}
 
     def file(one: Mapping[str, Any]) -> dict[str, Any]:
         told = {"kind": "file", **{key: one[key] for key in ("key", "source", "revision", "path", "sha256")}}
@@ -90,7 +106,8 @@ def _bring(
         return {**told, **ended}
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        return [*pool.map(image, images), *pool.map(file, files)]
+        copied, built, came = pool.map(image, images), pool.map(build, builds), pool.map(file, files)
+        return [*copied, *built, *came]
 
 
 def _opened(

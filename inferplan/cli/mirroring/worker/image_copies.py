@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from inferplan.cli.mirroring.worker.sources import Refused, Silent, attempted
+from inferplan.cli.mirroring.worker.streams import Refused, Silent, attempted
 
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_LOGIN = "https://index.docker.io/v1/"  # what clients call it in their configuration
@@ -54,24 +54,24 @@ def _basic(user: str, password: str) -> dict[str, str]:
 def bring_image(image: Mapping[str, Any], order: Mapping[str, Any]) -> str:
     """What became of an image; raises Refused or Silent."""
     target = f"{order['registry']}/{image['repository']}:{image['tag']}"
-    if _digest(target) == image["digest"]:
+    if found_digest(target) == image["digest"]:
         return "there"
-    attempted(order["attempts"], lambda: _run("copy", f"{image['source']}@{image['digest']}", target))
-    found = attempted(order["attempts"], lambda: _run("digest", target))
+    attempted(order["attempts"], lambda: run_crane("copy", f"{image['source']}@{image['digest']}", target))
+    found = attempted(order["attempts"], lambda: run_crane("digest", target))
     if found != image["digest"]:
         raise Refused(f"the registry has {found} for it, and the lock says {image['digest']}")
     return "brought"
 
 
-def _digest(reference: str) -> str | None:
+def found_digest(reference: str) -> str | None:
     """The digest of a tag, None where there is none, or no answer: copying it will tell."""
     try:
-        return _run("digest", reference)
+        return run_crane("digest", reference)
     except (Refused, Silent):
         return None
 
 
-def _run(*arguments: str) -> str:
+def run_crane(*arguments: str) -> str:
     done = subprocess.run([*crane(), *arguments], check=False, capture_output=True, text=True)
     if done.returncode:
         raise problem_of(done.stderr)

@@ -1,6 +1,6 @@
 """Where weights come from, as streams that go on where a connection broke: a hub, a bucket, a registry.
 
-Not here: hashing and writing (files), and images (images).
+Not here: hashing and writing (files), and images (image_copies).
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ class _Body:
 
 def from_registry(blob: str, offset: int) -> Opened:
     """A file that an artifact holds as a layer, which is named by its hash."""
-    from inferplan.cli.mirroring.worker.images import crane
+    from inferplan.cli.mirroring.worker.image_copies import crane
 
     running = subprocess.Popen([*crane(), "blob", blob], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     body = _Piped(running)
@@ -207,7 +207,7 @@ class _Piped:
         assert self._running.stderr is not None
         data = self._running.stdout.read(size)
         if not data and self._running.wait():
-            from inferplan.cli.mirroring.worker.images import problem_of
+            from inferplan.cli.mirroring.worker.image_copies import problem_of
 
             raise problem_of(self._running.stderr.read().decode(errors="replace"))
         return data
