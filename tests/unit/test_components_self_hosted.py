@@ -340,7 +340,7 @@ def test_registry_is_immutable_scanned_and_encrypted(stack: Recorded) -> None:
     repositories = stack.of("aws:ecr/repository:Repository")
     pulled = {CLINIC.servers[0].image, CLINIC.gateway.image, *CLINIC.images}
     assert {repository.props["name"] for repository in repositories} == {i.repository for i in pulled}
-    assert len(repositories) == len(pulled)
+    assert len(repositories) == len(pulled) == 8
     for repository in repositories:
         assert repository.props["imageTagMutability"] == "IMMUTABLE"
         assert repository.props["imageScanningConfiguration"] == {"scanOnPush": True}

@@ -16,7 +16,7 @@ from components.node_config import parallel_pull
 from inferplan import catalog, sizing
 from inferplan.plan.make import make_plan
 from inferplan.plan.own_weights.instance_choice import pod_memory_gib
-from inferplan.plan.own_weights.loading import has_two_layouts, largest_tensor_gib
+from inferplan.plan.own_weights.weight_loading import has_two_layouts, largest_tensor_gib
 from inferplan.records.plan import Plan, Server
 from inferplan.sizing import shapes_of
 from inferplan.sizing.startup import startup_constants

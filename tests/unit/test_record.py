@@ -173,6 +173,29 @@ def test_stack_references_are_unknown() -> None:
     assert found["bucket"].props["tags"] == {"a": reference}
 
 
+def test_outputs_that_are_given_are_known() -> None:
+    """What the other stack is said to have is a plain value; a resource that is read stays unknown."""
+
+    def build() -> None:
+        foundation = pulumi.StackReference("foundation", stack_name="organization/inferplan/desk.foundation")
+        read = aws.s3.Bucket.get("theirs", "theirs")
+        aws.s3.Bucket(
+            "bucket",
+            bucket=foundation.require_output("name"),
+            tags={"a": foundation.require_output("more")["inner"], "b": read.arn},
+        )
+
+    found = {
+        resource.name: resource
+        for resource in record(build, stack="x.workload", referenced={"name": "n", "more": {"inner": "i"}})
+    }
+
+    assert set(found) == {"bucket"}
+    assert found["bucket"].props["bucket"] == "n"
+    assert found["bucket"].props["tags"]["a"] == "i"
+    assert isinstance(found["bucket"].props["tags"]["b"], Unknown)
+
+
 def test_secrets_keep_their_value_and_are_named() -> None:
     """`secret_paths` tells where secrets are, also where their value is unknown."""
 

@@ -15,7 +15,7 @@ from inferplan.cost import HOURS_PER_MONTH
 from inferplan.plan.case import DEVELOPMENT, Case
 from inferplan.plan.own_weights.endings import shutdown
 from inferplan.plan.own_weights.instance_choice import Choice
-from inferplan.plan.own_weights.loading import loading
+from inferplan.plan.own_weights.weight_loading import loading
 from inferplan.records.no_plan import Conflict, NotBuilt
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Pool, RunningHours, Source

@@ -26,7 +26,6 @@ from inferplan.plan.own_weights.instance_choice import (
     shm_gib,
 )
 from inferplan.plan.own_weights.layouts import Layout
-from inferplan.plan.own_weights.loading import loading
 from inferplan.plan.own_weights.pools import (
     CACHE_GIB,
     most_replicas,
@@ -36,6 +35,7 @@ from inferplan.plan.own_weights.pools import (
     zones_of,
 )
 from inferplan.plan.own_weights.scaling import with_scaling
+from inferplan.plan.own_weights.weight_loading import loading
 from inferplan.records.no_plan import Conflict, NotBuilt
 from inferplan.records.notes import Notes
 from inferplan.records.plan import Adapter, Candidate, Pool, Record, Server
