@@ -46,7 +46,6 @@ FINDINGS = {
     ("pitfall_1", 6): "GPUs that are seldom to be had on demand",
     ("pitfall_1", 7): "capacity blocks that have not begun, or end soon",
     ("pitfall_1", 8): "a group across zones whose reservation is in one",
-    ("pitfall_1", 9): "one zone without capacity that stops a whole group",
     ("pitfall_1", 14): "a small /dev/shm",
     ("pitfall_1", 15): "pods that share the host's IPC or processes",
     ("pitfall_1", 16): "probes that kill what still loads",
