@@ -37,6 +37,7 @@ LIMITS = {
     ("aws:budgets/budget:Budget", "name"): 100,
     ("aws:cloudwatch/logGroup:LogGroup", "name"): 512,
     ("aws:cloudwatch/metricAlarm:MetricAlarm", "name"): 255,
+    ("aws:codebuild/project:Project", "name"): 150,
     ("aws:ec2/launchTemplate:LaunchTemplate", "name"): 128,
     ("aws:ec2/securityGroup:SecurityGroup", "name"): 255,
     ("aws:ecr/repository:Repository", "name"): 256,

@@ -1,6 +1,6 @@
 """What AWS answers as rows of prices.json; what is not plain to read is no row, and never a guess.
 
-Not here: asking (asking, connection).
+Not here: asking (asking, price_calls).
 """
 
 from __future__ import annotations
