@@ -1,6 +1,6 @@
 """The machines of CodeBuild, on which the mirror runs: what each has, and which price is its.
 
-Not here: which of them a mirror takes (sizing.mirror_build) and what a minute costs (prices).
+Not here: which of them a mirror takes (plan.mirror_build) and what a minute costs (prices).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ class BuildMachine(Row, frozen=True, kw_only=True):
 
     compute_type: str
     vcpus: int
-    memory_gib: int
     price: str  # the id of its minute in the price table
 
 

@@ -75,6 +75,7 @@ NO_FACTS = (
     "purposes",
     "named",
     "bedrock_providers",
+    "build_machines",
     "token_prices",
     "cost_assumptions",
     "price_list",

@@ -94,10 +94,12 @@ def test_what_exists_is_known() -> None:
 
 MEASURING = {"tests/bench.py", "tests/bench_warm.py"}  # prints ratios, asserts nothing
 WAITING = {"tests/cluster/cluster.py", "tests/cluster/control_plane.py"}  # give up after a while
+WORKER = "inferplan/cli/mirroring/worker"
+TELLING = {f"{WORKER}/run.py", f"{WORKER}/telling.py"}  # say how long it took, and how it goes now and then
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in MODULES if name_of(path) not in MEASURING | WAITING], ids=name_of
+    "path", [path for path in MODULES if name_of(path) not in MEASURING | WAITING | TELLING], ids=name_of
 )
 def test_no_clock_is_asserted(path: Path) -> None:
     """A slow machine fails no test; what measures belongs to `make bench`."""

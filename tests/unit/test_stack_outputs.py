@@ -16,7 +16,7 @@ from tests.unit.recorded import HYBRID, MANAGED, OUTSIDE, SELF_HOSTED, declarati
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws.*")
 
 ALWAYS = {"layer", "declarationDigest", "planDigest", "decision"}
-BASE = {"vpcId", "subnetIds", "logGroups", "registry", "gatewaySecrets", "gatewayBalancer"}
+BASE = {"vpcId", "subnetIds", "logGroups", "registry", "gatewaySecrets", "gatewayBalancer", "mirrorProject"}
 CLUSTER = {
     "clusterName",
     "clusterEndpoint",
