@@ -21,11 +21,11 @@ VERBS = {
     "diff": "Show two specs, or two modes of one, side by side.",
     "size": "Say whether a model fits a GPU.",
     "rules": "List the rules, or show one.",
+    "lock": "Pin what a spec names: images, weights, add-ons.",
+    "mirror": "Bring a stack's images and weights into its account.",
     "preflight": "Ask the account what it lacks before a stack can be made in it.",
     "render": "Write a stack's Kubernetes objects as manifests, for Argo CD, Flux and kubectl.",
-    "lock": "Pin what a spec names: images, weights, add-ons.",
     "prices": "Read prices of the day from AWS into the organization's own file.",
-    "mirror": "Bring a stack's images and weights into its account.",
     "schema": "Print the JSON Schema of a kind of file or of an output.",
 }
 
