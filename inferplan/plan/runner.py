@@ -68,7 +68,7 @@ def _derive(runner: Runner, expected: int, longest: int, notes: Notes) -> None:
         "minutes",
         f"{OVERHEAD_MINUTES} minutes for the build, the packs and the small objects, and the expected start "
         "of the slowest model server, which is waited for",
-        {"startup_seconds": expected, "machine": runner.compute_type, "memory_gib": machine.memory_gib},
+        {"startup_seconds": expected, "machine": runner.compute_type, "vcpus": machine.vcpus},
         sources=tuple(Source(source=text, as_of=machine.as_of) for text in machine.source),
         confidence="low",
     )
