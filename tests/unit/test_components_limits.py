@@ -274,8 +274,11 @@ def test_replicas_that_must_survive_a_zone_are_forced_apart() -> None:
     """A preference would let the autoscaler put both on its first node; a plan for one zone may (SLA-004)."""
     found = {}
     for resource in stack_called(LONGEST, "de-clinic-notes"):
-        if resource.type == "kubernetes:apps/v1:Deployment" and "autoscaler" not in resource.name:
-            spec = resource.props["spec"]["template"]["spec"]["topologySpreadConstraints"][0]
+        if resource.type == "kubernetes:apps/v1:Deployment":
+            constraints = resource.props["spec"]["template"]["spec"].get("topologySpreadConstraints")
+            if constraints is None:
+                continue
+            spec = constraints[0]
             found[resource.name] = (spec["whenUnsatisfiable"], spec.get("minDomains"), spec["maxSkew"])
     plan = make_plan(declared("de-clinic-notes"), AS_OF, gates)
 

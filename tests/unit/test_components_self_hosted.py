@@ -545,8 +545,7 @@ def test_development_leaves_nothing_behind() -> None:
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"network": {"existing_vpc": "vpc-1"}}, "network.existing"),
-        ({"cluster": {"existing": "other"}}, "cluster.existing"),
+        ({"gateway": {"existing_url": "https://llm.example"}}, "gateway.existing"),
         ({"target": {"platform": "kubernetes"}}, "target.platform"),
     ],
 )

@@ -149,7 +149,7 @@ BAD_SPECS = [
             "true, max-model-len: 3, trust-remote-code: true, no-enable-prefix-caching: true}}",
         ),
         "spec.yaml:8:78: backends.small.engine.args.tensor-parallel-size: the planner sets this "
-        "flag\n"
+        "flag; say it with `capacity.instance_type`\n"
         "spec.yaml:8:104: backends.small.engine.args.enable_prefix_caching: unknown flag of vLLM "
         "0.33.0 'enable_prefix_caching'; did you mean enable-prefix-caching?\n"
         "spec.yaml:8:125: backends.small.engine.args.max-model-len: the planner sets this flag; "

@@ -349,7 +349,7 @@ def test_the_printed_policy_is_that_of_the_calls(here: Path, spec: str) -> None:
 def test_every_stack_has_a_build_outside_its_network_note_3(stack: str) -> None:
     """Also one of vendors' models alone, whose proxy comes from a public registry."""
     made, plan = recorded(stack), planned(stack)
-    project = made.one(types.BUILD_PROJECT)
+    project = made.one(types.BUILD_PROJECT, "-mirror-project")
     assert "vpcConfig" not in project.props
     assert project.props["buildTimeout"] == plan.mirror.timeout_minutes
     environment = project.props["environment"]
@@ -391,7 +391,8 @@ def test_a_larger_model_takes_a_larger_machine_and_more_time_note_3() -> None:
 def test_whom_the_build_reads_from_is_planned() -> None:
     """Hub and registries by name, each with the secret that a token may lie in."""
     mirror_of = planned(SELF_HOSTED).mirror
-    assert mirror_of.hosts == ("docker.io", "ghcr.io", "huggingface.co", "registry.k8s.io")
+    published = {"docker.io", "ghcr.io", "huggingface.co", "quay.io", "registry.k8s.io"}
+    assert {*mirror_of.hosts} == {*published, "registry.clinic.example"}  # the last has the runner's image
     assert mirror_of.token_secrets["huggingface.co"] == "inferplan-mirror/huggingface.co"
     assert HUB not in planned(MANAGED).mirror.hosts
 

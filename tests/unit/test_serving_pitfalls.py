@@ -11,6 +11,8 @@ import pytest
 
 from components.gateway.pod import GATEWAY_LABELS
 from components.model_server_pod import CACHE
+from components.watch.names import READER
+from components.watch.service_pod import labels as watch_labels
 from inferplan.plan.make import make_plan
 from inferplan.plan.own_weights.instance_choice import BASE_MEMORY_GIB, MEMORY_GIB_PER_GPU
 from inferplan.records.no_plan import NoPlan
@@ -201,8 +203,11 @@ def test_only_the_gateway_reaches_a_server_pitfall_1_24(kind: str) -> None:
             if r.props["spec"]["podSelector"].get("matchLabels", {}).get("app.kubernetes.io/name") == one.name
         ]
         sources = [peer for spec in mine for rule in spec.get("ingress", ()) for peer in rule["from"]]
-        assert len(sources) == 1
-        assert sources[0]["podSelector"]["matchLabels"] == GATEWAY_LABELS
+        callers = [peer["podSelector"]["matchLabels"] for peer in sources]
+        assert GATEWAY_LABELS in callers
+        # The reader of metrics too, which the same port answers: one pod, in a namespace of its own.
+        assert all(labels in (GATEWAY_LABELS, watch_labels(READER)) for labels in callers)
+        assert len(callers) <= 2
         assert not [spec for spec in mine if spec.get("egress")]
         (service,) = [r for r in found.of(SERVICE) if r.props["metadata"]["name"] == one.name]
         assert service.props["spec"]["type"] == "ClusterIP"
