@@ -58,6 +58,7 @@ class Resource:
     `props` holds plain JSON values and `Unknown`. `property_dependencies` maps a top-level property to the
     URNs it was computed from. `secret_paths` are the properties marked secret, known to the recorder only
     (None elsewhere). `outputs` is what a state file says became of it, its id among them; empty elsewhere.
+    `retained`: destroy forgets it and leaves it where it is, known to the recorder only.
     """
 
     urn: str
@@ -71,6 +72,7 @@ class Resource:
     custom: bool = True
     secret_paths: frozenset[str] | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict, compare=False)  # generated ids differ each time
+    retained: bool = field(default=False, compare=False)
 
     @property
     def package(self) -> str:

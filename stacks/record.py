@@ -258,6 +258,7 @@ class _Monitor:
             property_dependencies=dependencies,
             custom=request.custom,
             secret_paths=frozenset(secrets),
+            retained=request.retainOnDelete,
         )
         self.resources[urn] = resource
         return resource

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from policies.rule import Rule
 
 TOPICS = ("residency", "egress", "fallback")
+DESTROY = "destroy"
 MEASURED = "measured"
 
 
 @click.command()
 @click.argument("spec")
-@click.argument("subject", required=False, metavar="[PATH|RULE|residency|egress|fallback|measured]")
+@click.argument("subject", required=False, metavar="[PATH|RULE|residency|egress|fallback|destroy|measured]")
 @click.option(
     "--metrics",
     type=click.Path(path_type=Path),
@@ -40,7 +41,8 @@ MEASURED = "measured"
 def explain(spec: str, subject: str | None, metrics: Path | None, common: Common) -> int:
     """Explain one number of SPEC's plan by its PATH, one RULE, where data may go, or what was measured.
 
-    Without a subject it lists every path that has a derivation.
+    `destroy` lists what destroying the stack leaves on purpose, and what stops it first. Without a subject
+    every path that has a derivation is listed.
     """
     from inferplan.plan.make import make_plan
     from inferplan.report import explain_text
@@ -74,6 +76,12 @@ def explain(spec: str, subject: str | None, metrics: Path | None, common: Common
         _answer(
             common, subject, declaration, getattr(explain_text, subject)(plan), _topic_parts(subject, plan)
         )
+    elif subject == DESTROY:
+        from inferplan.report.leftovers import leftovers
+        from stacks.record import record_plan
+
+        left = leftovers(record_plan(plan, declaration))
+        _answer(common, subject, declaration, explain_text.destroy(plan, left), {"leftovers": left})
     elif (path := _derived(subject, plan)) is not None:
         derivation = plan.derivations[path]
         told = explain_text.derivation(path, derivation, width=screen.columns())
@@ -138,6 +146,6 @@ def _topic_parts(topic: str, plan: Plan) -> dict[str, Any]:
 def _nothing(subject: str, plan: Plan) -> str:
     from policies.packs import all_rules
 
-    known = (*plan.derivations, *TOPICS, MEASURED, *(rule.id for rule in all_rules()))
+    known = (*plan.derivations, *TOPICS, DESTROY, MEASURED, *(rule.id for rule in all_rules()))
     hint = did_you_mean(near(subject, known, 3)) or "leave it out to list every path"
     return f"nothing called {subject!r} in the plan of {plan.name}; {hint}"

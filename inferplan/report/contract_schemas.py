@@ -44,6 +44,7 @@ OUTPUTS: dict[str, tuple[type[Struct], ...]] = {
         contracts.ExplainedResidency,
         contracts.ExplainedEgress,
         contracts.ExplainedFallback,
+        contracts.ExplainedDestroy,
         contracts.ExplainedMeasured,
     ),
     "diff": (contracts.DiffDocument,),

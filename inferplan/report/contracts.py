@@ -16,6 +16,7 @@ from inferplan.records.no_plan import Conflict
 from inferplan.records.outcome import Flow
 from inferplan.records.plan import Endpoint, Plan, Route, Throughput
 from inferplan.records.verdicts import CitedLine, Finding, Level, Report, RuleResult, StateFile
+from inferplan.report.leftovers import Leftover
 from inferplan.sizing.remedies import Remedy
 from inferplan.spec.declaration import Bar
 from inferplan.spec.faults import SpecError
@@ -317,6 +318,12 @@ class ExplainedFallback(Explained, frozen=True, kw_only=True):
     """With `fallback`: what serves each route, and what after it."""
 
     routes: tuple[Route, ...]  # in the order of the spec
+
+
+class ExplainedDestroy(Explained, frozen=True, kw_only=True):
+    """With `destroy`: what is not simply gone after it."""
+
+    leftovers: tuple[Leftover, ...]  # what stops it, then what stays, then what goes later
 
 
 class ExplainedEgress(Explained, frozen=True, kw_only=True):

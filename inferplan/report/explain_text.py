@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from inferplan.records.measured import Measurement
     from inferplan.records.plan import Derivation, Plan
     from inferplan.records.verdicts import Report
+    from inferplan.report.leftovers import Leftover
     from policies.rule import Rule
 
 WIDTH = 100
@@ -90,6 +91,15 @@ def fallback(plan: Plan) -> str:
         for route in plan.routes
     ]
     return "\n".join([click.style(f"{plan.name}: fallback", bold=True), *columns(rows)])
+
+
+def destroy(plan: Plan, left: tuple[Leftover, ...]) -> str:
+    """What a destroy, workload first, does not simply take away."""
+    head = click.style(f"{plan.name}: destroy", bold=True)
+    if not left:
+        return f"{head}\n  takes everything away"
+    rows = [[one.what, one.name, one.why, "" if one.days is None else f"{one.days} days"] for one in left]
+    return "\n".join([head, *columns(rows)])
 
 
 def measured(plan: Plan, found: tuple[Measurement, ...]) -> str:

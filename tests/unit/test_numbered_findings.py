@@ -74,6 +74,7 @@ FINDINGS = {
     ("note", 38): "objects that are replaced because the way to the cluster has changed",
     ("note", 39): "zones compared by names, which differ from account to account",
     ("note", 42): "one word for two ways to quantize",
+    ("note", 43): "what a destroy leaves behind without a word",
     ("note", 46): "service-linked roles and first uses that fail",
     ("pitfall_3", 4): "resources in another Region than their provider's",
     ("pitfall_3", 5): "objects that land in whatever cluster is at hand",

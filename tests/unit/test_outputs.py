@@ -57,7 +57,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("explain", CLINIC, *subject)
         for subject in (
             (),
-            *((one,) for one in ("servers[0].replicas", *TOPICS, "SOV-016")),
+            *((one,) for one in ("servers[0].replicas", *TOPICS, "destroy", "SOV-016")),
             ("measured", "--metrics", "tests/fixtures/metrics/query.json"),
         )
     ),
