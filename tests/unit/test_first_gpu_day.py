@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from inferplan.cli import VERBS
 from stacks import LAYERS
 from tests.account import new_account
 from tests.aws_answers import answered
@@ -21,7 +20,6 @@ from tests.unit.recorded import SELF_HOSTED, planned, recorded
 from tests.unit.test_preflight_checks import unknown_words
 
 PAGES = (ROOT / "docs/first-gpu-day.md", ROOT / "docs/how-to/before-the-first-pulumi-up.md")
-TO_COME = {"lock", "mirror"}  # verbs that the page names before they are there
 SETTING = re.compile(r"^(?:[A-Z_]+=\S+ )+")
 SUBSTITUTION = re.compile(r"^[A-Z]+=\$\((.*)\)$")
 
@@ -60,11 +58,9 @@ def test_every_aws_command_exists() -> None:
 
 
 @pytest.mark.parametrize("line", dict.fromkeys(of("inferplan")))
-def test_every_verb_is_there_or_to_come(line: str) -> None:
+def test_every_verb_is_there(line: str) -> None:
     """With options that it has."""
     words = shlex.split(line.partition(" | ")[0].partition(" > ")[0])
-    if words[1] in TO_COME - VERBS.keys():
-        return
     told = inferplan(words[1], "--help").out
 
     assert [word for word in words[2:] if word.startswith("-") and word not in told] == []
