@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import iam
+from components import cluster_admin, iam
 from components.names import Names
 from components.role import Role, RoleArgs
 from inferplan.records.plan import Cluster as PlannedCluster
@@ -105,24 +105,13 @@ class Cluster(pulumi.ComponentResource):
         self.endpoint = made.endpoint
         self.certificate_authority = made.certificate_authority.data
         for number, arn in enumerate(_admins(args), start=1):
-            self._admit(f"{name}-admin-{number}", arn, names.target.partition, made)
-
-    def _admit(self, name: str, arn: str, partition: str, cluster: aws.eks.Cluster) -> None:
-        entry = aws.eks.AccessEntry(
-            name,
-            cluster_name=cluster.name,
-            principal_arn=arn,
-            type="STANDARD",
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        aws.eks.AccessPolicyAssociation(
-            f"{name}-policy",
-            cluster_name=cluster.name,
-            principal_arn=arn,
-            policy_arn=f"arn:{partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
-            access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[entry]),
-        )
+            cluster_admin.admit(
+                f"{name}-admin-{number}",
+                cluster_name=made.name,
+                principal_arn=arn,
+                partition=names.target.partition,
+                parent=self,
+            )
 
 
 def _admins(args: ClusterArgs) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import iam
+from components import build_project, iam
 from components.names import Names
 from components.role import Role, RoleArgs
 from inferplan.records.plan import Image, Mirror
@@ -77,25 +77,11 @@ class MirrorBuild(pulumi.ComponentResource):
             queued_timeout=QUEUED_MINUTES,
             encryption_key=args.data_key_arn,
             source=aws.codebuild.ProjectSourceArgs(type="NO_SOURCE", buildspec=BUILDSPEC),
-            artifacts=aws.codebuild.ProjectArtifactsArgs(type="NO_ARTIFACTS"),
-            environment=aws.codebuild.ProjectEnvironmentArgs(
-                type="LINUX_CONTAINER",
-                image=BUILD_IMAGE,
-                image_pull_credentials_type="CODEBUILD",
-                compute_type=mirror.compute_type,
-                privileged_mode=False,
-                environment_variables=[
-                    aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs(
-                        name="INFERPLAN_BUCKET", value=mirror.bucket
-                    )
-                ],
+            artifacts=build_project.NO_ARTIFACTS,
+            environment=build_project.environment(
+                BUILD_IMAGE, mirror.compute_type, {"INFERPLAN_BUCKET": mirror.bucket}, pulled_by="CODEBUILD"
             ),
-            logs_config=aws.codebuild.ProjectLogsConfigArgs(
-                cloudwatch_logs=aws.codebuild.ProjectLogsConfigCloudwatchLogsArgs(
-                    status="ENABLED", group_name=args.log_group_name
-                ),
-                s3_logs=aws.codebuild.ProjectLogsConfigS3LogsArgs(status="DISABLED"),
-            ),
+            logs_config=build_project.logs(args.log_group_name),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[role, args.log_group]),
         )
         self.register_outputs({"project": mirror.project})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import iam
+from components import build_project, cluster_admin, iam
 from components.names import Names
 from components.role import Role, RoleArgs
 from components.runner_access import ROLE
@@ -79,7 +79,15 @@ class RunnerBuild(pulumi.ComponentResource):
             ),
             child,
         )
-        self._admit(name, args, role)
+        # The workload has roles of its own for the cluster, which only an administrator may make.
+        cluster_admin.admit(
+            f"{name}-access",
+            cluster_name=args.cluster_name,
+            principal_arn=names.role_arn(ROLE),
+            partition=names.target.partition,
+            parent=self,
+            after=[role, *args.after],
+        )
         said = {
             "INFERPLAN_DO": "preview",
             "INFERPLAN_SECRETS": runner.secrets_provider,
@@ -99,49 +107,17 @@ class RunnerBuild(pulumi.ComponentResource):
             source=aws.codebuild.ProjectSourceArgs(
                 type="S3", location=f"{args.state_bucket}/{runner.source_key}", buildspec=BUILDSPEC
             ),
-            artifacts=aws.codebuild.ProjectArtifactsArgs(type="NO_ARTIFACTS"),
-            environment=aws.codebuild.ProjectEnvironmentArgs(
-                type="LINUX_CONTAINER",
-                image=runner.image.reference(names.registry()),
-                image_pull_credentials_type="SERVICE_ROLE",
-                compute_type=runner.compute_type,
-                privileged_mode=False,
-                environment_variables=[
-                    aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs(name=key, value=value)
-                    for key, value in said.items()
-                ],
+            artifacts=build_project.NO_ARTIFACTS,
+            environment=build_project.environment(
+                runner.image.reference(names.registry()), runner.compute_type, said, pulled_by="SERVICE_ROLE"
             ),
             vpc_config=aws.codebuild.ProjectVpcConfigArgs(
                 vpc_id=args.vpc_id, subnets=args.subnet_ids, security_group_ids=[args.security_group_id]
             ),
-            logs_config=aws.codebuild.ProjectLogsConfigArgs(
-                cloudwatch_logs=aws.codebuild.ProjectLogsConfigCloudwatchLogsArgs(
-                    status="ENABLED", group_name=args.log_group_name
-                ),
-                s3_logs=aws.codebuild.ProjectLogsConfigS3LogsArgs(status="DISABLED"),
-            ),
+            logs_config=build_project.logs(args.log_group_name),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[role, args.log_group]),
         )
         self.register_outputs({"project": runner.project})
-
-    def _admit(self, name: str, args: RunnerBuildArgs, role: Role) -> None:
-        """The workload has roles of its own for the cluster, which only an administrator may make."""
-        partition, principal = args.names.target.partition, args.names.role_arn(ROLE)
-        entry = aws.eks.AccessEntry(
-            f"{name}-access",
-            cluster_name=args.cluster_name,
-            principal_arn=principal,
-            type="STANDARD",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[role, *args.after]),
-        )
-        aws.eks.AccessPolicyAssociation(
-            f"{name}-access-policy",
-            cluster_name=args.cluster_name,
-            principal_arn=principal,
-            policy_arn=f"arn:{partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
-            access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[entry]),
-        )
 
 
 def policy(args: RunnerBuildArgs) -> str:
