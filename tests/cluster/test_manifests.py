@@ -17,6 +17,8 @@ pytestmark = [
 ]
 
 WITH_CLUSTER = ("de-clinic-notes", "in-bank-assistant", "minimal")
+# What spans nodes is left to test_scheduling, which knows the kind of its sets.
+SHAPES = (*WITH_CLUSTER, "adapter", "embedding", "given-cluster", "images")
 
 
 def pods(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -28,7 +30,7 @@ def pods(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield label, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
-@pytest.mark.parametrize("name", WITH_CLUSTER)
+@pytest.mark.parametrize("name", SHAPES)
 def test_objects_are_accepted_strictly(api_server: ApiServer, name: str) -> None:
     """Server-side apply with strict field validation takes every object of the example."""
     for label, body in manifests(recorded(name)):
@@ -39,7 +41,7 @@ def test_objects_are_accepted_strictly(api_server: ApiServer, name: str) -> None
         assert answer.status_code in (200, 201), f"{label}: {answer.text[:600]}"
 
 
-@pytest.mark.parametrize("name", WITH_CLUSTER)
+@pytest.mark.parametrize("name", SHAPES)
 def test_pods_pass_the_pod_security_of_their_namespace(api_server: ApiServer, name: str) -> None:
     """A pod of every workload is admitted where its namespace enforces pod security."""
     for _, body in manifests(recorded(name)):

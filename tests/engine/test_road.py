@@ -72,12 +72,15 @@ def spied(workspace: Workspace, folder: Path, *arguments: str) -> tuple[Resource
     return resources
 
 
+RECORDER_ONLY = {"secret_paths", "retained"}
+
+
 def differences(engine: tuple[Resource, ...], recorder: tuple[Resource, ...]) -> list[str]:
-    """What is not the same, one line each; which inputs are secret only the recorder knows."""
+    """What is not the same, one line each; only the recorder knows which inputs are secret and what is kept."""
     left, right = ({resource.urn: resource for resource in side} for side in (engine, recorder))
     found = [f"only one side has {urn}" for urn in sorted(left.keys() ^ right.keys())]
     for urn in sorted(left.keys() & right.keys()):
-        for name in (field.name for field in fields(Resource) if field.name != "secret_paths"):
+        for name in (field.name for field in fields(Resource) if field.name not in RECORDER_ONLY):
             one, other = getattr(left[urn], name), getattr(right[urn], name)
             if one != other:
                 found.append(f"{urn} {name}\n  engine   {one}\n  recorder {other}")

@@ -26,6 +26,7 @@ from stacks.record import record
 from tests.engine.provider import StandIn
 from tests.engine.test_road import differences, spied
 from tests.engine.workspace import ROOT, Workspace
+from tests.unit.plan_edits import OTHER, OTHERS
 
 EXAMPLES = ("de-clinic-notes", "eu-support-desk", "in-bank-assistant")
 LAYERS = ("foundation", "workload")
@@ -44,11 +45,11 @@ TEMPTATIONS = (
 )
 
 
-def settings(spec: Path) -> dict[str, str]:
+def settings(spec: Path, organization: Path = ROOT / "organization") -> dict[str, str]:
     """The configuration of a stack that deploys `spec`."""
     return {
         "inferplan:spec": str(spec),
-        "inferplan:organization": str(ROOT / "organization"),
+        "inferplan:organization": str(organization),
         "inferplan:as-of": AS_OF.isoformat(),
     }
 
@@ -71,17 +72,20 @@ def ours(workspace: Workspace) -> Workspace:
     return workspace
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_the_whole_life_of_an_example(ours: Workspace, stand_ins: dict[str, StandIn], example: str) -> None:
+@pytest.mark.parametrize("example", [*EXAMPLES, *OTHERS])
+def test_the_whole_life_of_a_stack(ours: Workspace, stand_ins: dict[str, StandIn], example: str) -> None:
     """Both layers come up under the packs, stay as they are, hold no secret, and go, but for what is kept."""
     ours.env |= dict.fromkeys(TEMPTATIONS, CANARY)
+    folder, bar = (OTHER, OTHER) if example in OTHERS else (ROOT / "specs", ROOT)
+    packs = with_packs(ours, organization=str(bar / "organization"))
     stacks = [f"{example}.{layer}" for layer in LAYERS]
     for stack in stacks:
-        ours.stack(stack, settings(ROOT / "specs" / f"{example}.yaml"))
-        ours.run("preview", "--stack", stack, *with_packs(ours), check=True)
-        ours.run("up", "--yes", "--stack", stack, *with_packs(ours), check=True)
+        ours.stack(stack, settings(folder / f"{example}.yaml", bar / "organization"))
+        if example in EXAMPLES:  # `up` previews too
+            ours.run("preview", "--stack", stack, *packs, check=True)
+        ours.run("up", "--yes", "--stack", stack, *packs, check=True)
     for stack in stacks:
-        ours.run("up", "--yes", "--expect-no-changes", "--stack", stack, *with_packs(ours), check=True)
+        ours.run("up", "--yes", "--expect-no-changes", "--stack", stack, *packs, check=True)
         assert CANARY not in json.dumps(ours.export(stack))
     kept = {
         resource["urn"]

@@ -24,13 +24,16 @@ from stacks.record import record_plan
 
 ROOT = Path(__file__).parents[2]
 AS_OF = date(2026, 11, 20)
+OTHER = ROOT / "tests/fixtures/stacks"  # shapes of stack that no example has, with an organization of theirs
+OTHERS = ("adapter", "embedding", "given-cluster", "images", "many-nodes")
 EXAMPLES = ("de-clinic-notes", "eu-support-desk", "in-bank-assistant", "minimal", "eu-both-ways")
 
 
 @cache
 def declared(name: str) -> Declaration:
-    """An example of specs/ with the example organization."""
-    return load(ROOT / "specs" / f"{name}.yaml", ROOT / "organization")
+    """An example of specs/ with the example organization, or one of the other shapes with theirs."""
+    folder, bar = (OTHER, OTHER) if name in OTHERS else (ROOT / "specs", ROOT)
+    return load(folder / f"{name}.yaml", bar / "organization")
 
 
 @cache
