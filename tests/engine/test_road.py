@@ -76,7 +76,7 @@ RECORDER_ONLY = {"secret_paths", "retained"}
 
 
 def differences(engine: tuple[Resource, ...], recorder: tuple[Resource, ...]) -> list[str]:
-    """What is not the same, one line each; only the recorder knows which inputs are secret and what is kept."""
+    """What differs, one line each; only the recorder knows which inputs are secret and what is kept."""
     left, right = ({resource.urn: resource for resource in side} for side in (engine, recorder))
     found = [f"only one side has {urn}" for urn in sorted(left.keys() ^ right.keys())]
     for urn in sorted(left.keys() & right.keys()):
