@@ -114,14 +114,23 @@ def test_a_group_of_nodes_never_stands_in_two_zones_k8s_2(stack: Cluster) -> Non
 
 
 def test_updates_of_servers_end_without_a_spare_gpu(stack: Cluster) -> None:
-    """One replica at a time makes room for its successor; no more than one is missing."""
+    """One replica at a time makes room for its successor; no more than one is missing.
+
+    A node with room for more than the share of its zone may take one more than before: that rule is soft.
+    """
     for server in stack.plan.servers:
         if server.pipeline_parallel > 1:
             continue
         before = stack.per_zone(server.name)
 
         assert stack.update(server.name) >= server.replicas - 1
-        assert stack.per_zone(server.name) == before
+        after = stack.per_zone(server.name)
+        assert after.keys() == before.keys()
+        assert sum(after.values()) == sum(before.values())
+        room = stack.plan.pools[0].nodes // len(before) * server.pods_per_node
+        assert max(after.values()) <= max(room, *before.values())
+        if room == server.replicas_per_zone:
+            assert after == before
 
 
 def test_updates_of_the_gateway_end_k8s_4(stack: Cluster) -> None:
