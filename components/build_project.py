@@ -8,8 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+import pulumi
 import pulumi_aws as aws
 
+from components import iam
+from components.names import Names
+from components.role import Role, RoleArgs
+
+# Both builds use images of the account's registry.
+SIGN_IN: iam.Statement = {
+    "Sid": "SignIn",
+    "Effect": "Allow",
+    "Action": "ecr:GetAuthorizationToken",
+    "Resource": "*",  # the action has no resource
+}
 NO_ARTIFACTS = aws.codebuild.ProjectArtifactsArgs(type="NO_ARTIFACTS")
 
 
@@ -41,4 +53,25 @@ def logs(group_name: str) -> aws.codebuild.ProjectLogsConfigArgs:
             status="ENABLED", group_name=group_name
         ),
         s3_logs=aws.codebuild.ProjectLogsConfigS3LogsArgs(status="DISABLED"),
+    )
+
+
+def tell(group_arn: str) -> iam.Statement:
+    """To write into that log group."""
+    return {
+        "Sid": "Tell",
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": [group_arn, f"{group_arn}:*"],
+    }
+
+
+def role(name: str, names: Names, role_name: str, policy: str, parent: pulumi.Resource) -> Role:
+    """What the build is as a caller of AWS."""
+    return Role(
+        f"{name}-role",
+        RoleArgs(
+            role_name=names.fixed(role_name), trust=iam.trust(names, "codebuild"), managed={}, policy=policy
+        ),
+        pulumi.ResourceOptions(parent=parent),
     )

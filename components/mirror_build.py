@@ -12,7 +12,6 @@ import pulumi_aws as aws
 
 from components import build_project, iam
 from components.names import Names
-from components.role import Role, RoleArgs
 from inferplan.records.plan import Image, Mirror
 
 # Its Go and Python: al/x86_64/standard/6.0/runtimes.yml of aws/aws-codebuild-docker-images.
@@ -56,18 +55,8 @@ class MirrorBuild(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: MirrorBuildArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inferplan:index:MirrorBuild", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
         names, mirror = args.names, args.mirror
-        role = Role(
-            f"{name}-role",
-            RoleArgs(
-                role_name=names.fixed(ROLE),
-                trust=iam.trust(names, "codebuild"),
-                managed={},
-                policy=policy(args),
-            ),
-            child,
-        )
+        role = build_project.role(name, names, ROLE, policy(args), self)
         aws.codebuild.Project(
             f"{name}-project",
             name=mirror.project,
@@ -109,12 +98,7 @@ def policy(args: MirrorBuildArgs) -> str:
         },
         {"Sid": "Find", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
         iam.key_use(names, "data", ("kms:Decrypt", "kms:GenerateDataKey")),
-        {
-            "Sid": "SignIn",
-            "Effect": "Allow",
-            "Action": "ecr:GetAuthorizationToken",
-            "Resource": "*",  # the action has no resource
-        },
+        build_project.SIGN_IN,
         {
             "Sid": "Push",
             "Effect": "Allow",
@@ -128,12 +112,7 @@ def policy(args: MirrorBuildArgs) -> str:
             ],
             "Resource": repositories,
         },
-        {
-            "Sid": "Tell",
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": [group, f"{group}:*"],
-        },
+        build_project.tell(group),
         {
             "Sid": "Tokens",
             "Effect": "Allow",

@@ -12,7 +12,6 @@ import pulumi_aws as aws
 
 from components import build_project, cluster_admin, iam
 from components.names import Names
-from components.role import Role, RoleArgs
 from components.runner_access import ROLE
 from inferplan.records.plan import Runner
 
@@ -67,18 +66,8 @@ class RunnerBuild(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: RunnerBuildArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("inferplan:index:RunnerBuild", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
         names, runner = args.names, args.runner
-        role = Role(
-            f"{name}-role",
-            RoleArgs(
-                role_name=names.fixed(ROLE),
-                trust=iam.trust(names, "codebuild"),
-                managed={},
-                policy=policy(args),
-            ),
-            child,
-        )
+        role = build_project.role(name, names, ROLE, policy(args), self)
         # The workload has roles of its own for the cluster, which only an administrator may make.
         cluster_admin.admit(
             f"{name}-access",
@@ -168,24 +157,14 @@ def policy(args: RunnerBuildArgs) -> str:
                 "StringLike": {"kms:EncryptionContext:aws:s3:arn": [bucket, f"{bucket}/*"]},
             },
         },
-        {
-            "Sid": "SignIn",
-            "Effect": "Allow",
-            "Action": "ecr:GetAuthorizationToken",
-            "Resource": "*",  # the action has no resource
-        },
+        build_project.SIGN_IN,
         {
             "Sid": "PullOwnImage",
             "Effect": "Allow",
             "Action": ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
             "Resource": names.arn("ecr", f"repository/{args.runner.image.repository}"),
         },
-        {
-            "Sid": "Tell",
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": [group, f"{group}:*"],
-        },
+        build_project.tell(group),
         {
             "Sid": "SeeNetwork",
             "Effect": "Allow",

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import errno
 import json
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from inferplan.cli.app import Common, common_options
-from inferplan.cli.screen import show
+from inferplan.cli.screen import progress, show
 from inferplan.cli.specfiles import one_spec
 from inferplan.errors import InferplanError
 from inferplan.exitcodes import ExitCode, worst
@@ -89,16 +88,16 @@ def _locked(
     from inferplan import catalog
     from inferplan.cli.locking import needs
     from inferplan.cli.locking.pinning import Pinning
-    from inferplan.spec.lock import Lock
+    from inferplan.spec.lock import NO_PINS
     from inferplan.spec.model import InferenceStack
 
     if not isinstance(declaration.spec, InferenceStack):
         raise click.UsageError(
             f"{declaration.spec.metadata.name} is an account baseline, which names nothing"
         )
-    former = declaration.lock or Lock(api_version="inferplan/v1beta1", kind="Lock")
+    former = declaration.lock or NO_PINS
     region = declaration.spec.target.region or catalog.BASE_REGION
-    pinning = Pinning(former=former, upgrade=upgrade, say=_progress(common), region=region)
+    pinning = Pinning(former=former, upgrade=upgrade, say=progress(quiet=common.quiet), region=region)
     refused: NoPlan | None = None
     try:
         needs.pin_weights(pinning, declaration, only)
@@ -173,10 +172,3 @@ def _write(pinning: Pinning, path: Path, declaration: Declaration) -> bool:
         if problem.errno == errno.ENOSPC:
             raise
         raise NotWritten(f"{path} cannot be written: {problem.strerror}") from None
-
-
-def _progress(common: Common) -> Callable[[str], None]:
-    """What is being asked, on a terminal only."""
-    if common.quiet or sys.stderr is None or not sys.stderr.isatty():
-        return lambda _: None
-    return lambda text: show(text, err=True)

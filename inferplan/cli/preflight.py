@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
 from inferplan.cli.app import Common, common_options
-from inferplan.cli.screen import show
+from inferplan.cli.screen import progress, show
 from inferplan.cli.specfiles import one_spec
 from inferplan.errors import InferplanError
 from inferplan.exitcodes import ExitCode
@@ -59,7 +57,7 @@ def preflight(spec: str, layer: Layer | None, print_policy: bool, strict: bool, 
         asked = questioning.questions(wanted, layer)
         click.echo(json.dumps(questioning.policy(asked), indent=2))
         return 0
-    found = questioning.preflight(wanted, layer, _progress(common))
+    found = questioning.preflight(wanted, layer, progress(quiet=common.quiet))
     if common.format == "json":
         from inferplan.report import json_format
 
@@ -71,10 +69,3 @@ def preflight(spec: str, layer: Layer | None, print_policy: bool, strict: bool, 
         show("\n".join(lines))
     blocks = found.decision == "blocked" or (strict and found.decision == "unknown")
     return int(ExitCode.DENIED if blocks else ExitCode.OK)
-
-
-def _progress(common: Common) -> Callable[[str], None]:
-    """What is being asked, on a terminal only."""
-    if common.quiet or sys.stderr is None or not sys.stderr.isatty():
-        return lambda _: None
-    return lambda text: show(text, err=True)

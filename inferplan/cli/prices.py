@@ -6,8 +6,7 @@ Not here: asking AWS and reading its answers (aws_prices), and what the prices a
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inferplan.cli.app import Common, common_options
-from inferplan.cli.screen import show
+from inferplan.cli.screen import progress, show
 from inferplan.cli.specfiles import spec_files
 from inferplan.errors import InferplanError
 
@@ -63,7 +62,7 @@ def prices(
     wanted = _wanted(regions, specs, common)
     path = folder / PRICES
     answered: list[Answered] = []
-    for one in Asking(PriceCalls(), common.as_of).everything(wanted, _progress(common)):
+    for one in Asking(PriceCalls(), common.as_of).everything(wanted, progress(quiet=common.quiet)):
         answered.append(one)
         if one.problem is not None and common.format == "text":
             show(f"{one.region}: {one.section}: {one.problem}", err=True)
@@ -152,10 +151,3 @@ def _written(path: Path, answered: Sequence[Answered], regions: Sequence[str], d
         changes=tuple(price_changes.changes(former, after)),
         differences=tuple(price_changes.differences(after, regions)),
     )
-
-
-def _progress(common: Common) -> Callable[[str], None]:
-    """What is being asked, on a terminal only."""
-    if common.quiet or sys.stderr is None or not sys.stderr.isatty():
-        return lambda _: None
-    return lambda text: show(text, err=True)

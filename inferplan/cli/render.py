@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inferplan.records.plan import Plan
+    from inferplan.records.verdicts import Report
     from inferplan.report.manifests import Manifest
     from inferplan.resource import Resource
     from inferplan.spec.declaration import Declaration
@@ -50,14 +51,15 @@ def render(spec: str, folder: Path | None, foundation: Path | None, common: Comm
 
     They are those that `pulumi up` would make. What `inferplan check --locked` denies is not rendered.
     """
-    from inferplan.plan.make import make_plan
+    from inferplan.cli.review import review
     from inferplan.report import manifests
-    from policies.gates import gates
 
     with one_spec(spec) as file:
         declaration = file.load(common)
-    plan = make_plan(declaration, common.as_of, gates)
-    if not _allowed(plan, declaration, common):
+    judged = review(declaration, common.as_of, state=None, locked=True)
+    plan = judged.plan
+    assert plan is not None  # it is, where no state file is judged
+    if not _allowed(judged.report, declaration):
         return int(ExitCode.DENIED)
     rendered = manifests.manifests(_workload(plan, declaration, foundation, common))
     if not rendered:
@@ -75,13 +77,10 @@ def render(spec: str, folder: Path | None, foundation: Path | None, common: Comm
     return int(ExitCode.OK)
 
 
-def _allowed(plan: Plan, declaration: Declaration, common: Common) -> bool:
+def _allowed(report: Report, declaration: Declaration) -> bool:
     """The wall that the Pulumi program stands behind too (stacks.program)."""
     from inferplan.report.refusal_text import refusal
-    from policies.evaluate import evaluate
-    from stacks.record import record_plan
 
-    report = evaluate(declaration, record_plan(plan, declaration), common.as_of, locked=True)
     if report.decision == "allow":
         return True
     show(refusal(report), err=True)

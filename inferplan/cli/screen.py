@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
 
 import click
 
@@ -21,7 +22,7 @@ def color() -> bool | None:
 
 def columns() -> int:
     """Width of running text: the terminal's, at most a page."""
-    return min(PAGE, shutil.get_terminal_size().columns) if _on_terminal(err=False) else PAGE
+    return min(PAGE, shutil.get_terminal_size().columns) if on_terminal(err=False) else PAGE
 
 
 def show(text: str, *, err: bool = False) -> None:
@@ -32,13 +33,21 @@ def show(text: str, *, err: bool = False) -> None:
     from inferplan.printable import printable
 
     text = printable(text)
-    if _on_terminal(err=err):
+    if on_terminal(err=err):
         from inferplan.report.wrap import wrapped
 
         text = wrapped(text, shutil.get_terminal_size().columns)
     click.echo(text, err=err)
 
 
-def _on_terminal(*, err: bool) -> bool:
+def progress(*, quiet: bool) -> Callable[[str], None]:
+    """Says what is being asked, on a terminal only."""
+    if quiet or not on_terminal(err=True):
+        return lambda _: None
+    return lambda text: show(text, err=True)
+
+
+def on_terminal(*, err: bool) -> bool:
+    """Whether a person reads standard output, or standard error."""
     stream = sys.stderr if err else sys.stdout
     return stream is not None and stream.isatty()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from inferplan.records.base import Record
 from inferplan.records.plan import Image, Plan
-from inferplan.spec.lock import Lock, LockedAdapter, LockedModel
+from inferplan.spec.lock import NO_PINS, Lock, LockedAdapter, LockedModel
 
 HASH_METADATA = "inferplan-sha256"  # user metadata of an object: what the mirror has verified
 RECORDS_PREFIX = "records"  # of the weights bucket, beside models/ and adapters/: what each mirror run did
@@ -39,7 +39,7 @@ def supply(plan: Plan, lock: Lock | None) -> Supply:
     images = plan.pulled_images
     pending = [f"images.{image.name}" for image in images if image.digest is None]
     files: dict[str, SuppliedFile] = {}
-    for path, source, key, pinned in _weights(plan, lock or _EMPTY):
+    for path, source, key, pinned in _weights(plan, lock or NO_PINS):
         if pinned is None or pinned.revision is None or not pinned.files:
             pending.append(path)
             continue
@@ -57,9 +57,6 @@ def supply(plan: Plan, lock: Lock | None) -> Supply:
         files=tuple(files.values()),
         pending=tuple(dict.fromkeys(pending)),
     )
-
-
-_EMPTY = Lock(api_version="inferplan/v1beta1", kind="Lock")
 
 
 def _weights(plan: Plan, lock: Lock) -> Iterator[tuple[str, str, str, LockedModel | LockedAdapter | None]]:

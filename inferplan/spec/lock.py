@@ -95,3 +95,6 @@ class Lock(Record):
     addons: dict[str, Text] = field(default_factory=dict)
     charts: dict[str, Text] = field(default_factory=dict)
     documentation_values: bool = False
+
+
+NO_PINS = Lock(api_version="inferplan/v1beta1", kind="Lock")
