@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from inferplan.records.verdicts import Finding, SubjectRef
 from inferplan.spec.model import InferenceStack
+from inferplan.spec.names import model_of
 from policies.notices import LOCK_MISSING, PIN_MISSING, Notice
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _needed(spec: InferenceStack) -> Iterator[tuple[str, str, str]]:
     for name, backend in own.items():
         weights = backend.weights or ""
         if weights.startswith(HUB):
-            yield f"backends.{name}.weights", "models", weights.removeprefix(HUB)
+            yield f"backends.{name}.weights", "models", model_of(backend) or weights
     apis = {route.api for route in spec.routes if own.keys() & set(route.backends)}
     if apis - {"images"}:
         yield "backends", "images", "vllm"

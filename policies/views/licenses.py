@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inferplan import catalog
+from inferplan.spec import names
 from inferplan.spec.model import Backend
 
 HUB = "hf://"
@@ -15,8 +16,7 @@ HUB = "hf://"
 
 def model_of(backend: Backend) -> catalog.Model | None:
     """The model that own weights are, None for one that the catalog does not know."""
-    weights = backend.weights or ""
-    name = weights.removeprefix(HUB).partition("@")[0] if weights.startswith(HUB) else backend.model
+    name = names.model_of(backend)
     return _known(name) if name else None
 
 

@@ -11,9 +11,14 @@ from pathlib import Path
 import pytest
 from spec_texts import GOOD, ORGANIZATION, ROOT, changed, refused
 
+from inferplan.plan.make import make_plan
 from inferplan.spec.declaration import Declaration
 from inferplan.spec.faults import SpecError, SpecErrors
 from inferplan.spec.loading import load
+from policies import pins
+from policies.gates import gates
+from policies.views.licenses import license_of
+from tests.unit.plan_edits import AS_OF, declared, spec_of, with_backend
 
 EXAMPLES = [
     *(path for path in sorted((ROOT / "specs").glob("*.yaml")) if not path.name.endswith(".lock.yaml")),
@@ -568,3 +573,13 @@ def test_errors_are_plain_values_for_machines() -> None:
          "hint": "say it"}
     ]  # fmt: skip
     assert str(error) == "f:2:3: mode: missing; say it"
+
+
+def test_a_slash_behind_a_repository_means_the_same_model() -> None:
+    """One reading of the name for errors, plans, pins and licenses; the planner once ended as with a bug."""
+    plain = declared("minimal")
+    slashed = with_backend(plain, "small", weights="hf://Qwen/Qwen3-4B/")
+
+    assert make_plan(slashed, AS_OF, gates).servers[0].model == "Qwen/Qwen3-4B"
+    assert not [*pins.missing(slashed, locked=True)]
+    assert license_of(spec_of(slashed).backends["small"]) == license_of(spec_of(plain).backends["small"])

@@ -19,18 +19,18 @@ from inferplan.records.no_plan import Conflict, NoPlan
 from inferplan.records.notes import Notes
 from inferplan.sizing.locked_shapes import differences
 from inferplan.spec.model import Backend, Objectives, Percentiles, Route
+from inferplan.spec.names import model_of
 
 DEFAULT_AVAILABILITY = 99.0
 
 
 def model_name(name: str, backend: Backend) -> str:
     """The catalog name of own weights: the hub repository, or what `model` says of weights kept elsewhere."""
+    known = model_of(backend)
+    if known is not None:
+        return known
     assert backend.weights is not None
-    scheme, _, rest = backend.weights.partition("://")
-    if scheme == "hf":
-        return rest.partition("@")[0]
-    if backend.model is not None:
-        return backend.model
+    scheme = backend.weights.partition("://")[0]
     raise NoPlan(
         f"backend {name}: which model {backend.weights} holds is not said",
         (
